@@ -1,0 +1,124 @@
+/* Logging by topic and the three kinds of message: see log.h. */
+#define _GNU_SOURCE
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+uint32_t log_mask;
+
+/* The log's destination: set once by the main program, read by every thread. */
+static const char *log_path;
+static FILE *log_shared;
+static __thread FILE *log_own;
+
+static const char *const topic_words[] = {
+#define X(NAME, word, help) word,
+    LOG_TOPICS(X)
+#undef X
+};
+
+const char *log_parse_topics(const char *list)
+{
+    static char word[32];
+    while (*list) {
+        size_t n = strcspn(list, ",");
+        unsigned t;
+        for (t = 0; t < LOG_TOPIC_COUNT; t++)
+            if (strlen(topic_words[t]) == n && !strncmp(topic_words[t], list, n))
+                break;
+        if (t == LOG_TOPIC_COUNT) {
+            snprintf(word, sizeof word, "%.*s", (int)n, list);
+            return word;
+        }
+        log_mask |= 1u << t;
+        list += n + (list[n] == ',');
+    }
+    return NULL;
+}
+
+bool log_open(const char *path)
+{
+    if (strstr(path, "%d")) {
+        log_path = path;
+        return true;
+    }
+    log_shared = fopen(path, "we");
+    if (log_shared)
+        setvbuf(log_shared, NULL, _IOLBF, 0);
+    return log_shared != NULL;
+}
+
+FILE *log_stream(void)
+{
+    if (log_own)
+        return log_own;
+    if (log_path) {
+        const char *at = strstr(log_path, "%d");
+        char *name = NULL;
+        if (asprintf(&name, "%.*s%d%s", (int)(at - log_path), log_path, (int)gettid(), at + 2) > 0)
+            log_own = fopen(name, "we");
+        free(name);
+        if (log_own) {
+            setvbuf(log_own, NULL, _IOLBF, 0);
+            return log_own;
+        }
+    }
+    return log_shared ? log_shared : stderr;
+}
+
+void log_printf(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vfprintf(log_stream(), fmt, ap);
+    va_end(ap);
+}
+
+static void say(const char *prefix, const char *fmt, va_list ap)
+{
+    char line[1024];
+    int n = snprintf(line, sizeof line, "%s", prefix);
+    int m = vsnprintf(line + n, sizeof line - n, fmt, ap);
+    size_t len = m < 0 ? (size_t)n : (size_t)n + m;
+    if (len > sizeof line - 2)
+        len = sizeof line - 2;
+    line[len++] = '\n';
+    ssize_t r = write(STDERR_FILENO, line, len);
+    (void)r;
+}
+
+void report_error(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say("metic: ", fmt, ap);
+    va_end(ap);
+}
+
+void report_unimp(const char *fmt, ...)
+{
+    if (!log_on(LOG_UNIMP))
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    char line[512];
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    log_printf("unimplemented: %s\n", line);
+}
+
+void report_bug(const char *file, int line, const char *fmt, ...)
+{
+    char prefix[256];
+    snprintf(prefix, sizeof prefix, "metic: internal error at %s:%d (please report it): ", file, line);
+    va_list ap;
+    va_start(ap, fmt);
+    say(prefix, fmt, ap);
+    va_end(ap);
+    abort();
+}
