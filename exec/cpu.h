@@ -1,0 +1,53 @@
+/*
+ * The part of a guest processor's state that every guest has. A guest's own state struct begins with it:
+ *     struct a64_cpu { struct cpu cpu; uint64_t x[31]; … };
+ * Generated code reaches it through one host register at fixed offsets; one per guest thread.
+ */
+#ifndef EXEC_CPU_H
+#define EXEC_CPU_H
+
+#include "base/bits.h"
+#include "tcg/host.h"
+
+/* Why the run loop returned. */
+enum cpu_exit {
+    EXIT_NONE,
+    EXIT_INTERRUPT,  /* exit_request was seen; pc is the next instruction */
+    EXIT_SYSCALL,    /* system call instruction; pc is behind it */
+    EXIT_BREAKPOINT, /* breakpoint instruction at pc; detail: its number */
+    EXIT_ILLEGAL,    /* undefined instruction at pc */
+    EXIT_FETCH,      /* instruction fetch fault at pc: detail: faulting address */
+    EXIT_FAULT,      /* memory fault of the instruction at pc: fault_* below */
+    EXIT_ALIGN,      /* misaligned access: detail: address */
+    EXIT_DIV,        /* arithmetic exception (guests that have one) */
+    EXIT_ICACHE,     /* the guest asked to drop translations: [detail, detail2) */
+    EXIT_TARGET = 16 /* first reason that belongs to the guest architecture */
+};
+
+enum { CPU_SPILL_CELLS = 64 };
+
+struct exec;
+
+struct cpu {
+    uint32_t exit_request; /* written by signal handlers and other threads */
+    uint32_t exit_reason;  /* enum cpu_exit */
+    uint64_t pc;
+    uint32_t mxcsr;        /* x86 host: guest rounding mode + sticky flags; kept by target code, see fp_host.h */
+    uint32_t in_code;      /* 1 while generated code runs (signal handlers look) */
+    void *host_sp, *ret_sp;
+    void *jump_table;
+    void (*const *helpers)(void);
+    uint64_t exit_detail, exit_detail2;
+    struct code_exit *last_exit;
+    /* EXIT_FAULT: as in the host's siginfo */
+    int fault_signo, fault_code;
+    uint64_t fault_addr;
+    struct exec *exec;      /* the process's translations */
+    const struct target *target;
+    void *user;             /* the embedding mode's own per-thread data (linux-user: struct task) */
+    void *ret_stack;        /* return-prediction stack memory */
+    void *leave_env;        /* exec_leave()'s jump buffer while helpers run */
+    uint64_t spill[CPU_SPILL_CELLS] __attribute__((aligned(16)));
+};
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * Running guest code: translations of one guest process (or machine), their cache, and the run loop.
+ * Threads: one struct exec, one struct cpu per guest thread; every function here is thread-safe unless it says not.
+ */
+#ifndef EXEC_EXEC_H
+#define EXEC_EXEC_H
+
+#include "exec/cpu.h"
+#include "exec/target.h"
+
+enum exec_engine { ENGINE_JIT, ENGINE_INTERP, ENGINE_VERIFY };
+
+struct exec_options {
+    enum exec_engine engine;
+    bool one_insn;       /* a unit per instruction */
+    bool nochain;        /* every unit returns to the run loop */
+    size_t cache_bytes;  /* bound of the code cache; 0: default */
+};
+
+struct exec *exec_new(const struct target *t, const struct code_reader *code, const struct exec_options *o);
+void exec_free(struct exec *x);
+
+/* A guest thread's state: t->state_size bytes, reset; freed by cpu_free. NULL without memory. */
+struct cpu *cpu_new(struct exec *x);
+/* A copy for a new thread: registers of `from`, own stacks. */
+struct cpu *cpu_clone(struct cpu *from);
+void cpu_free(struct cpu *cpu);
+
+/* Runs from cpu->pc until something needs the caller; returns the reason (also in cpu->exit_reason). */
+enum cpu_exit cpu_run(struct cpu *cpu);
+/* Async-signal-safe: makes cpu_run return EXIT_INTERRUPT soon. From any thread. */
+void cpu_kick(struct cpu *cpu);
+
+/*
+ * From a host SIGSEGV/SIGBUS/SIGFPE handler on the thread of `cpu`: if the fault came from generated code or a helper
+ * that touches guest memory, records it (fault_*, pc, registers) and changes the ucontext so that cpu_run returns
+ * EXIT_FAULT. False: not ours.
+ */
+bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucontext);
+
+/* Called by helpers: leave to the run loop with the reason; registers in the state must be right. */
+void exec_leave(struct cpu *cpu, enum cpu_exit reason) __attribute__((noreturn));
+
+/* Drops translations made from guest addresses [start, end). Other threads may be running. */
+void exec_invalidate(struct exec *x, uint64_t start, uint64_t end);
+
+/* Around fork(): prepare takes the locks, parent/child release them; the child drops other threads' cpus. */
+void exec_fork_prepare(struct exec *x);
+void exec_fork_parent(struct exec *x);
+void exec_fork_child(struct exec *x);
+
+#endif

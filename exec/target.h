@@ -1,0 +1,52 @@
+/*
+ * A guest architecture: one constant struct of facts and functions; targets/<arch>/target.c exports it and
+ * targets/targets.c lists it. Nothing else in the tree is edited when one is added.
+ */
+#ifndef EXEC_TARGET_H
+#define EXEC_TARGET_H
+
+#include "exec/cpu.h"
+#include "tcg/build.h"
+
+/* Guest code as the translator reads it. */
+struct code_reader {
+    void *opaque;
+    /* Host address of guest code at pc and in *avail how many bytes may be read there; NULL: not executable. */
+    const uint8_t *(*window)(void *opaque, uint64_t pc, size_t *avail);
+};
+
+/* A register as `-d cpu`, gdb and core dumps name it. */
+struct target_reg {
+    const char *name;
+    uint16_t offset, size; /* bytes in the guest's state */
+};
+
+struct target {
+    const char *name;           /* as in qemu-<name> */
+    uint16_t elf_machine;       /* EM_… */
+    uint8_t elf_class, elf_data; /* ELFCLASS…, ELFDATA… */
+    uint8_t address_bits;       /* user addresses are below 1 << address_bits */
+    uint32_t page_size;
+    size_t state_size;          /* sizeof the guest's state struct */
+    const struct ir_guest *ir;
+    const struct target_reg *regs;
+    unsigned nregs;
+    int capstone_arch, capstone_mode; /* for in_asm */
+
+    /* Registers at reset (program start): everything zero but what the architecture says. */
+    void (*reset)(struct cpu *cpu);
+    /* Mode bits that translation depends on, now (key of a translation beside pc). */
+    uint32_t (*mode)(const struct cpu *cpu);
+    /*
+     * Translates from u->pc (mode u->flags) until a terminator or max instructions; always ends u with a terminator,
+     * undefined instructions as TRAP(EXIT_ILLEGAL), unreadable ones as TRAP(EXIT_FETCH). Sets u->bytes, u->ninsns.
+     * Continues behind conditional branches (GOTO_IF); calls end the unit.
+     */
+    void (*translate)(struct ir_builder *b, const struct code_reader *code, unsigned max_insns);
+};
+
+extern const struct target *const targets[]; /* NULL-terminated: targets/targets.c */
+const struct target *target_by_name(const char *name);
+const struct target *target_by_elf(uint16_t machine, uint8_t elf_class, uint8_t elf_data);
+
+#endif

@@ -1,0 +1,111 @@
+/*
+ * The builder: how front ends make IR. Each function appends one instruction and returns its value; constants are
+ * folded, identities applied, and guest registers read once (a GET after a PUT or GET of the same slot gives the
+ * known value), so front ends write what the manual says without minding cost.
+ */
+#ifndef TCG_BUILD_H
+#define TCG_BUILD_H
+
+#include "tcg/ir.h"
+
+enum { IR_MAX_SLOTS = 256 };
+
+struct ir_builder {
+    struct ir_unit *u;
+    ir_ref known[IR_MAX_SLOTS]; /* value each slot is known to hold, or IR_NONE */
+    uint32_t last_pc_inst;      /* index of the latest INSN */
+    ir_ref recent[64];          /* recent pure instructions, for merging equal ones (hash) */
+};
+
+void b_init(struct ir_builder *b, struct ir_unit *u);
+
+/* --- generic --- */
+ir_ref b_op1(struct ir_builder *b, enum ir_op op, enum ir_type t, ir_ref a);
+ir_ref b_op2(struct ir_builder *b, enum ir_op op, enum ir_type t, ir_ref x, ir_ref y);
+ir_ref b_op3(struct ir_builder *b, enum ir_op op, enum ir_type t, ir_ref x, ir_ref y, ir_ref z);
+/* Appends a fully filled instruction (args, imm…), after folding; the way for ops with special fields. */
+ir_ref b_emit(struct ir_builder *b, struct ir_inst in);
+
+/* --- guest registers and instruction starts --- */
+void b_insn(struct ir_builder *b, uint64_t pc, uint64_t bits);
+ir_ref b_get(struct ir_builder *b, unsigned slot);
+void b_put(struct ir_builder *b, unsigned slot, ir_ref v);
+/* Forget what slots hold (after a helper that writes state; b_call does it by itself). */
+void b_forget(struct ir_builder *b);
+
+/* --- constants --- */
+ir_ref b_const(struct ir_builder *b, enum ir_type t, uint64_t v);
+ir_ref b_vconst(struct ir_builder *b, uint64_t lo, uint64_t hi);
+/* True if r is a constant integer; *v gets it (I32 zero-extended). */
+bool b_is_const(const struct ir_builder *b, ir_ref r, uint64_t *v);
+static inline ir_ref b_i32(struct ir_builder *b, uint32_t v) { return b_const(b, IR_I32, v); }
+static inline ir_ref b_i64(struct ir_builder *b, uint64_t v) { return b_const(b, IR_I64, v); }
+
+/* --- integer, immediate forms fold --- */
+ir_ref b_add(struct ir_builder *b, enum ir_type t, ir_ref x, ir_ref y);
+ir_ref b_sub(struct ir_builder *b, enum ir_type t, ir_ref x, ir_ref y);
+ir_ref b_addi(struct ir_builder *b, enum ir_type t, ir_ref x, int64_t i);
+ir_ref b_and(struct ir_builder *b, enum ir_type t, ir_ref x, ir_ref y);
+ir_ref b_or(struct ir_builder *b, enum ir_type t, ir_ref x, ir_ref y);
+ir_ref b_xor(struct ir_builder *b, enum ir_type t, ir_ref x, ir_ref y);
+ir_ref b_shl(struct ir_builder *b, enum ir_type t, ir_ref x, ir_ref y);
+ir_ref b_shli(struct ir_builder *b, enum ir_type t, ir_ref x, unsigned n);
+ir_ref b_shri(struct ir_builder *b, enum ir_type t, ir_ref x, unsigned n);
+ir_ref b_sari(struct ir_builder *b, enum ir_type t, ir_ref x, unsigned n);
+ir_ref b_zext(struct ir_builder *b, ir_ref x);  /* I32 to I64 */
+ir_ref b_sext(struct ir_builder *b, ir_ref x);
+ir_ref b_trunc(struct ir_builder *b, ir_ref x); /* I64 to I32 */
+ir_ref b_ubfx(struct ir_builder *b, enum ir_type t, ir_ref x, unsigned pos, unsigned len);
+ir_ref b_sbfx(struct ir_builder *b, enum ir_type t, ir_ref x, unsigned pos, unsigned len);
+ir_ref b_deposit(struct ir_builder *b, enum ir_type t, ir_ref x, unsigned pos, unsigned len, ir_ref field);
+/* x cc y in type t (integer or float). */
+ir_ref b_setcc(struct ir_builder *b, enum ir_cc cc, enum ir_type t, ir_ref x, ir_ref y);
+/* if x cc y (compared in type tc) then v else w, of type t. */
+ir_ref b_selcc(struct ir_builder *b, enum ir_type t, enum ir_cc cc, enum ir_type tc, ir_ref x, ir_ref y, ir_ref v,
+               ir_ref w);
+
+/* --- memory: address base + (index << scale) + disp; index may be IR_NONE --- */
+ir_ref b_load(struct ir_builder *b, enum ir_type t, unsigned mem, ir_ref base, ir_ref index, unsigned scale,
+              int64_t disp);
+void b_store(struct ir_builder *b, enum ir_type t, unsigned mem, ir_ref base, ir_ref index, unsigned scale,
+             int64_t disp, ir_ref value);
+void b_fence(struct ir_builder *b, enum ir_fence kind);
+/* op: AXCHG, AADD, …; `mem` gives size and extension. */
+ir_ref b_atomic(struct ir_builder *b, enum ir_op op, enum ir_type t, unsigned mem, ir_ref addr, ir_ref v);
+/* t may be V128 (16 bytes). */
+ir_ref b_cas(struct ir_builder *b, enum ir_type t, unsigned mem, ir_ref addr, ir_ref expected, ir_ref desired);
+
+/* --- leaving --- */
+void b_goto(struct ir_builder *b, uint64_t pc);
+void b_call_to(struct ir_builder *b, uint64_t pc, uint64_t return_pc);
+void b_goto_if(struct ir_builder *b, enum ir_cc cc, enum ir_type t, ir_ref x, ir_ref y, uint64_t pc);
+/* kind IR_JUMP, IR_CALL (with return_pc) or IR_RETURN. */
+void b_goto_ind(struct ir_builder *b, ir_ref target, enum ir_jump kind, uint64_t return_pc);
+/* Leave to the run loop with pc and a reason of enum cpu_exit (exec/cpu.h). */
+void b_trap(struct ir_builder *b, unsigned reason, uint64_t pc, uint64_t detail);
+
+/* --- helpers: up to 6 arguments, as the signature says (without `e`) --- */
+ir_ref b_call(struct ir_builder *b, const struct ir_helper *h, const ir_ref *args);
+#define b_callv(b, h, ...) b_call((b), (h), (const ir_ref[]){__VA_ARGS__, 0})
+#define b_call0(b, h)      b_call((b), (h), NULL)
+
+/* --- vectors --- */
+ir_ref b_v1(struct ir_builder *b, enum ir_op op, enum ir_lane lane, ir_ref x);
+ir_ref b_v2(struct ir_builder *b, enum ir_op op, enum ir_lane lane, ir_ref x, ir_ref y);
+ir_ref b_v3(struct ir_builder *b, enum ir_op op, enum ir_lane lane, ir_ref x, ir_ref y, ir_ref z);
+/* the same with the immediate of the op's row */
+ir_ref b_v1i(struct ir_builder *b, enum ir_op op, enum ir_lane lane, ir_ref x, int64_t imm);
+ir_ref b_v2i(struct ir_builder *b, enum ir_op op, enum ir_lane lane, ir_ref x, ir_ref y, int64_t imm);
+ir_ref b_vlow(struct ir_builder *b, enum ir_type t, ir_ref x);  /* lane 0 */
+ir_ref b_vzext(struct ir_builder *b, enum ir_type from, ir_ref x);
+ir_ref b_vdup(struct ir_builder *b, enum ir_lane lane, ir_ref x); /* from I32 (B, H, S) or I64 (D) */
+ir_ref b_vget(struct ir_builder *b, enum ir_type t, enum ir_lane lane, ir_ref x, unsigned i, bool sign);
+ir_ref b_vset(struct ir_builder *b, enum ir_lane lane, ir_ref x, unsigned i, ir_ref v);
+
+/* --- conversions with a rounding mode (FP_DYN: the guest's dynamic mode) --- */
+ir_ref b_frint(struct ir_builder *b, enum ir_type t, ir_ref x, unsigned rm, bool quiet_inexact);
+ir_ref b_ftoi(struct ir_builder *b, bool is_signed, enum ir_type to, enum ir_type from, ir_ref x, unsigned rm);
+ir_ref b_itof(struct ir_builder *b, bool is_signed, enum ir_type to, enum ir_type from, ir_ref x);
+ir_ref b_bitcast(struct ir_builder *b, enum ir_type to, enum ir_type from, ir_ref x);
+
+#endif

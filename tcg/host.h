@@ -1,0 +1,94 @@
+/*
+ * A host: turns units into machine code. One constant struct per instruction set (tcg/host/<isa>/host.c); hosts
+ * without one run the interpreter (interp.c) instead.
+ */
+#ifndef TCG_HOST_H
+#define TCG_HOST_H
+
+#include "tcg/ir.h"
+
+/* Where generated code finds what it needs in struct cpu; byte offsets, constant (exec/cpu.h asserts them). */
+struct host_layout {
+    uint16_t exit_request; /* uint32: non-zero makes backward jumps and indirect jumps leave */
+    uint16_t pc;           /* uint64 */
+    uint16_t host_sp;      /* void *: C stack while generated code runs */
+    uint16_t ret_sp;       /* void *: return-prediction stack pointer while C runs */
+    uint16_t jump_table;   /* struct code_block **: by guest pc hash, see exec/code.h */
+    uint16_t helpers;      /* void (**)(void): same order as ir_guest.helpers */
+    uint16_t mxcsr;        /* uint32: the guest's rounding mode and sticky flags as the host wants them */
+    uint16_t exit_reason;  /* uint32 */
+    uint16_t exit_detail;  /* uint64 */
+    uint16_t last_exit;    /* struct code_exit *: the unlinked exit that was taken, or NULL */
+    uint16_t spill;        /* 8-byte cells, 16-byte aligned */
+    uint16_t nspill;       /* number of cells */
+};
+
+/* One direct exit of compiled code. `slot` holds the address jumped to: the unlinked stub, or the target block. */
+struct code_exit {
+    _Atomic(void *) slot; /* host address the exit jumps to */
+    void *unlinked;       /* host address of the stub that leaves to the run loop with last_exit = this */
+    uint64_t pc;          /* guest target */
+    struct code_block *from;
+};
+
+/* Where guest register `slot` is at a point that may fault. */
+enum loc_kind { LOC_GPR, LOC_VEC, LOC_SPILL, LOC_CONST, LOC_NZCV };
+struct reg_loc {
+    uint8_t slot;
+    uint8_t kind;  /* enum loc_kind */
+    uint16_t reg;  /* host register or spill cell; LOC_NZCV: op (see host) */
+    uint32_t more; /* LOC_CONST: index in consts; LOC_NZCV: host-defined operands; else: host-defined form */
+};
+struct fault_point {
+    uint32_t host_off;  /* offset in the code of the instruction that may fault */
+    uint32_t insn;      /* index: which guest instruction (0…) -> pc table */
+    uint32_t first_loc; /* first of nlocs entries in locs */
+    uint32_t nlocs;
+};
+
+/* Result of compiling a unit. Arrays are owned by the caller's block after success. */
+struct compiled {
+    uint8_t *code;     /* where it was put (executable address) */
+    uint32_t size;
+    struct code_exit *exits;
+    uint32_t nexits;
+    struct fault_point *faults; /* by rising host_off */
+    uint32_t nfaults;
+    struct reg_loc *locs;
+    uint64_t *consts;
+    uint64_t *insn_pcs; /* guest pc of instruction i */
+    uint32_t ninsns;
+};
+
+/* What the host asks its surroundings for while compiling. */
+struct compile_ctx {
+    const struct host_layout *layout;
+    void *opaque;
+    /* Host entry of an already translated block at guest pc with the unit's flags, or NULL. */
+    void *(*lookup)(void *opaque, uint64_t pc);
+    bool chain; /* false: every exit leaves to the run loop */
+};
+
+struct tcg_host {
+    const char *name;
+    /* Finds what the processor has; fills tables. Called once per process. */
+    void (*init)(void);
+    /* Emits entry/leave trampolines for this guest at `buf` (executable address `exec`); returns bytes used. */
+    size_t (*emit_prologue)(uint8_t *buf, uint8_t *exec, const struct ir_guest *g, const struct host_layout *l);
+    /*
+     * Compiles u into buf (writable, `room` bytes; it will run at `exec`). Returns false when room is too small.
+     */
+    bool (*compile)(const struct ir_unit *u, const struct compile_ctx *ctx, uint8_t *buf, uint8_t *exec,
+                    size_t room, struct compiled *out);
+    /* Enters generated code at `code` for the cpu; returns when it leaves. */
+    void (*enter)(void *cpu, void *code);
+    /* Writes the guest registers held in host registers (fault at host address pc inside c) to the state. */
+    void (*recover)(void *cpu, const struct ir_guest *g, const struct compiled *c, const struct fault_point *p,
+                    const void *ucontext);
+};
+
+extern const struct tcg_host tcg_host_x86_64;
+/* The host of this machine, or NULL: use the interpreter. */
+const struct tcg_host *tcg_host_native(void);
+
+#endif
