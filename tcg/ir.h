@@ -86,7 +86,7 @@ enum ir_mem {
 enum { IR_RM_DYN = 7 }; /* `rm`: the guest's dynamic mode; else enum fp_round of base/softfloat.h */
 enum ir_lane { LANE_B, LANE_H, LANE_S, LANE_D };
 enum ir_fence { IR_FENCE_FULL, IR_FENCE_LOAD, IR_FENCE_STORE }; /* LOAD: load-load, load-store; STORE: store-store */
-enum ir_jump { IR_JUMP, IR_CALL, IR_RETURN };                 /* kind of exit: hints for return prediction */
+enum ir_jump { JUMP_PLAIN, JUMP_CALL, JUMP_RETURN }; /* kind of exit: hints for return prediction */
 
 typedef uint32_t ir_ref; /* a value: the index of the instruction that makes it */
 #define IR_NONE 0        /* no value; instruction 0 of every unit is a NOP */

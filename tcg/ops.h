@@ -81,9 +81,9 @@
     OP(AUMIN, "T", "lT", IR_P_FAULT | IR_P_STORE | IR_P_BARRIER, "[a] = unsigned min([a], b)")                \
     OP(AUMAX, "T", "lT", IR_P_FAULT | IR_P_STORE | IR_P_BARRIER, "[a] = unsigned max([a], b)")                \
     /* --- leaving the unit ------------------------------------------------------------------------ */       \
-    OP(GOTO, "-", "", IR_P_EXIT, "go to guest pc imm; sub: IR_JUMP or IR_CALL (imm2: the return pc)")          \
+    OP(GOTO, "-", "", IR_P_EXIT, "go to guest pc imm; sub: JUMP_PLAIN or JUMP_CALL (imm2: the return pc)")          \
     OP(GOTO_IF, "-", "SS", IR_P_SIDE_EXIT, "if `a cc b` in type2 go to guest pc imm, else go on")             \
-    OP(GOTO_IND, "-", "l", IR_P_EXIT, "go to guest pc a; sub: IR_JUMP, IR_CALL (imm2: return pc), IR_RETURN") \
+    OP(GOTO_IND, "-", "l", IR_P_EXIT, "go to guest pc a; sub: JUMP_PLAIN, JUMP_CALL (imm2: return pc), JUMP_RETURN") \
     OP(TRAP, "-", "", IR_P_EXIT, "leave to the run loop: pc = imm, exit reason sub, detail imm2")             \
     OP(CALL, "T", "****", IR_P_CALL, "helper call: `helper` says signature and effects; arguments arg[0…]")   \
     /* --- scalar floating point, T is F32 or F64; rounding is the guest's dynamic mode ------------- */      \
