@@ -13,7 +13,7 @@ struct host_layout {
     uint16_t pc;           /* uint64 */
     uint16_t host_sp;      /* void *: C stack while generated code runs */
     uint16_t ret_sp;       /* void *: return-prediction stack pointer while C runs */
-    uint16_t jump_table;   /* struct code_block **: by guest pc hash, see exec/code.h */
+    uint16_t jump_table;   /* struct jump_entry *: by guest pc hash, see exec/code.h */
     uint16_t helpers;      /* void (**)(void): same order as ir_guest.helpers */
     uint16_t mxcsr;        /* uint32: the guest's rounding mode and sticky flags as the host wants them */
     uint16_t exit_reason;  /* uint32 */
@@ -66,6 +66,8 @@ struct compile_ctx {
     void *opaque;
     /* Host entry of an already translated block at guest pc with the unit's flags, or NULL. */
     void *(*lookup)(void *opaque, uint64_t pc);
+    /* A new exit cell within +-2 GiB of the code, its pc set; the host sets slot and unlinked. NULL: none left. */
+    struct code_exit *(*new_exit)(void *opaque, uint64_t pc);
     bool chain; /* false: every exit leaves to the run loop */
 };
 

@@ -1,0 +1,79 @@
+/*
+ * What generated code and the run loop share about translations: blocks, the per-thread jump table, and the
+ * memory that code lives in.
+ *
+ * Jump table (struct cpu.jump_table): direct-mapped, one per guest thread, so that generated code reads a pair
+ * without a race:   i = JUMP_HASH(pc);  if (table[i].pc == pc) jump to table[i].entry.
+ * Other threads only ever overwrite `pc` with JUMP_EMPTY (invalidation).
+ */
+#ifndef EXEC_CODE_H
+#define EXEC_CODE_H
+
+#include <stdatomic.h>
+
+#include "base/bits.h"
+#include "tcg/host.h"
+
+enum { JUMP_TABLE_BITS = 13, JUMP_TABLE_SIZE = 1 << JUMP_TABLE_BITS };
+#define JUMP_HASH(pc) (((pc) >> 1 ^ (pc) >> (JUMP_TABLE_BITS + 1)) & (JUMP_TABLE_SIZE - 1))
+#define JUMP_EMPTY    UINT64_C(1) /* a fresh table is all zeros; its entries lead to pc 0, see jump_table_reset */
+
+struct jump_entry {
+    _Atomic uint64_t pc;
+    void *entry; /* host address */
+};
+
+/* A translated unit. Lives until the whole cache is flushed; `dead` ones are unreachable for new lookups. */
+struct code_block {
+    uint64_t pc;
+    uint32_t mode; /* unit's flags: part of the key */
+    uint32_t bytes; /* guest bytes [pc, pc + bytes) it was made from */
+    uint8_t *entry; /* host address of the first instruction */
+    struct compiled c;
+    struct code_block *hash_next;
+    struct code_block *page_next; /* blocks that start in the same guest page */
+    struct code_exit *incoming;   /* linked exits that jump here (list by next_in) */
+    bool dead;
+};
+
+/*
+ * Code memory: an address range reserved once, filled by chunks. A chunk is a memory file mapped twice, executable
+ * in the range and writable elsewhere; it is only ever appended to, so a forked child goes on executing the parent's
+ * chunks and appends to its own. Exit cells (struct code_exit) lie in private memory next to the range.
+ */
+struct code_chunk {
+    uint8_t *exec, *write; /* the same bytes */
+    size_t size, used;
+    bool shared; /* another process may execute it: not to be overwritten */
+};
+
+enum { CODE_CHUNK_SIZE = 1 << 20, CODE_MAX_CHUNKS = 256 };
+
+struct code_memory {
+    uint8_t *base;     /* executable range */
+    size_t size;       /* bytes reserved for code */
+    struct code_exit *exits;
+    size_t nexits, max_exits;
+    struct code_chunk chunk[CODE_MAX_CHUNKS];
+    unsigned nchunks;
+    bool closed; /* the last chunk must not be appended to (after fork, in the child) */
+};
+
+/* Reserves `bytes` (rounded up to chunks). False, errno set, when the kernel refuses. */
+bool code_memory_init(struct code_memory *m, size_t bytes);
+void code_memory_destroy(struct code_memory *m);
+/* Room of at least `need` bytes, 16-aligned; *exec is its executable address. NULL: the cache is full. */
+uint8_t *code_memory_room(struct code_memory *m, size_t need, uint8_t **exec, size_t *room);
+/* Keeps the first `n` bytes of the room just given. */
+void code_memory_commit(struct code_memory *m, size_t n);
+/* Writable address of executable address `at` for overwriting 8 bytes; makes the chunk this process's own first. */
+uint8_t *code_memory_writable(struct code_memory *m, const uint8_t *at);
+/* Drops everything but the first `keep` bytes of code (the prologue). No thread may be inside. */
+bool code_memory_flush(struct code_memory *m);
+void code_memory_after_fork(struct code_memory *m, bool child);
+static inline bool code_memory_contains(const struct code_memory *m, const void *p)
+{
+    return (uintptr_t)p - (uintptr_t)m->base < m->size;
+}
+
+#endif
