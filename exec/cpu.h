@@ -24,7 +24,12 @@ enum cpu_exit {
     EXIT_TARGET = 16 /* first reason that belongs to the guest architecture */
 };
 
-enum { CPU_SPILL_CELLS = 64 };
+enum {
+    CPU_SPILL_CELLS = 64,
+    RET_STACK_SIZE = 16384, /* bytes; grows down from its end, where RET_STACK_BASE bytes never match (all ones = 1) */
+    RET_STACK_BASE = 64,
+    RET_STACK_EMPTY = 1, /* guest return pc stored in the base */
+};
 
 struct exec;
 
@@ -45,7 +50,10 @@ struct cpu {
     struct exec *exec;      /* the process's translations */
     const struct target *target;
     void *user;             /* the embedding mode's own per-thread data (linux-user: struct task) */
-    void *ret_stack;        /* return-prediction stack memory */
+    void *ret_stack;        /* return-prediction stack: guard page first, then RET_STACK_SIZE bytes */
+    uint32_t mode;          /* mode the jump table and return stack are valid for */
+    uint32_t in_insn;       /* interpreter: index of the IR instruction being executed */
+    struct cpu *next_cpu;   /* exec's list */
     void *leave_env;        /* exec_leave()'s jump buffer while helpers run */
     uint64_t spill[CPU_SPILL_CELLS] __attribute__((aligned(16)));
 };

@@ -58,6 +58,14 @@ struct compiled {
     uint64_t *consts;
     uint64_t *insn_pcs; /* guest pc of instruction i */
     uint32_t ninsns;
+    uint32_t dead_off; /* offset in the code of a stub that sets pc to the unit's and leaves: an invalidated block's
+                          entry is overwritten with a jump to it */
+};
+
+/* Entry points of the prologue blob, executable addresses. */
+struct host_entry {
+    void (*enter)(void *cpu, void *code); /* runs generated code; returns when it leaves */
+    void *leave_recovered;                /* leaves without storing guest registers: after recover() */
 };
 
 /* What the host asks its surroundings for while compiling. */
@@ -76,17 +84,18 @@ struct tcg_host {
     /* Finds what the processor has; fills tables. Called once per process. */
     void (*init)(void);
     /* Emits entry/leave trampolines for this guest at `buf` (executable address `exec`); returns bytes used. */
-    size_t (*emit_prologue)(uint8_t *buf, uint8_t *exec, const struct ir_guest *g, const struct host_layout *l);
+    size_t (*emit_prologue)(uint8_t *buf, uint8_t *exec, const struct ir_guest *g, const struct host_layout *l,
+                            struct host_entry *out);
     /*
      * Compiles u into buf (writable, `room` bytes; it will run at `exec`). Returns false when room is too small.
      */
     bool (*compile)(const struct ir_unit *u, const struct compile_ctx *ctx, uint8_t *buf, uint8_t *exec,
                     size_t room, struct compiled *out);
-    /* Enters generated code at `code` for the cpu; returns when it leaves. */
-    void (*enter)(void *cpu, void *code);
     /* Writes the guest registers held in host registers (fault at host address pc inside c) to the state. */
     void (*recover)(void *cpu, const struct ir_guest *g, const struct compiled *c, const struct fault_point *p,
                     const void *ucontext);
+    /* Overwrites a block's first bytes (leading nop) at `buf`, running at `exec`, with a jump: one atomic store. */
+    void (*patch_entry)(uint8_t *buf, const uint8_t *exec, const uint8_t *target);
 };
 
 extern const struct tcg_host tcg_host_x86_64;
