@@ -16,7 +16,7 @@
 
 enum { JUMP_TABLE_BITS = 13, JUMP_TABLE_SIZE = 1 << JUMP_TABLE_BITS };
 #define JUMP_HASH(pc) (((pc) >> 1 ^ (pc) >> (JUMP_TABLE_BITS + 1)) & (JUMP_TABLE_SIZE - 1))
-#define JUMP_EMPTY    UINT64_C(1) /* a fresh table is all zeros; its entries lead to pc 0, see jump_table_reset */
+#define JUMP_EMPTY    UINT64_C(1) /* matches no pc; entry 0 of a fresh (zeroed) table must be set to it */
 
 struct jump_entry {
     _Atomic uint64_t pc;
@@ -31,7 +31,8 @@ struct code_block {
     uint8_t *entry; /* host address of the first instruction */
     struct compiled c;
     struct code_block *hash_next;
-    struct code_block *page_next; /* blocks that start in the same guest page */
+    struct code_block *page_next; /* blocks that start in the same guest page (hash chain) */
+    struct ir_unit *unit;         /* interpreter and --verify: the IR */
     struct code_exit *incoming;   /* linked exits that jump here (list by next_in) */
     bool dead;
 };
@@ -68,7 +69,7 @@ uint8_t *code_memory_room(struct code_memory *m, size_t need, uint8_t **exec, si
 void code_memory_commit(struct code_memory *m, size_t n);
 /* Writable address of executable address `at` for overwriting 8 bytes; makes the chunk this process's own first. */
 uint8_t *code_memory_writable(struct code_memory *m, const uint8_t *at);
-/* Drops everything but the first `keep` bytes of code (the prologue). No thread may be inside. */
+/* Drops all code and exit cells. No thread may be inside. */
 bool code_memory_flush(struct code_memory *m);
 void code_memory_after_fork(struct code_memory *m, bool child);
 static inline bool code_memory_contains(const struct code_memory *m, const void *p)

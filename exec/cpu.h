@@ -25,6 +25,7 @@ enum cpu_exit {
 };
 
 enum {
+    MXCSR_DEFAULT = 0x1f80, /* all exceptions masked, round to nearest, no flags */
     CPU_SPILL_CELLS = 64,
     RET_STACK_SIZE = 16384, /* bytes; grows down from its end, where RET_STACK_BASE bytes never match (all ones = 1) */
     RET_STACK_BASE = 64,
@@ -52,7 +53,7 @@ struct cpu {
     void *user;             /* the embedding mode's own per-thread data (linux-user: struct task) */
     void *ret_stack;        /* return-prediction stack: guard page first, then RET_STACK_SIZE bytes */
     uint32_t mode;          /* mode the jump table and return stack are valid for */
-    uint32_t in_insn;       /* interpreter: index of the IR instruction being executed */
+    uint64_t insn_pc;       /* interpreter: guest pc of the instruction being executed */
     struct cpu *next_cpu;   /* exec's list */
     void *leave_env;        /* exec_leave()'s jump buffer while helpers run */
     uint64_t spill[CPU_SPILL_CELLS] __attribute__((aligned(16)));

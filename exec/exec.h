@@ -44,9 +44,9 @@ void exec_leave(struct cpu *cpu, enum cpu_exit reason) __attribute__((noreturn))
 /* Drops translations made from guest addresses [start, end). Other threads may be running. */
 void exec_invalidate(struct exec *x, uint64_t start, uint64_t end);
 
-/* Around fork(): prepare takes the locks, parent/child release them; the child drops other threads' cpus. */
+/* Around fork(): prepare takes the locks, parent/child release them; the child drops the cpus of other threads. */
 void exec_fork_prepare(struct exec *x);
 void exec_fork_parent(struct exec *x);
-void exec_fork_child(struct exec *x);
+void exec_fork_child(struct exec *x, struct cpu *self);
 
 #endif

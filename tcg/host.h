@@ -13,6 +13,7 @@ struct host_layout {
     uint16_t pc;           /* uint64 */
     uint16_t host_sp;      /* void *: C stack while generated code runs */
     uint16_t ret_sp;       /* void *: return-prediction stack pointer while C runs */
+    uint16_t ret_stack;    /* void *: the return stack's memory, see exec/cpu.h */
     uint16_t jump_table;   /* struct jump_entry *: by guest pc hash, see exec/code.h */
     uint16_t helpers;      /* void (**)(void): same order as ir_guest.helpers */
     uint16_t mxcsr;        /* uint32: the guest's rounding mode and sticky flags as the host wants them */
@@ -28,7 +29,7 @@ struct code_exit {
     _Atomic(void *) slot; /* host address the exit jumps to */
     void *unlinked;       /* host address of the stub that leaves to the run loop with last_exit = this */
     uint64_t pc;          /* guest target */
-    struct code_block *from;
+    struct code_exit *next_in; /* list of the target block's incoming exits */
 };
 
 /* Where guest register `slot` is at a point that may fault. */

@@ -1,0 +1,134 @@
+/* Code memory: see code.h. The reserved range holds the chunks, then the exit cells. */
+#define _GNU_SOURCE
+#include "exec/code.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+enum { EXIT_CELLS_PER_KB = 6 }; /* of code; a dense unit has an exit in 20 instructions */
+
+bool code_memory_init(struct code_memory *m, size_t bytes)
+{
+    memset(m, 0, sizeof *m);
+    m->size = ALIGN_UP(bytes, (size_t)CODE_CHUNK_SIZE);
+    if (m->size > (size_t)CODE_MAX_CHUNKS * CODE_CHUNK_SIZE)
+        m->size = (size_t)CODE_MAX_CHUNKS * CODE_CHUNK_SIZE;
+    m->max_exits = m->size / 1024 * EXIT_CELLS_PER_KB;
+    size_t cells = ALIGN_UP(m->max_exits * sizeof(struct code_exit), (size_t)4096);
+    uint8_t *p = mmap(NULL, m->size + cells, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return false;
+    m->base = p;
+    m->exits = (struct code_exit *)(p + m->size);
+    if (mprotect(m->exits, cells, PROT_READ | PROT_WRITE) < 0) {
+        munmap(p, m->size + cells);
+        return false;
+    }
+    return true;
+}
+
+static void unmap_chunks(struct code_memory *m)
+{
+    for (unsigned i = 0; i < m->nchunks; i++)
+        munmap(m->chunk[i].write, m->chunk[i].size);
+    m->nchunks = 0;
+    m->nexits = 0;
+    m->closed = false;
+}
+
+void code_memory_destroy(struct code_memory *m)
+{
+    unmap_chunks(m);
+    munmap(m->base, m->size + ALIGN_UP(m->max_exits * sizeof(struct code_exit), (size_t)4096));
+}
+
+/*
+ * Gives the chunk a memory file of its own, holding its first `used` bytes: writable at c->write, then executable at
+ * c->exec. Replacing an executable mapping is atomic to threads inside it: they fault and wait for the map lock.
+ */
+static bool map_chunk(struct code_chunk *c)
+{
+    int fd = memfd_create("metic-code", MFD_CLOEXEC);
+    if (fd < 0)
+        return false;
+    uint8_t *write = MAP_FAILED;
+    if (ftruncate(fd, c->size) == 0)
+        write = mmap(NULL, c->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    bool ok = write != MAP_FAILED;
+    if (ok) {
+        if (c->used)
+            memcpy(write, c->write, c->used);
+        ok = mmap(c->exec, c->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED;
+        if (!ok)
+            munmap(write, c->size);
+    }
+    close(fd);
+    if (ok)
+        c->write = write;
+    return ok;
+}
+
+static struct code_chunk *add_chunk(struct code_memory *m)
+{
+    if ((size_t)m->nchunks * CODE_CHUNK_SIZE >= m->size)
+        return NULL;
+    struct code_chunk *c = &m->chunk[m->nchunks];
+    *c = (struct code_chunk){.exec = m->base + (size_t)m->nchunks * CODE_CHUNK_SIZE, .size = CODE_CHUNK_SIZE};
+    if (!map_chunk(c))
+        return NULL;
+    m->nchunks++;
+    m->closed = false;
+    return c;
+}
+
+uint8_t *code_memory_room(struct code_memory *m, size_t need, uint8_t **exec, size_t *room)
+{
+    struct code_chunk *c = m->nchunks && !m->closed ? &m->chunk[m->nchunks - 1] : NULL;
+    if (!c || c->size - c->used < need) {
+        if (need > CODE_CHUNK_SIZE)
+            return NULL;
+        c = add_chunk(m);
+        if (!c)
+            return NULL;
+    }
+    *exec = c->exec + c->used;
+    *room = c->size - c->used;
+    return c->write + c->used;
+}
+
+void code_memory_commit(struct code_memory *m, size_t n)
+{
+    struct code_chunk *c = &m->chunk[m->nchunks - 1];
+    c->used = ALIGN_UP(c->used + n, (size_t)16);
+    if (c->used > c->size)
+        c->used = c->size;
+}
+
+uint8_t *code_memory_writable(struct code_memory *m, const uint8_t *at)
+{
+    struct code_chunk *c = &m->chunk[(size_t)(at - m->base) / CODE_CHUNK_SIZE];
+    if (c->shared) {
+        uint8_t *old = c->write;
+        if (!map_chunk(c))
+            BUG("no memory to copy translations after fork");
+        munmap(old, c->size);
+        c->shared = false;
+    }
+    return c->write + (at - c->exec);
+}
+
+bool code_memory_flush(struct code_memory *m)
+{
+    unmap_chunks(m);
+    return add_chunk(m) != NULL;
+}
+
+void code_memory_after_fork(struct code_memory *m, bool child)
+{
+    for (unsigned i = 0; i < m->nchunks; i++)
+        m->chunk[i].shared = true;
+    if (child)
+        m->closed = true;
+}

@@ -1,0 +1,107 @@
+/* What `-d` prints about translations and processors. Disassembly is capstone's. */
+#include "exec/dump.h"
+
+#include <capstone/capstone.h>
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "exec/exec-internal.h"
+
+static void disassemble(int arch, int mode, const uint8_t *code, size_t size, uint64_t at, size_t step)
+{
+    FILE *f = log_stream();
+    csh cs;
+    if (cs_open(arch, mode, &cs) != CS_ERR_OK) {
+        fprintf(f, "  (capstone lacks this architecture)\n");
+        return;
+    }
+    cs_insn *insn = cs_malloc(cs);
+    while (size) {
+        const uint8_t *start = code;
+        if (cs_disasm_iter(cs, &code, &size, &at, insn)) {
+            fprintf(f, "  0x%08" PRIx64 ":  %-10s %s\n", insn->address, insn->mnemonic, insn->op_str);
+        } else {
+            size_t n = size < step ? size : step;
+            fprintf(f, "  0x%08" PRIx64 ":  .byte", at);
+            for (size_t i = 0; i < n; i++)
+                fprintf(f, " %02x", start[i]);
+            fputc('\n', f);
+            code += n;
+            size -= n;
+            at += n;
+        }
+    }
+    cs_free(insn, 1);
+    cs_close(&cs);
+}
+
+void dump_guest(const struct target *t, const struct code_reader *code, uint64_t pc, size_t bytes)
+{
+    fprintf(log_stream(), "in: 0x%" PRIx64 "\n", pc);
+    while (bytes) {
+        size_t avail;
+        const uint8_t *p = code->window(code->opaque, pc, &avail);
+        if (!p)
+            return;
+        if (avail > bytes)
+            avail = bytes;
+        disassemble(t->capstone_arch, t->capstone_mode, p, avail, pc, 4);
+        pc += avail;
+        bytes -= avail;
+    }
+}
+
+void dump_unit(const char *title, const struct ir_unit *u)
+{
+    FILE *f = log_stream();
+    fprintf(f, "%s: 0x%" PRIx64 " mode %x, %u instructions, %u bytes\n", title, u->pc, u->flags, u->ninsns, u->bytes);
+    ir_print(f, u);
+}
+
+void dump_host(const struct code_block *b)
+{
+    fprintf(log_stream(), "out: 0x%" PRIx64 ", %u bytes\n", b->pc, b->c.size);
+#if defined(__x86_64__)
+    disassemble(CS_ARCH_X86, CS_MODE_64, b->c.code, b->c.size, (uintptr_t)b->c.code, 1);
+#elif defined(__aarch64__)
+    disassemble(CS_ARCH_ARM64, CS_MODE_ARM, b->c.code, b->c.size, (uintptr_t)b->c.code, 4);
+#endif
+}
+
+void dump_cpu(const struct cpu *cpu)
+{
+    FILE *f = log_stream();
+    fprintf(f, "pc %016" PRIx64, cpu->pc);
+    for (unsigned i = 0; i < cpu->target->nregs; i++) {
+        const struct target_reg *r = &cpu->target->regs[i];
+        uint64_t v[2] = {0};
+        memcpy(v, (const char *)cpu + r->offset, r->size < sizeof v ? r->size : sizeof v);
+        fprintf(f, "%s%s ", i % 4 == 3 ? "\n" : " ", r->name);
+        if (r->size > 8)
+            fprintf(f, "%016" PRIx64, v[1]);
+        fprintf(f, "%0*" PRIx64, r->size < 8 ? r->size * 2 : 16, v[0]);
+    }
+    fputc('\n', f);
+}
+
+void dump_stats(const struct exec *x)
+{
+    FILE *f = log_stream();
+    static const struct {
+        const char *name;
+        size_t offset;
+    } row[] = {
+        {"units translated", offsetof(struct exec, stats.units)},
+        {"guest instructions translated", offsetof(struct exec, stats.guest_insns)},
+        {"guest bytes", offsetof(struct exec, stats.guest_bytes)},
+        {"host bytes", offsetof(struct exec, stats.host_bytes)},
+        {"run loop look-ups", offsetof(struct exec, stats.lookups)},
+        {"exits linked", offsetof(struct exec, stats.links)},
+        {"units invalidated", offsetof(struct exec, stats.invalidations)},
+        {"cache flushes", offsetof(struct exec, stats.flushes)},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(row); i++)
+        fprintf(f, "%-32s %" PRIu64 "\n", row[i].name, *(const uint64_t *)((const char *)x + row[i].offset));
+    if (x->stats.guest_bytes)
+        fprintf(f, "%-32s %.2f\n", "host bytes per guest byte", (double)x->stats.host_bytes / x->stats.guest_bytes);
+}

@@ -1,0 +1,56 @@
+/* What the files of exec/ share; nobody else includes it. */
+#ifndef EXEC_INTERNAL_H
+#define EXEC_INTERNAL_H
+
+#include <pthread.h>
+#include <setjmp.h>
+
+#include "exec/code.h"
+#include "exec/exec.h"
+#include "tcg/interp.h"
+
+enum { BLOCK_HASH_SIZE = 1 << 14, PAGE_HASH_SIZE = 1 << 10, PAGE_HASH_SHIFT = 12 };
+enum { GUARD_SIZE = 4096 }; /* below a return stack */
+
+struct exec {
+    const struct target *target;
+    struct code_reader code;
+    struct exec_options options;
+    const struct tcg_host *host; /* NULL: interpreter */
+    void (**helpers)(void);      /* by ir_guest.helpers' order */
+    struct host_entry entry;
+
+    pthread_mutex_t lock; /* guards everything below; taken before any other lock of exec */
+    struct code_memory mem;
+    struct code_block *hash[BLOCK_HASH_SIZE];
+    struct code_block *page[PAGE_HASH_SIZE];
+    struct code_block **blocks; /* by rising entry address: appended in allocation order */
+    size_t nblocks, max_blocks;
+    struct cpu *cpus;
+    _Atomic uint32_t stop; /* a thread waits for all others to leave generated code */
+
+    struct {
+        uint64_t units, guest_insns, guest_bytes, host_bytes, flushes, invalidations, links, lookups;
+    } stats;
+};
+
+/* translate.c: finds or makes the block for pc in the mode; x->lock held. Never NULL. */
+struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode);
+struct code_block *exec_find(struct exec *x, uint64_t pc, uint32_t mode);
+/* The block that holds host address p, or NULL; x->lock need not be held by the faulting thread's own block. */
+struct code_block *exec_block_at(struct exec *x, const uint8_t *p);
+/* Drops all translations; x->lock held, caller outside generated code. */
+#define MODE_FLUSHED UINT32_MAX /* cpu->mode after a flush */
+void exec_flush(struct exec *x);
+bool exec_start_code(struct exec *x);
+
+extern const struct host_layout cpu_layout;
+extern const struct interp_layout cpu_interp_layout;
+/* interp-run.c: runs one block's unit by interpretation; sets pc and exit reason like generated code. */
+void exec_interpret(struct cpu *cpu, struct code_block *b);
+void exec_take_exit(struct cpu *cpu, const struct interp_exit *e);
+
+/* verify.c: runs one block both ways and compares; reports a bug on a difference. */
+void exec_verify(struct cpu *cpu, struct code_block *b);
+
+#endif

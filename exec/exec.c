@@ -1,0 +1,293 @@
+/* Running guest code: the life of struct exec and struct cpu, and the run loop. See exec.h. */
+#define _GNU_SOURCE
+#include "exec/exec.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "exec/dump.h"
+#include "exec/exec-internal.h"
+
+enum { DEFAULT_CACHE_BYTES = 128 << 20 };
+
+const struct host_layout cpu_layout = {
+    .exit_request = offsetof(struct cpu, exit_request),
+    .pc = offsetof(struct cpu, pc),
+    .host_sp = offsetof(struct cpu, host_sp),
+    .ret_sp = offsetof(struct cpu, ret_sp),
+    .ret_stack = offsetof(struct cpu, ret_stack),
+    .jump_table = offsetof(struct cpu, jump_table),
+    .helpers = offsetof(struct cpu, helpers),
+    .mxcsr = offsetof(struct cpu, mxcsr),
+    .exit_reason = offsetof(struct cpu, exit_reason),
+    .exit_detail = offsetof(struct cpu, exit_detail),
+    .last_exit = offsetof(struct cpu, last_exit),
+    .spill = offsetof(struct cpu, spill),
+    .nspill = CPU_SPILL_CELLS,
+};
+
+struct exec *exec_new(const struct target *t, const struct code_reader *code, const struct exec_options *o)
+{
+    struct exec *x = calloc(1, sizeof *x);
+    if (!x)
+        return NULL;
+    x->target = t;
+    x->code = *code;
+    x->options = *o;
+    x->host = o->engine == ENGINE_INTERP ? NULL : tcg_host_native();
+    if (!x->host)
+        x->options.engine = ENGINE_INTERP;
+    if (x->options.engine == ENGINE_VERIFY || log_on(LOG_EXEC) || log_on(LOG_CPU))
+        x->options.nochain = true;
+    pthread_mutex_init(&x->lock, NULL);
+    if (x->host) {
+        x->helpers = calloc(t->ir->nhelpers + 1, sizeof *x->helpers);
+        if (!x->helpers || !code_memory_init(&x->mem, o->cache_bytes ? o->cache_bytes : DEFAULT_CACHE_BYTES)) {
+            free(x->helpers);
+            free(x);
+            return NULL;
+        }
+        for (unsigned i = 0; i < t->ir->nhelpers; i++)
+            x->helpers[i] = t->ir->helpers[i]->fn;
+        if (x->host->init)
+            x->host->init();
+        if (!exec_start_code(x)) {
+            exec_free(x);
+            return NULL;
+        }
+    }
+    return x;
+}
+
+void exec_free(struct exec *x)
+{
+    if (log_on(LOG_JIT_STATS))
+        dump_stats(x);
+    if (x->host) {
+        code_memory_destroy(&x->mem);
+        free(x->helpers);
+    }
+    free(x->blocks);
+    free(x);
+}
+
+/* --- cpus --- */
+
+static void reset_prediction(struct cpu *cpu)
+{
+    struct jump_entry *table = cpu->jump_table;
+    for (unsigned i = 0; i < JUMP_TABLE_SIZE; i++)
+        if (table[i].pc) /* untouched pages stay untouched */
+            atomic_store_explicit(&table[i].pc, JUMP_EMPTY, memory_order_relaxed);
+    atomic_store_explicit(&table[0].pc, JUMP_EMPTY, memory_order_relaxed);
+    cpu->ret_sp = (char *)cpu->ret_stack + GUARD_SIZE + RET_STACK_SIZE - RET_STACK_BASE;
+}
+
+static bool attach(struct exec *x, struct cpu *cpu)
+{
+    size_t table = JUMP_TABLE_SIZE * sizeof(struct jump_entry);
+    char *p = mmap(NULL, table + GUARD_SIZE + RET_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                   -1, 0);
+    if (p == MAP_FAILED)
+        return false;
+    mprotect(p + table, GUARD_SIZE, PROT_NONE);
+    cpu->jump_table = p;
+    cpu->ret_stack = p + table;
+    uint64_t *base = (uint64_t *)(p + table + GUARD_SIZE + RET_STACK_SIZE - RET_STACK_BASE);
+    for (unsigned i = 0; i < RET_STACK_BASE / 8; i++)
+        base[i] = RET_STACK_EMPTY;
+    cpu->exec = x;
+    cpu->target = x->target;
+    cpu->helpers = x->helpers;
+    cpu->in_code = 0;
+    cpu->exit_request = 0;
+    cpu->last_exit = NULL;
+    cpu->mode = x->target->mode(cpu);
+    reset_prediction(cpu);
+    pthread_mutex_lock(&x->lock);
+    cpu->next_cpu = x->cpus;
+    x->cpus = cpu;
+    pthread_mutex_unlock(&x->lock);
+    return true;
+}
+
+static struct cpu *allocate(const struct target *t)
+{
+    struct cpu *cpu = aligned_alloc(64, ALIGN_UP(t->state_size, (size_t)64));
+    if (cpu)
+        memset(cpu, 0, t->state_size);
+    return cpu;
+}
+
+struct cpu *cpu_new(struct exec *x)
+{
+    struct cpu *cpu = allocate(x->target);
+    if (!cpu)
+        return NULL;
+    cpu->mxcsr = MXCSR_DEFAULT;
+    x->target->reset(cpu);
+    if (!attach(x, cpu)) {
+        free(cpu);
+        return NULL;
+    }
+    return cpu;
+}
+
+struct cpu *cpu_clone(struct cpu *from)
+{
+    struct cpu *cpu = allocate(from->target);
+    if (!cpu)
+        return NULL;
+    memcpy(cpu, from, from->target->state_size);
+    if (!attach(from->exec, cpu)) {
+        free(cpu);
+        return NULL;
+    }
+    return cpu;
+}
+
+void cpu_free(struct cpu *cpu)
+{
+    struct exec *x = cpu->exec;
+    pthread_mutex_lock(&x->lock);
+    struct cpu **at = &x->cpus;
+    while (*at != cpu)
+        at = &(*at)->next_cpu;
+    *at = cpu->next_cpu;
+    pthread_mutex_unlock(&x->lock);
+    munmap(cpu->jump_table, JUMP_TABLE_SIZE * sizeof(struct jump_entry) + GUARD_SIZE + RET_STACK_SIZE);
+    free(cpu);
+}
+
+void cpu_kick(struct cpu *cpu)
+{
+    __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_SEQ_CST);
+}
+
+/* --- the run loop --- */
+
+/*
+ * The block to run next, translated if need be; links the exit that led here and fills the jump table.
+ * Generated code has been left, so that a flush may happen inside.
+ */
+static struct code_block *next_block(struct exec *x, struct cpu *cpu, bool indirect)
+{
+    pthread_mutex_lock(&x->lock);
+    uint64_t flushes = x->stats.flushes;
+    struct code_exit *from = cpu->last_exit;
+    cpu->last_exit = NULL;
+    x->stats.lookups++;
+    struct code_block *b = exec_block(x, cpu->pc, cpu->mode);
+    if (x->host && !x->options.nochain && flushes == x->stats.flushes) {
+        if (from && from->pc == b->pc && from->slot == from->unlinked) {
+            from->next_in = b->incoming;
+            b->incoming = from;
+            atomic_store_explicit(&from->slot, b->entry, memory_order_release);
+            x->stats.links++;
+        } else if (indirect) {
+            struct jump_entry *e = (struct jump_entry *)cpu->jump_table + JUMP_HASH(b->pc);
+            e->entry = b->entry;
+            atomic_store_explicit(&e->pc, b->pc, memory_order_release);
+        }
+    }
+    pthread_mutex_unlock(&x->lock);
+    return b;
+}
+
+/* Marks the thread as inside generated code unless another thread wants everyone out. */
+static bool begin_code(struct exec *x, struct cpu *cpu)
+{
+    __atomic_store_n(&cpu->in_code, 1, __ATOMIC_SEQ_CST);
+    if (LIKELY(!atomic_load(&x->stop)))
+        return true;
+    __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
+    return false;
+}
+
+static void run_block(struct exec *x, struct cpu *cpu, struct code_block *b)
+{
+    switch (x->options.engine) {
+    case ENGINE_JIT:
+        x->entry.enter(cpu, b->entry);
+        break;
+    case ENGINE_INTERP:
+        exec_interpret(cpu, b);
+        break;
+    case ENGINE_VERIFY:
+        exec_verify(cpu, b);
+        break;
+    }
+}
+
+enum cpu_exit cpu_run(struct cpu *cpu)
+{
+    struct exec *x = cpu->exec;
+    jmp_buf leave;
+    cpu->leave_env = &leave;
+    cpu->exit_reason = EXIT_NONE;
+    _setjmp(leave); /* exec_leave() and faults in helpers come back here, with the reason set */
+    __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
+    bool indirect = true;
+    while (cpu->exit_reason == EXIT_NONE) {
+        if (UNLIKELY(__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST))) {
+            __atomic_store_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST);
+            cpu->exit_reason = EXIT_INTERRUPT;
+            break;
+        }
+        uint32_t mode = x->target->mode(cpu);
+        if (UNLIKELY(mode != cpu->mode)) {
+            cpu->mode = mode;
+            cpu->last_exit = NULL;
+            reset_prediction(cpu);
+        }
+        struct code_block *b = next_block(x, cpu, indirect);
+        if (!begin_code(x, cpu))
+            continue;
+        if (UNLIKELY(cpu->mode == MODE_FLUSHED || b->dead)) { /* in this order: a flush has freed b */
+            __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
+            continue;
+        }
+        if (log_on(LOG_EXEC))
+            log_printf("exec 0x%llx\n", (unsigned long long)b->pc);
+        if (log_on(LOG_CPU))
+            dump_cpu(cpu);
+        run_block(x, cpu, b);
+        __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
+        indirect = !cpu->last_exit;
+    }
+    cpu->leave_env = NULL;
+    return cpu->exit_reason;
+}
+
+void exec_leave(struct cpu *cpu, enum cpu_exit reason)
+{
+    cpu->exit_reason = reason;
+    _longjmp(*(jmp_buf *)cpu->leave_env, 1);
+}
+
+/* --- fork --- */
+
+void exec_fork_prepare(struct exec *x)
+{
+    pthread_mutex_lock(&x->lock);
+}
+
+void exec_fork_parent(struct exec *x)
+{
+    if (x->host)
+        code_memory_after_fork(&x->mem, false);
+    pthread_mutex_unlock(&x->lock);
+}
+
+void exec_fork_child(struct exec *x, struct cpu *self)
+{
+    if (x->host)
+        code_memory_after_fork(&x->mem, true);
+    /* The other threads do not exist here; what they had allocated is not worth the page copies to free. */
+    x->cpus = self;
+    self->next_cpu = NULL;
+    atomic_store(&x->stop, 0);
+    pthread_mutex_init(&x->lock, NULL);
+}

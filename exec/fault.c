@@ -1,0 +1,62 @@
+/*
+ * Host faults in guest work: from a signal context back to a precise guest state. A fault in generated code is found
+ * in the block's fault points; a fault in a helper (or the interpreter) finds the state in memory already.
+ */
+#include "exec/host-context.h"
+
+#include "base/log.h"
+#include "exec/exec-internal.h"
+
+static void leave_helper(void *arg)
+{
+    exec_leave(arg, EXIT_FAULT);
+}
+
+
+static const struct fault_point *find_point(const struct compiled *c, uint32_t off)
+{
+    for (uint32_t i = 0; i < c->nfaults; i++)
+        if (c->faults[i].host_off == off)
+            return &c->faults[i];
+    return NULL;
+}
+
+static void record(struct cpu *cpu, int signo, const siginfo_t *info)
+{
+    cpu->exit_reason = EXIT_FAULT;
+    cpu->fault_signo = signo;
+    cpu->fault_code = info->si_code;
+    cpu->fault_addr = (uintptr_t)info->si_addr;
+}
+
+bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucontext)
+{
+    const siginfo_t *info = siginfo;
+    ucontext_t *uc = ucontext;
+    struct exec *x = cpu->exec;
+    if (!__atomic_load_n(&cpu->in_code, __ATOMIC_SEQ_CST))
+        return false;
+    const uint8_t *pc = (const uint8_t *)context_pc(uc);
+    if (!x->host || !code_memory_contains(&x->mem, pc)) {
+        /* In a helper or the interpreter. */
+        if (x->options.engine != ENGINE_JIT)
+            cpu->pc = cpu->insn_pc;
+        record(cpu, signo, info);
+        context_call(uc, leave_helper, cpu);
+        return true;
+    }
+    if ((uintptr_t)info->si_addr - (uintptr_t)cpu->ret_stack < GUARD_SIZE) {
+        /* The return stack is full: what it predicts is forgotten, the push is done again at its base. */
+        context_set_sp(uc, (uintptr_t)cpu->ret_stack + GUARD_SIZE + RET_STACK_SIZE - RET_STACK_BASE);
+        return true;
+    }
+    struct code_block *b = exec_block_at(x, pc);
+    const struct fault_point *p = b ? find_point(&b->c, pc - b->c.code) : NULL;
+    if (!p)
+        return false;
+    x->host->recover(cpu, x->target->ir, &b->c, p, uc);
+    cpu->pc = b->c.insn_pcs[p->insn];
+    record(cpu, signo, info);
+    context_set_pc(uc, (uintptr_t)x->entry.leave_recovered);
+    return true;
+}

@@ -1,0 +1,281 @@
+/*
+ * From a guest pc to a block that runs: the block tables, translation, and dropping blocks (invalidation, flush).
+ * Everything here runs under x->lock.
+ */
+#include "exec/exec-internal.h"
+
+#include <sched.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "exec/dump.h"
+
+enum {
+    MAX_INSNS = 256,          /* guest instructions in a unit */
+    MAX_PAGES_WALKED = 64,    /* an invalidated range of more pages walks all blocks instead */
+    CODE_ROOM = 64 * 1024,    /* host bytes that must be free before compiling */
+};
+
+static unsigned hash_of(uint64_t pc, uint32_t mode)
+{
+    return (pc >> 1 ^ pc >> 15 ^ mode * 31) % BLOCK_HASH_SIZE;
+}
+
+static unsigned page_hash_of(uint64_t pc)
+{
+    return (pc >> PAGE_HASH_SHIFT) % PAGE_HASH_SIZE;
+}
+
+struct code_block *exec_find(struct exec *x, uint64_t pc, uint32_t mode)
+{
+    for (struct code_block *b = x->hash[hash_of(pc, mode)]; b; b = b->hash_next)
+        if (b->pc == pc && b->mode == mode)
+            return b;
+    return NULL;
+}
+
+struct code_block *exec_block_at(struct exec *x, const uint8_t *p)
+{
+    size_t lo = 0, hi = __atomic_load_n(&x->nblocks, __ATOMIC_ACQUIRE);
+    struct code_block **blocks = __atomic_load_n(&x->blocks, __ATOMIC_ACQUIRE);
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (blocks[mid]->c.code <= p)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (!lo)
+        return NULL;
+    struct code_block *b = blocks[lo - 1];
+    return p < b->c.code + b->c.size ? b : NULL;
+}
+
+/* --- what the host asks while compiling --- */
+
+struct compile_env {
+    struct exec *x;
+    uint32_t mode;
+};
+
+static void *lookup_entry(void *opaque, uint64_t pc)
+{
+    struct compile_env *e = opaque;
+    struct code_block *b = exec_find(e->x, pc, e->mode);
+    return b ? b->entry : NULL;
+}
+
+static struct code_exit *new_exit(void *opaque, uint64_t pc)
+{
+    struct code_memory *m = &((struct compile_env *)opaque)->x->mem;
+    if (m->nexits == m->max_exits)
+        return NULL;
+    struct code_exit *e = &m->exits[m->nexits++];
+    *e = (struct code_exit){.pc = pc};
+    return e;
+}
+
+/* --- translation --- */
+
+static void build(struct exec *x, struct ir_unit *u, uint64_t pc, uint32_t mode)
+{
+    struct ir_builder builder;
+    ir_unit_init(u, x->target->ir, pc, mode);
+    b_init(&builder, u);
+    x->target->translate(&builder, &x->code, x->options.one_insn ? 1 : MAX_INSNS);
+    if (log_on(LOG_IN_ASM))
+        dump_guest(x->target, &x->code, pc, u->bytes);
+    if (log_on(LOG_OP))
+        dump_unit("op", u);
+    ir_optimize(u);
+    if (log_on(LOG_OP_OPT))
+        dump_unit("op_opt", u);
+}
+
+static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
+{
+    struct compile_env env = {x, b->mode};
+    struct compile_ctx ctx = {
+        .layout = &cpu_layout,
+        .opaque = &env,
+        .lookup = lookup_entry,
+        .new_exit = new_exit,
+        .chain = !x->options.nochain,
+    };
+    for (size_t need = CODE_ROOM; need <= CODE_CHUNK_SIZE; need *= 4) {
+        uint8_t *exec;
+        size_t room, nexits = x->mem.nexits;
+        uint8_t *buf = code_memory_room(&x->mem, need, &exec, &room);
+        if (!buf)
+            return false;
+        if (x->host->compile(u, &ctx, buf, exec, room, &b->c)) {
+            code_memory_commit(&x->mem, b->c.size);
+            b->entry = b->c.code;
+            return true;
+        }
+        x->mem.nexits = nexits;
+    }
+    return false;
+}
+
+static void insert(struct exec *x, struct code_block *b)
+{
+    unsigned h = hash_of(b->pc, b->mode), p = page_hash_of(b->pc);
+    b->hash_next = x->hash[h];
+    x->hash[h] = b;
+    b->page_next = x->page[p];
+    x->page[p] = b;
+    if (x->nblocks == x->max_blocks) {
+        x->max_blocks = x->max_blocks ? x->max_blocks * 2 : 1024;
+        /* A signal handler of another thread may be searching the old array: it is left to it (they add up to the
+           size of the last one). */
+        struct code_block **bigger = malloc(x->max_blocks * sizeof *bigger);
+        CHECK(bigger);
+        if (x->nblocks)
+            memcpy(bigger, x->blocks, x->nblocks * sizeof *bigger);
+        __atomic_store_n(&x->blocks, bigger, __ATOMIC_RELEASE);
+    }
+    x->blocks[x->nblocks] = b;
+    __atomic_store_n(&x->nblocks, x->nblocks + 1, __ATOMIC_RELEASE);
+}
+
+struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode)
+{
+    struct code_block *b = exec_find(x, pc, mode);
+    if (b)
+        return b;
+    struct ir_unit u;
+    build(x, &u, pc, mode);
+    b = calloc(1, sizeof *b);
+    CHECK(b);
+    b->pc = pc;
+    b->mode = mode;
+    b->bytes = u.bytes;
+    if (x->host && !compile(x, b, &u)) {
+        exec_flush(x);
+        if (!compile(x, b, &u))
+            BUG("the unit at guest pc 0x%llx does not fit an empty code cache", (unsigned long long)pc);
+    }
+    x->stats.units++;
+    x->stats.guest_insns += u.ninsns;
+    x->stats.guest_bytes += u.bytes;
+    x->stats.host_bytes += b->c.size;
+    if (log_on(LOG_OUT_ASM) && x->host)
+        dump_host(b);
+    if (x->options.engine == ENGINE_JIT) {
+        ir_unit_free(&u);
+    } else {
+        b->unit = malloc(sizeof u);
+        CHECK(b->unit);
+        *b->unit = u;
+    }
+    insert(x, b);
+    return b;
+}
+
+/* --- dropping --- */
+
+static void forget_jumps(struct exec *x, uint64_t start, uint64_t end)
+{
+    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
+        struct jump_entry *table = cpu->jump_table;
+        for (unsigned i = 0; i < JUMP_TABLE_SIZE; i++) {
+            uint64_t pc = atomic_load_explicit(&table[i].pc, memory_order_relaxed);
+            if (pc >= start && pc < end)
+                atomic_store_explicit(&table[i].pc, JUMP_EMPTY, memory_order_relaxed);
+        }
+    }
+}
+
+static void kill_block(struct exec *x, struct code_block *b)
+{
+    struct code_block **at = &x->hash[hash_of(b->pc, b->mode)];
+    while (*at != b)
+        at = &(*at)->hash_next;
+    *at = b->hash_next;
+    at = &x->page[page_hash_of(b->pc)];
+    while (*at != b)
+        at = &(*at)->page_next;
+    *at = b->page_next;
+    b->dead = true;
+    for (struct code_exit *e = b->incoming; e; e = e->next_in)
+        atomic_store_explicit(&e->slot, e->unlinked, memory_order_release);
+    b->incoming = NULL;
+    if (x->host)
+        x->host->patch_entry(code_memory_writable(&x->mem, b->entry), b->entry, b->c.code + b->c.dead_off);
+    x->stats.invalidations++;
+}
+
+void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)
+{
+    pthread_mutex_lock(&x->lock);
+    bool any = false;
+    uint64_t first = start >> PAGE_HASH_SHIFT, last = (end - 1) >> PAGE_HASH_SHIFT;
+    /* A unit begins at most MAX_INSNS * 4 bytes, so at most a page, before its last byte. */
+    first -= first > 0;
+    bool all = last - first > MAX_PAGES_WALKED;
+    for (uint64_t i = all ? 0 : first; i <= (all ? PAGE_HASH_SIZE - 1 : last); i++) {
+        struct code_block *next;
+        for (struct code_block *b = x->page[i % PAGE_HASH_SIZE]; b; b = next) {
+            next = b->page_next;
+            if (b->pc < end && b->pc + b->bytes > start) {
+                kill_block(x, b);
+                any = true;
+            }
+        }
+    }
+    if (any) {
+        uint64_t from = start > MAX_INSNS * 4 ? start - MAX_INSNS * 4 : 0;
+        forget_jumps(x, from, end);
+        /* Loops inside one unit leave at their next poll and find the new code. */
+        for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
+            cpu_kick(cpu);
+    }
+    pthread_mutex_unlock(&x->lock);
+}
+
+static void free_block(struct code_block *b)
+{
+    free(b->c.faults);
+    free(b->c.locs);
+    free(b->c.consts);
+    free(b->c.insn_pcs);
+    if (b->unit)
+        ir_unit_free(b->unit);
+    free(b->unit);
+    free(b);
+}
+
+bool exec_start_code(struct exec *x)
+{
+    uint8_t *exec;
+    size_t room;
+    uint8_t *buf = code_memory_room(&x->mem, CODE_ROOM, &exec, &room);
+    if (!buf)
+        return false;
+    code_memory_commit(&x->mem, x->host->emit_prologue(buf, exec, x->target->ir, &cpu_layout, &x->entry));
+    return true;
+}
+
+/* The calling thread is outside generated code; others are sent out first and wait for the lock. */
+void exec_flush(struct exec *x)
+{
+    atomic_store(&x->stop, 1);
+    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
+        cpu_kick(cpu);
+        while (__atomic_load_n(&cpu->in_code, __ATOMIC_SEQ_CST))
+            sched_yield();
+    }
+    for (size_t i = 0; i < x->nblocks; i++)
+        free_block(x->blocks[i]);
+    x->nblocks = 0;
+    memset(x->hash, 0, sizeof x->hash);
+    memset(x->page, 0, sizeof x->page);
+    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
+        cpu->last_exit = NULL;
+        cpu->mode = MODE_FLUSHED; /* makes cpu_run() reset the jump table and the return stack */
+    }
+    CHECK(code_memory_flush(&x->mem) && exec_start_code(x));
+    atomic_store(&x->stop, 0);
+    x->stats.flushes++;
+}

@@ -1,0 +1,39 @@
+/*
+ * The interpreter of the IR: the engine of hosts without a back end, and the judge of those with one.
+ * It works on a guest's state in memory and writes every PUT there at once, so the state is always precise.
+ */
+#ifndef TCG_INTERP_H
+#define TCG_INTERP_H
+
+#include "tcg/ir.h"
+
+/* How a unit was left. */
+struct interp_exit {
+    enum { INTERP_GOTO, INTERP_TRAP } kind;
+    uint64_t pc;        /* next guest pc (TRAP: its imm) */
+    unsigned reason;    /* TRAP: sub */
+    uint64_t detail;    /* TRAP: imm2 */
+    enum ir_jump jump;  /* GOTO: kind of the exit */
+    uint64_t return_pc; /* JUMP_CALL */
+    bool indirect;      /* the exit was a GOTO_IND */
+};
+
+/* Guest memory as seen by the interpreter; size 1, 2, 4, 8, 16. NULL in ir_interpret(): the host's own, directly. */
+struct interp_mem {
+    void *opaque;
+    void (*load)(void *opaque, uint64_t addr, void *to, unsigned size);
+    void (*store)(void *opaque, uint64_t addr, const void *from, unsigned size);
+};
+
+/* Where the interpreter's surroundings keep what it needs in the state; byte offsets. */
+struct interp_layout {
+    uint16_t mxcsr;   /* uint32: rounding mode and sticky flags, in the layout of x86's MXCSR on every host */
+    uint16_t insn_pc; /* uint64: gets the pc of each INSN before its work starts (precise faults) */
+    uint16_t pc;      /* uint64: the same before helper calls with HELPER_FAULTS */
+};
+
+/* Runs u from its start on the guest state until it is left. Helpers get `state` as their `e`. */
+void ir_interpret(const struct ir_unit *u, void *state, const struct interp_layout *layout,
+                  const struct interp_mem *mem, struct interp_exit *out);
+
+#endif
