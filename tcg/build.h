@@ -79,6 +79,8 @@ ir_ref b_cas(struct ir_builder *b, enum ir_type t, unsigned mem, ir_ref addr, ir
 void b_goto(struct ir_builder *b, uint64_t pc);
 void b_call_to(struct ir_builder *b, uint64_t pc, uint64_t return_pc);
 void b_goto_if(struct ir_builder *b, enum ir_cc cc, enum ir_type t, ir_ref x, ir_ref y, uint64_t pc);
+/* Says of the exit just built (GOTO, GOTO_IF) that the slot is written before it is read at the target. */
+void b_exit_dead(struct ir_builder *b, unsigned slot);
 /* kind JUMP_PLAIN, JUMP_CALL (with return_pc) or JUMP_RETURN. */
 void b_goto_ind(struct ir_builder *b, ir_ref target, enum ir_jump kind, uint64_t return_pc);
 /* Leave to the run loop with pc and a reason of enum cpu_exit (exec/cpu.h). */

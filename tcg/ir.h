@@ -99,7 +99,8 @@ struct ir_inst {
     uint8_t type2; /* S of the op table */
     uint8_t cc;    /* enum ir_cc; also sub: small variant number (see the op's row) */
     uint8_t mem;   /* enum ir_mem; lane: enum ir_lane; rm: enum fp_round */
-    uint16_t scale_slot; /* LD/ST: log2 scale of the index; GET/PUT: slot number */
+    uint16_t scale_slot; /* LD/ST: log2 scale of the index; GET/PUT: slot number; GOTO/GOTO_IF: 1 + the slot whose
+                            value is dead at the target (it need not be written for this exit), 0: none */
     ir_ref arg[IR_CALL_ARGS];
     int64_t imm;
     union {
@@ -113,6 +114,7 @@ struct ir_inst {
 #define ir_rm    mem
 #define ir_slot_ scale_slot
 #define ir_scale scale_slot
+#define ir_dead  scale_slot
 
 /* A guest register as the code generator sees it. */
 struct ir_slot {
