@@ -1,0 +1,111 @@
+/*
+ * The C shape of syscall-tables/: what tools/gensyscalls.py makes of the .tbl files. Constant data only.
+ * The ids (enum syscall_call, flag_set_id, struct_id) are in the generated calls.h.
+ */
+#ifndef SYSCALL_TABLES_TABLES_H
+#define SYSCALL_TABLES_TABLES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "syscall-tables/calls.h"
+
+/* X(NAME): how an argument, a result or a struct's field is passed and printed; calls.tbl explains them. */
+#define VALUE_KINDS(X)                                                                            \
+    X(none) X(fd) X(dirfd) X(path) X(linkpath) X(str) X(int) X(uint) X(long) X(ulong) X(hex)      \
+    X(ptr) X(off) X(size) X(mode) X(dev) X(pid) X(uid) X(gid) X(sig) X(flags) X(enum) X(bufin)    \
+    X(bufout) X(in) X(out) X(io) X(iovin) X(iovout) X(sain) X(saout) X(msgin) X(msgout) X(strv)   \
+    X(envp) X(fdset) X(sigset) X(cpuset) X(word) X(chars) X(struct) X(nsec) X(wstatus) X(rlim)    \
+    X(hidden)
+
+enum value_kind {
+#define X(name) KIND_##name,
+    VALUE_KINDS(X)
+#undef X
+};
+
+enum { NO_COUNT = 0xff };
+
+struct arg_desc {
+    uint8_t kind;  /* enum value_kind */
+    uint8_t count; /* argument that holds the length or the number of elements; NO_COUNT */
+    uint16_t ref;  /* flag_set_id or struct_id, by kind; array length for in:S*N with a fixed N */
+};
+
+enum syscall_support { SUPPORT_PASS, SUPPORT_HAND, SUPPORT_REFUSED };
+
+struct call_desc {
+    const char *name;
+    uint8_t support;  /* enum syscall_support */
+    uint8_t nargs;
+    uint16_t restart; /* 0: does not block; else the restart code an interruption means (512, 514, 516) */
+    int16_t host;     /* number on the host */
+    uint16_t error;   /* SUPPORT_REFUSED: with this */
+    uint8_t ret;      /* enum value_kind */
+    bool convert;     /* SUPPORT_PASS: some argument needs more than handing it on */
+    struct arg_desc arg[6];
+};
+
+struct flag_desc {
+    const char *name;
+    uint64_t value, mask; /* set when (word & mask) == value */
+};
+
+/* The same flag's bits on both sides, where they differ. */
+struct flag_pair {
+    uint32_t guest, host;
+};
+
+struct flag_set {
+    const struct flag_desc *flags;
+    const struct flag_pair *pairs;
+    uint16_t nflags, npairs;
+};
+
+struct field_desc {
+    const char *name;
+    uint16_t offset, host_offset;
+    uint8_t size, host_size; /* of one element; 0 as host_size: the host's struct has no such field */
+    uint8_t kind;            /* enum value_kind */
+    bool is_signed;
+    uint16_t count;          /* elements; 1: no array */
+    uint16_t ref;            /* flag_set_id or struct_id, by kind */
+};
+
+struct struct_desc {
+    const char *name;
+    const struct field_desc *fields;
+    uint16_t nfields, size, host_size;
+    bool differs; /* the host lays it out otherwise */
+};
+
+struct errno_desc {
+    uint16_t number;
+    const char *name, *text;
+};
+
+struct ioctl_desc {
+    const char *name;
+    uint32_t command;
+    struct arg_desc arg;
+};
+
+/* One guest's numbers and flag values. */
+struct syscall_abi {
+    const char *name;
+    const uint16_t *calls; /* by number: enum syscall_call, CALL_unknown where there is none */
+    unsigned ncalls;
+    const struct flag_set *sets; /* by flag_set_id */
+};
+
+extern const struct call_desc syscall_calls[CALL_COUNT];
+extern const struct struct_desc syscall_structs[STRUCT_COUNT];
+extern const struct errno_desc syscall_errnos[];
+extern const unsigned syscall_nerrnos;
+extern const struct ioctl_desc syscall_ioctls[]; /* ascending by command */
+extern const unsigned syscall_nioctls;
+extern const uint8_t syscall_ioctl_families[]; /* type bytes let through unlisted, 0 at the end */
+
+extern const struct syscall_abi syscall_abi_aarch64, syscall_abi_riscv64;
+
+#endif
