@@ -15,6 +15,7 @@ struct ir_builder {
     ir_ref known[IR_MAX_SLOTS]; /* value each slot is known to hold, or IR_NONE */
     uint32_t last_pc_inst;      /* index of the latest INSN */
     ir_ref recent[64];          /* recent pure instructions, for merging equal ones (hash) */
+    ir_ref last_exit;           /* the exit just built, IR_NONE if it was folded away */
 };
 
 void b_init(struct ir_builder *b, struct ir_unit *u);
@@ -95,7 +96,7 @@ ir_ref b_call(struct ir_builder *b, const struct ir_helper *h, const ir_ref *arg
 ir_ref b_v1(struct ir_builder *b, enum ir_op op, enum ir_lane lane, ir_ref x);
 ir_ref b_v2(struct ir_builder *b, enum ir_op op, enum ir_lane lane, ir_ref x, ir_ref y);
 ir_ref b_v3(struct ir_builder *b, enum ir_op op, enum ir_lane lane, ir_ref x, ir_ref y, ir_ref z);
-/* the same with the immediate of the op's row */
+/* the same with the immediate of the op's row (VFRINT, VFTOS, VFTOU: the rounding mode) */
 ir_ref b_v1i(struct ir_builder *b, enum ir_op op, enum ir_lane lane, ir_ref x, int64_t imm);
 ir_ref b_v2i(struct ir_builder *b, enum ir_op op, enum ir_lane lane, ir_ref x, ir_ref y, int64_t imm);
 ir_ref b_vlow(struct ir_builder *b, enum ir_type t, ir_ref x);  /* lane 0 */

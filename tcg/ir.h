@@ -83,7 +83,8 @@ enum ir_mem {
     MEM_S8 = MEM_U8 | MEM_SIGN, MEM_S16 = MEM_U16 | MEM_SIGN, MEM_S32 = MEM_U32 | MEM_SIGN,
 };
 
-enum { IR_RM_DYN = 7 }; /* `rm`: the guest's dynamic mode; else enum fp_round of base/softfloat.h */
+/* `rm` (vectors: imm): the guest's dynamic mode, else enum fp_round of base/softfloat.h; QUIET: VFRINT only. */
+enum { IR_RM_DYN = 7, IR_RM_QUIET = 8 };
 enum ir_lane { LANE_B, LANE_H, LANE_S, LANE_D };
 enum ir_fence { IR_FENCE_FULL, IR_FENCE_LOAD, IR_FENCE_STORE }; /* LOAD: load-load, load-store; STORE: store-store */
 enum ir_jump { JUMP_PLAIN, JUMP_CALL, JUMP_RETURN }; /* kind of exit: hints for return prediction */
@@ -177,11 +178,13 @@ void ir_unit_init(struct ir_unit *u, const struct ir_guest *guest, uint64_t pc, 
 void ir_unit_free(struct ir_unit *u);
 /* Appends a zeroed instruction and returns its index. */
 ir_ref ir_append(struct ir_unit *u);
+/* Properties of an instruction: its row's, but a comparison of floats raises flags, and a CALL of a pure helper is pure. */
+uint32_t ir_props(const struct ir_inst *in);
 /* Number of value arguments of an instruction (calls included). */
 unsigned ir_nargs(const struct ir_inst *in);
 /* Result type of an instruction; IR_VOID for none. */
 enum ir_type ir_result_type(const struct ir_inst *in);
-/* Type that argument k must have; IR_VOID where argument k may be absent. */
+/* Type that argument k must have; IR_VOID where argument k is absent (an index that is IR_NONE). */
 enum ir_type ir_arg_type(const struct ir_inst *in, unsigned k);
 
 #include <stdio.h>

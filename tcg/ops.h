@@ -194,11 +194,11 @@
     OP(VFCMPEQ, "v", "vv", IR_P_FLAGS, "all ones where a == b, quiet")                                        \
     OP(VFCMPGT, "v", "vv", IR_P_FLAGS, "all ones where a > b, signalling")                                    \
     OP(VFCMPGE, "v", "vv", IR_P_FLAGS, "all ones where a >= b, signalling")                                   \
-    OP(VFRINT, "v", "v", IR_P_FLAGS, "as FRINT")                                                              \
+    OP(VFRINT, "v", "v", IR_P_FLAGS, "to integral; imm: rounding mode, + IR_RM_QUIET: no inexact flag")       \
     OP(VSTOF, "v", "v", IR_P_FLAGS, "signed integer lanes to float of the same size")                         \
     OP(VUTOF, "v", "v", IR_P_FLAGS, "unsigned integer lanes to float of the same size")                       \
-    OP(VFTOS, "v", "v", IR_P_FLAGS, "float lanes to signed integers, `rm`, saturating")                       \
-    OP(VFTOU, "v", "v", IR_P_FLAGS, "float lanes to unsigned integers, `rm`, saturating")                     \
+    OP(VFTOS, "v", "v", IR_P_FLAGS, "float lanes to signed integers, saturating; imm: rounding mode")         \
+    OP(VFTOU, "v", "v", IR_P_FLAGS, "float lanes to unsigned integers, saturating; imm: rounding mode")       \
     OP(VFEXT, "v", "v", IR_P_FLAGS, "the two low F32 lanes to F64")                                           \
     OP(VFTRUNC, "v", "v", IR_P_FLAGS, "two F64 lanes to F32, zeros above")                                    \
     /* --- cryptography ---------------------------------------------------------------------------- */       \
