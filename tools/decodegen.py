@@ -1,0 +1,341 @@
+#!/usr/bin/env python3
+"""Makes a C decoder from bit-picture tables.
+
+usage: decodegen.py --name NAME [--width 16|32] --header FILE --source FILE TABLE...
+
+A table is read line by line; `#` starts a comment (`##` a chapter heading), a backslash at the end continues the line.
+
+    %field  POS:LEN [POS:LEN...] [!NAME]   a field; POS:sLEN is signed; segments go from high to low;
+                                           !NAME passes the number through `int NAME(struct DisasContext *, int)`
+    &set    name name...                   an argument set: becomes struct arg_SET
+    @format BITS... [&set] [%field...]     a format: a picture shared by patterns
+    NAME    BITS... [@format] [&set] [%field...] [arg=constant]
+
+A picture is read from the highest bit: 0 and 1 are fixed, `.` is any (a field or the format covers it), `-` is any and
+ignored; `name:LEN` (or `name:sLEN`) is a field named in place, `name=%field` gives a field another name. The pictures of a
+pattern and its format together must cover the whole width; bits that both fix must agree.
+
+Patterns must not overlap, except inside `{` ... `}`, where the first one whose handler returns true wins.
+
+The header declares `struct arg_SET`, `arg_NAME` for every pattern and `bool TABLE_trans_NAME(struct DisasContext *,
+arg_NAME *)`; the source holds `bool decode_TABLE(struct DisasContext *, uintWIDTH_t)`, which is false when nothing
+matches, and `TABLE_patterns[]` (base/decode.h), the same table for tests and documentation.
+A pattern without a set gets one made of its fields, shared by patterns whose fields have the same names.
+"""
+
+import argparse
+import re
+import sys
+
+
+class TableError(Exception):
+    pass
+
+
+class Field:
+    """Segments (pos, len), high first; the value is sign-extended if signed, then passed through `func`."""
+
+    def __init__(self, segments, signed, func=None):
+        self.segments, self.signed, self.func = segments, signed, func
+
+    def mask(self):
+        return sum(((1 << n) - 1) << p for p, n in self.segments)
+
+    def expression(self):
+        parts, below = [], sum(n for _, n in self.segments)
+        for i, (pos, n) in enumerate(self.segments):
+            below -= n
+            kind = "sextract64" if self.signed and i == 0 else "extract64"
+            part = f"(int){kind}(insn, {pos}, {n})"
+            parts.append(f"(int)((uint32_t){part} << {below})" if below else part)
+        text = " | ".join(parts)
+        return f"{self.func}(ctx, {text})" if self.func else text
+
+
+class Constant:
+    func = None
+
+    def __init__(self, value):
+        self.value = value
+
+    def expression(self):
+        return str(self.value)
+
+    def mask(self):
+        return 0
+
+
+class Pattern:
+    def __init__(self, name, where):
+        self.name, self.where = name, where
+        self.mask = self.value = self.covered = 0
+        self.args, self.set, self.format, self.group, self.chapter = {}, None, None, None, ""
+
+    def overlaps(self, other):
+        common = self.mask & other.mask
+        return self.value & common == other.value & common
+
+
+class Parser:
+    def __init__(self, width):
+        self.width = width
+        self.fields, self.sets, self.formats, self.patterns = {}, {}, {}, []
+        self.names, self.shared_sets, self.next_group = {}, {}, 0
+
+    def fail(self, where, text):
+        raise TableError(f"{where[0]}:{where[1]}: {text}")
+
+    def read(self, path):
+        group, pending, chapter, where = None, "", "", (path, 0)
+        with open(path) as f:
+            for number, line in enumerate(f, 1):
+                where = (path, number)
+                if line.startswith("##"):
+                    chapter = line.strip("# \n")
+                line = line.split("#")[0].rstrip()
+                if line.endswith("\\"):
+                    pending += line[:-1] + " "
+                    continue
+                words = (pending + line).split()
+                pending = ""
+                if not words:
+                    continue
+                if words == ["{"]:
+                    if group is not None:
+                        self.fail(where, "groups do not nest")
+                    group, self.next_group = self.next_group, self.next_group + 1
+                elif words == ["}"]:
+                    if group is None:
+                        self.fail(where, "`}` without `{`")
+                    group = None
+                else:
+                    self.line(words, where, group, chapter)
+        if group is not None:
+            self.fail(where, "`{` is not closed")
+        if pending:
+            self.fail(where, "the last line is continued")
+
+    def line(self, words, where, group, chapter):
+        head, rest = words[0], words[1:]
+        table = {"%": self.fields, "&": self.sets, "@": self.formats}.get(head[0])
+        if table is not None:
+            if head[1:] in table:
+                self.fail(where, f"{head} is defined twice")
+            if not re.fullmatch(r"\w+", head[1:]):
+                self.fail(where, f"bad name {head}")
+        if head[0] == "%":
+            self.fields[head[1:]] = self.field(rest, where)
+        elif head[0] == "&":
+            if len(set(rest)) != len(rest) or not all(re.fullmatch(r"[a-z]\w*", n) for n in rest):
+                self.fail(where, f"bad argument names in {head}")
+            self.sets[head[1:]] = rest
+        elif head[0] == "@":
+            self.formats[head[1:]] = self.picture(Pattern(head[1:], where), rest, where)
+        elif re.fullmatch(r"[A-Za-z]\w*", head):
+            p = self.picture(Pattern(head, where), rest, where)
+            p.group, p.chapter = group, chapter
+            self.finish(p)
+        else:
+            self.fail(where, f"what is `{head}`?")
+
+    def field(self, words, where):
+        func, segments, signed = None, [], False
+        for i, w in enumerate(words):
+            m = re.fullmatch(r"(\d+):(s?)(\d+)", w)
+            if m:
+                pos, n = int(m[1]), int(m[3])
+                if n == 0 or pos + n > self.width:
+                    self.fail(where, f"segment {w} does not lie in {self.width} bits")
+                if m[2] and segments:
+                    self.fail(where, "only the highest segment can be signed")
+                signed |= bool(m[2])
+                segments.append((pos, n))
+            elif w.startswith("!") and i == len(words) - 1:
+                func = w[1:]
+            else:
+                self.fail(where, f"bad segment {w}")
+        if not segments:
+            self.fail(where, "a field needs a segment")
+        f = Field(segments, signed, func)
+        if bin(f.mask()).count("1") != sum(n for _, n in segments):
+            self.fail(where, "segments overlap")
+        return f
+
+    def picture(self, p, words, where):
+        bit, has_bits = self.width, False
+
+        def take(n):
+            nonlocal bit, has_bits
+            has_bits = True
+            bit -= n
+            if bit < 0:
+                self.fail(where, f"more than {self.width} bits")
+
+        for w in words:
+            if re.fullmatch(r"[01.\-]+", w):
+                for c in w:
+                    take(1)
+                    if c in "01":
+                        p.mask |= 1 << bit
+                        p.value |= int(c) << bit
+                    if c != ".":
+                        p.covered |= 1 << bit
+            elif m := re.fullmatch(r"([a-z]\w*):(s?)(\d+)", w):
+                take(int(m[3]))
+                self.argument(p, m[1], Field([(bit, int(m[3]))], bool(m[2])), where)
+            elif m := re.fullmatch(r"([a-z]\w*)=(-?[0-9]\w*)", w):
+                self.argument(p, m[1], Constant(int(m[2], 0)), where)
+            elif m := re.fullmatch(r"(?:([a-z]\w*)=)?%(\w+)", w):
+                if m[2] not in self.fields:
+                    self.fail(where, f"no field %{m[2]}")
+                self.argument(p, m[1] or m[2], self.fields[m[2]], where)
+            elif w[0] == "&":
+                if w[1:] not in self.sets:
+                    self.fail(where, f"no argument set {w}")
+                p.set = w[1:]
+            elif w[0] == "@":
+                p.format = self.formats.get(w[1:])
+                if not p.format:
+                    self.fail(where, f"no format {w}")
+            else:
+                self.fail(where, f"what is `{w}`?")
+        if has_bits and bit:
+            self.fail(where, f"{self.width - bit} bits, not {self.width}")
+        f = p.format
+        if f:
+            if (p.value ^ f.value) & p.mask & f.mask:
+                self.fail(where, f"bits contradict @{f.name}")
+            p.mask |= f.mask
+            p.value |= f.value
+            p.covered |= f.covered
+            p.set = p.set or f.set
+            for name, a in f.args.items():
+                p.args.setdefault(name, a)
+        return p
+
+    def argument(self, p, name, value, where):
+        if name in p.args:
+            self.fail(where, f"argument {name} is given twice")
+        p.args[name] = value
+
+    def finish(self, p):
+        covered = p.covered
+        for a in p.args.values():
+            covered |= a.mask()
+        missing = ~covered & ((1 << self.width) - 1)
+        if missing:
+            self.fail(p.where, f"{p.name}: bits {missing:#x} are in no field and not fixed")
+        if p.set is None:
+            key = tuple(sorted(p.args))
+            p.set = self.shared_sets.setdefault(key, "_".join(("fields",) + tuple(p.args)))
+            self.sets.setdefault(p.set, list(p.args))
+        if sorted(p.args) != sorted(self.sets[p.set]):
+            self.fail(p.where, f"{p.name}: arguments {sorted(p.args)} are not those of &{p.set}")
+        first = self.names.setdefault(p.name, p)
+        if first.set != p.set:
+            self.fail(p.where, f"{p.name} has another argument set at line {first.where[1]}")
+        for other in self.patterns:
+            if p.overlaps(other) and (p.group is None or p.group != other.group):
+                self.fail(p.where, f"{p.name} overlaps {other.name} of line {other.where[1]}")
+        self.patterns.append(p)
+
+
+class Writer:
+    def __init__(self, name, parser):
+        self.name, self.p = name, parser
+        self.type = f"uint{parser.width}_t"
+
+    def header(self, guard):
+        out = ["/* Made by tools/decodegen.py: do not edit. */", f"#ifndef {guard}", f"#define {guard}", "",
+               '#include "base/decode.h"', "", "struct DisasContext;", ""]
+        for name, members in self.p.sets.items():
+            out.append(f"struct arg_{self.name}_{name} {{")
+            out += [f"    int {m};" for m in members] or ["    int unused;"]
+            out.append("};")
+        out.append("")
+        for name, p in self.p.names.items():
+            out.append(f"typedef struct arg_{self.name}_{p.set} arg_{name};")
+            out.append(f"bool {self.name}_trans_{name}(struct DisasContext *ctx, arg_{name} *a);")
+        out += ["", f"bool decode_{self.name}(struct DisasContext *ctx, {self.type} insn);",
+                f"extern const struct decode_pattern {self.name}_patterns[];",
+                f"extern const unsigned {self.name}_npatterns;", "", "#endif", ""]
+        return "\n".join(out)
+
+    def source(self, include):
+        out = ["/* Made by tools/decodegen.py: do not edit. */", f'#include "{include}"', "", '#include "base/bits.h"', ""]
+        funcs = sorted({a.func for p in self.p.patterns for a in p.args.values() if a.func})
+        out += [f"int {f}(struct DisasContext *ctx, int value);" for f in funcs]
+        out += [f"bool decode_{self.name}(struct DisasContext *ctx, {self.type} insn)", "{"]
+        self.tree(out, self.p.patterns, 0, 1)
+        out += ["    return false;", "}", "", f"const struct decode_pattern {self.name}_patterns[] = {{"]
+        for p in self.p.patterns:
+            out.append(f'    {{"{p.name}", "{p.chapter}", {p.mask:#x}, {p.value:#x}}},')
+        out += ["};", f"const unsigned {self.name}_npatterns = {len(self.p.patterns)};", ""]
+        return "\n".join(out)
+
+    def leaf(self, out, p, tested, pad):
+        rest = p.mask & ~tested
+        out.append(f"{pad}/* {p.where[0].split('/')[-1]}:{p.where[1]} */")
+        cond = f"(insn & {rest:#x}) == {p.value & rest:#x} && " if rest else ""
+        members = ", ".join(f".{n} = {p.args[n].expression()}" for n in self.p.sets[p.set])
+        out.append(f"{pad}if ({cond}{self.name}_trans_{p.name}(ctx, &(arg_{p.name}){{{members or '0'}}}))")
+        out.append(f"{pad}    return true;")
+
+    def tree(self, out, patterns, tested, depth):
+        """Tests the bits that all patterns fix, or else splits on the bit that most of them fix, keeping their order."""
+        pad = "    " * depth
+        bits = self.split_bits(patterns, tested)
+        if not bits:
+            for p in patterns:
+                self.leaf(out, p, tested, pad)
+            return
+        out.append(f"{pad}switch (insn & {bits:#x}) {{")
+        for value in sorted({p.value & bits for p in patterns if p.mask & bits == bits}):
+            out.append(f"{pad}case {value:#x}:")
+            side = [p for p in patterns if p.mask & bits != bits or p.value & bits == value]
+            self.tree(out, side, tested | bits, depth + 1)
+            out.append(f"{pad}    break;")
+        out.append(f"{pad}}}")
+
+    def split_bits(self, patterns, tested):
+        if len(patterns) < 2:
+            return 0
+        common = ~tested & ((1 << self.p.width) - 1)
+        for p in patterns:
+            common &= p.mask
+        if common:
+            return common
+        best, count = 0, len(patterns) // 2
+        for bit in range(self.p.width):
+            m = 1 << bit
+            ones = sum(1 for p in patterns if p.mask & p.value & m)
+            zeros = sum(1 for p in patterns if p.mask & ~p.value & m)
+            if not tested & m and zeros and ones and zeros + ones > count:
+                best, count = m, zeros + ones
+        return best
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--name", required=True)
+    ap.add_argument("--width", type=int, choices=(16, 32), default=32)
+    ap.add_argument("--header", required=True)
+    ap.add_argument("--source", required=True)
+    ap.add_argument("--include", help="how the source includes the header (default: its path)")
+    ap.add_argument("tables", nargs="+")
+    o = ap.parse_args()
+    parser = Parser(o.width)
+    try:
+        for t in o.tables:
+            parser.read(t)
+    except TableError as e:
+        sys.exit(str(e))
+    w = Writer(o.name, parser)
+    with open(o.header, "w") as f:
+        f.write(w.header(f"DECODE_{o.name.upper()}_H"))
+    with open(o.source, "w") as f:
+        f.write(w.source(o.include or o.header))
+
+
+if __name__ == "__main__":
+    main()
