@@ -165,7 +165,7 @@ struct ir_unit {
 };
 
 struct ir_op_info {
-    const char *name; /* lower case */
+    const char *name; /* as in the table; the text form has it in lower case */
     const char *result, *args, *meaning;
     uint32_t props;
     uint8_t nargs;
