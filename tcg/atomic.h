@@ -20,17 +20,19 @@ static inline bool atomic_cas16(void *p, uint64_t old[2], const uint64_t new[2])
 #elif defined(__aarch64__)
 static inline bool atomic_cas16(void *p, uint64_t old[2], const uint64_t new[2])
 {
-    uint64_t lo, hi;
+    uint64_t lo, hi, x, y;
     uint32_t failed;
-    do {
-        __asm__ volatile("ldaxp %0, %1, [%2]" : "=&r"(lo), "=&r"(hi) : "r"(p) : "memory");
-        bool same = lo == old[0] && hi == old[1];
-        /* The pair was read in one piece only if storing it succeeds. */
-        __asm__ volatile("stlxp %w0, %1, %2, [%3]"
-                         : "=&r"(failed)
-                         : "r"(same ? new[0] : lo), "r"(same ? new[1] : hi), "r"(p)
-                         : "memory");
-    } while (failed);
+    /* The pair was read in one piece only if storing it back succeeds. */
+    __asm__ volatile("1: ldaxp %0, %1, [%5]\n\t"
+                     "cmp %0, %6\n\t"
+                     "ccmp %1, %7, #0, eq\n\t"
+                     "csel %2, %8, %0, eq\n\t"
+                     "csel %3, %9, %1, eq\n\t"
+                     "stlxp %w4, %2, %3, [%5]\n\t"
+                     "cbnz %w4, 1b"
+                     : "=&r"(lo), "=&r"(hi), "=&r"(x), "=&r"(y), "=&r"(failed)
+                     : "r"(p), "r"(old[0]), "r"(old[1]), "r"(new[0]), "r"(new[1])
+                     : "cc", "memory");
     bool done = lo == old[0] && hi == old[1];
     old[0] = lo;
     old[1] = hi;

@@ -1,0 +1,16 @@
+/* What the files of the builder share; nobody else includes it. */
+#ifndef TCG_BUILD_INTERNAL_H
+#define TCG_BUILD_INTERNAL_H
+
+#include "tcg/build.h"
+#include "tcg/eval.h"
+
+/*
+ * A simpler way to get the value of a pure instruction (canonical: constants second), appended if need be; IR_NONE
+ * if there is none. May rewrite *in to an equivalent one that is to be appended instead.
+ */
+ir_ref b_simplify(struct ir_builder *b, struct ir_inst *in);
+/* An integer comparison (SETCC, SELCC, GOTO_IF): its outcome 0 or 1, or -1 if open. Puts a constant second. */
+int b_settle(struct ir_builder *b, struct ir_inst *in);
+
+#endif
