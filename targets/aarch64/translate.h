@@ -57,6 +57,12 @@ static inline enum ir_type a64_type(bool sf) { return sf ? IR_I64 : IR_I32; }
 static inline ir_ref a64_read_v(DisasContext *s, unsigned r) { return b_get(s->b, A64_V0 + r); }
 static inline void a64_write_v(DisasContext *s, unsigned r, ir_ref v) { b_put(s->b, A64_V0 + r, v); }
 
+/* --- operands shared by groups --- */
+/* ExtendReg: option UXTB … SXTX, then a left shift. */
+ir_ref a64_extended(DisasContext *s, bool sf, unsigned rm, unsigned option, unsigned shift);
+/* Index register of a load/store (register offset): UXTW, LSL, SXTW, SXTX. */
+ir_ref a64_index(DisasContext *s, unsigned rm, unsigned option);
+
 /* --- flags (flags.c) --- */
 void a64_set_flags_sub(DisasContext *s, enum ir_type t, ir_ref a, ir_ref b);
 void a64_set_flags_add(DisasContext *s, enum ir_type t, ir_ref a, ir_ref b, ir_ref r);
