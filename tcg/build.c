@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/softfloat.h"
 #include "tcg/build-internal.h"
+#include "tcg/ir-forms.h"
 
 void b_init(struct ir_builder *b, struct ir_unit *u)
 {
@@ -88,10 +89,14 @@ static ir_ref fold(struct ir_builder *b, const struct ir_inst *in)
     return IR_NONE;
 }
 
+static bool is_vector(enum ir_op op) { return ir_ops[op].result[0] == 'v' || ir_ops[op].args[0] == 'v'; }
+
 static void canonicalise(const struct ir_builder *b, struct ir_inst *in)
 {
     if (!strchr(ir_ops[in->op].args, 'T') && ir_ops[in->op].result[0] != 'T')
         in->type = ir_result_type(in);
+    if (is_vector(in->op) && !ir_forms[in->op].lanes)
+        in->ir_lane_ = 0;
     if (ir_ops[in->op].props & IR_P_COMM) {
         /* constants second, else by age */
         bool c0 = b->u->inst[in->arg[0]].op == IR_CONST, c1 = b->u->inst[in->arg[1]].op == IR_CONST;

@@ -11,7 +11,7 @@
  *   1. arguments are earlier instructions that make a value of the type the op table asks for
  *   2. exactly one terminator (IR_P_EXIT), and it is last
  *   3. GET/PUT name a slot of the guest and have its type
- *   4. an instruction that may fault, exit or call follows an INSN
+ *   4. an instruction that may fault, and a call of a helper that may, follow an INSN
  *   5. imm fields are in the range the op's row gives
  */
 #ifndef TCG_IR_H
