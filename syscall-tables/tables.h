@@ -12,7 +12,7 @@
 
 /* X(NAME): how an argument, a result or a struct's field is passed and printed; calls.tbl explains them. */
 #define VALUE_KINDS(X)                                                                            \
-    X(none) X(fd) X(dirfd) X(path) X(linkpath) X(str) X(int) X(uint) X(long) X(ulong) X(hex)      \
+    X(none) X(fd) X(dirfd) X(path) X(rawpath) X(str) X(int) X(uint) X(long) X(ulong) X(hex)      \
     X(ptr) X(off) X(size) X(mode) X(dev) X(pid) X(uid) X(gid) X(sig) X(flags) X(enum) X(bufin)    \
     X(bufout) X(in) X(out) X(io) X(iovin) X(iovout) X(sain) X(saout) X(msgin) X(msgout) X(strv)   \
     X(envp) X(fdset) X(sigset) X(cpuset) X(word) X(chars) X(struct) X(nsec) X(wstatus) X(rlim)    \
@@ -24,12 +24,12 @@ enum value_kind {
 #undef X
 };
 
-enum { NO_COUNT = 0xff };
+enum { NO_COUNT = 0xff, FIXED_COUNT = 0x80 };
 
 struct arg_desc {
     uint8_t kind;  /* enum value_kind */
-    uint8_t count; /* argument that holds the length or the number of elements; NO_COUNT */
-    uint16_t ref;  /* flag_set_id or struct_id, by kind; array length for in:S*N with a fixed N */
+    uint8_t count; /* argument that holds the length or the number of elements; NO_COUNT; FIXED_COUNT | n: n of them */
+    uint16_t ref;  /* flag_set_id or struct_id, by kind */
 };
 
 enum syscall_support { SUPPORT_PASS, SUPPORT_HAND, SUPPORT_REFUSED };

@@ -14,7 +14,7 @@ from pathlib import Path
 GUESTS = ['aarch64', 'riscv64']
 HOST = 'x86_64'
 RESTART = {'wait': 512, 'nohand': 514, 'block': 516}
-SIMPLE = ('none fd dirfd path linkpath str int uint long ulong hex ptr off size mode dev pid uid gid sig strv envp '
+SIMPLE = ('none fd dirfd path rawpath str int uint long ulong hex ptr off size mode dev pid uid gid sig strv envp '
           'word nsec wstatus rlim').split()
 BASE = {'s8': (1, 1), 'u8': (1, 0), 's16': (2, 1), 'u16': (2, 0), 's32': (4, 1), 'u32': (4, 0),
         's64': (8, 1), 'u64': (8, 0), 'ptr': (8, 0), 'char': (1, 0)}
@@ -181,11 +181,12 @@ class Tables:
         m = re.fullmatch(r'(fdset|sigset|cpuset):(\d)', s)
         if m:
             return m[1], m[2], '0'
-        m = re.fullmatch(r'(in|out|io):(\w+)(?:\*(\d))?', s)
+        m = re.fullmatch(r'(in|out|io):(\w+)(?:\*(=?)(\d))?', s)
         if m:
             if m[2] not in self._structs:
                 raise Bad(f'{where}: unknown struct {m[2]}')
-            return m[1], m[3] or 'NO_COUNT', f'STRUCT_{m[2]}'
+            count = 'NO_COUNT' if not m[4] else str(int(m[4]) | 0x80) if m[3] else m[4]
+            return m[1], count, f'STRUCT_{m[2]}'
         kind, ref = self.kind_ref(where, s)
         return kind, 'NO_COUNT', ref
 
@@ -209,7 +210,7 @@ class Tables:
             if len(args) > 6:
                 raise Bad(f'{where}: more than six arguments')
             for a in args:
-                if a[1] != 'NO_COUNT' and int(a[1]) >= 6:
+                if a[1] != 'NO_COUNT' and 6 <= int(a[1]) < 0x80:
                     raise Bad(f'{where}: argument {a[1]} does not exist')
             if name in out:
                 raise Bad(f'{where}: {name} twice')
@@ -217,7 +218,7 @@ class Tables:
                 raise Bad(f'{where}: {name} has no number')
             if support == 'pass' and name not in self.numbers[HOST]:
                 raise Bad(f'{where}: {name} does not exist on the host')
-            convert = any(k in ('path', 'linkpath') or k == 'flags' and self.differs(r[4:]) or
+            convert = any(k == 'path' or k == 'flags' and self.differs(r[4:]) or
                           k in ('in', 'out', 'io') and self._structs[r[7:]]['host'] for k, _, r in args)
             out[name] = {'support': support, 'restart': RESTART.get(restart, 0), 'args': args, 'raw': word[2:],
                          'ret': self.kind_ref(where, ret.strip() or 'int')[0], 'note': note.strip(), 'convert': convert}
@@ -251,23 +252,12 @@ class Tables:
         o += [f'    STRUCT_{n},' for n in self.structs] + ['    STRUCT_COUNT', '};', '']
         o += ['/* X(name) for every call that has a handler. */', '#define SYSCALLS_BY_HAND(X) \\']
         o += [f'    X({n}) \\' for n, c in self.calls.items() if c['support'] == 'hand'] + ['', '']
-        o.append('/* Structs that the host lays out otherwise, as the guest has them. */')
+        o.append('/* Room for structs that the host lays out otherwise, as the guest and as the host has them; see xlat.h. */')
         for name, s in self.structs.items():
             if s['host']:
-                o += self.c_struct(name, s)
+                o += [f'struct guest_{name} {{ uint64_t words[{(s["size"] + 7) // 8}]; }};',
+                      f'struct host_{name} {{ uint8_t bytes[{s["host"]["size"]}]; }} __attribute__((aligned(8)));']
         return '\n'.join(o + ['', '#endif', ''])
-
-    def c_struct(self, name, s):
-        o = [f'struct guest_{name} {{']
-        for f, base, count, *_ in s['fields']:
-            ctype = {'ptr': 'uint64_t', 'char': 'char'}.get(base)
-            if base not in BASE:
-                size = self.structs[base]['size'] * count
-                o.append(f'    uint64_t {f}[{size // 8}];')
-                continue
-            ctype = ctype or ('int' if BASE[base][1] else 'uint') + f'{BASE[base][0] * 8}_t'
-            o.append(f'    {ctype} {f}{f"[{count}]" if count > 1 else ""};')
-        return o + ['};', f'_Static_assert(sizeof(struct guest_{name}) == {s["size"]}, "layout");', '']
 
     def tables_c(self):
         o = ['/* Made from syscall-tables/ by tools/gensyscalls.py. */', '#include "syscall-tables/tables.h"', '']

@@ -1,0 +1,174 @@
+/*
+ * What a process asks about itself and its machine: limits, uname, personality, prctl. Answers describe the guest's
+ * machine; requests that belong to another processor get the error a kernel of the guest's architecture gives.
+ */
+#include <errno.h>
+#include <linux/prctl.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+
+#include "base/bits.h"
+#include "linux-user/abi.h"
+#include "linux-user/dispatch.h"
+#include "linux-user/host.h"
+#include "linux-user/task.h"
+#include "linux-user/uaccess.h"
+
+/* -- limits */
+
+struct rlimit64_pair {
+    uint64_t cur, max;
+};
+
+/*
+ * Limits on address space, data and stack would stop the emulator's own memory before the guest's: the guest's new
+ * values are kept in the process and reported back, and the host's stay as they are.
+ */
+static bool limit_is_kept(unsigned resource)
+{
+    return resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK;
+}
+
+static int64_t get_limit(struct task *t, unsigned resource, struct rlimit64_pair *out)
+{
+    if (resource >= RLIM_NLIMITS)
+        return -EINVAL;
+    if (limit_is_kept(resource) && t->process->limit[resource].set) {
+        *out = (struct rlimit64_pair){t->process->limit[resource].cur, t->process->limit[resource].max};
+        return 0;
+    }
+    return host_call(SYS_prlimit64, 0, resource, 0, out);
+}
+
+static int64_t set_limit(struct task *t, unsigned resource, const struct rlimit64_pair *new)
+{
+    if (resource >= RLIM_NLIMITS)
+        return -EINVAL;
+    if (!limit_is_kept(resource))
+        return host_call(SYS_prlimit64, 0, resource, new, 0);
+    struct rlimit64_pair old;
+    int64_t ret = get_limit(t, resource, &old);
+    if (ret)
+        return ret;
+    if (new->cur > new->max)
+        return -EINVAL;
+    if (new->max > old.max && host_call(SYS_geteuid) != 0)
+        return -EPERM;
+    t->process->limit[resource] = (struct process_limit){.set = true, .cur = new->cur, .max = new->max};
+    return 0;
+}
+
+int64_t sys_prlimit64(struct task *t, const uint64_t a[6])
+{
+    int32_t pid = (int32_t)a[0];
+    unsigned resource = (unsigned)a[1];
+    if (pid != 0 && pid != host_call(SYS_getpid))
+        return host_call(SYS_prlimit64, pid, resource, a[2], a[3]);
+    struct rlimit64_pair old, new;
+    if (a[2] && copy_from_guest(t, &new, a[2], sizeof new))
+        return -EFAULT;
+    int64_t ret = get_limit(t, resource, &old);
+    if (!ret && a[2])
+        ret = set_limit(t, resource, &new);
+    if (!ret && a[3] && copy_to_guest(t, a[3], &old, sizeof old))
+        return -EFAULT;
+    return ret;
+}
+
+int64_t sys_getrlimit(struct task *t, const uint64_t a[6])
+{
+    struct rlimit64_pair l;
+    int64_t ret = get_limit(t, (unsigned)a[0], &l);
+    return ret ? ret : copy_to_guest(t, a[1], &l, sizeof l) ? -EFAULT : 0;
+}
+
+int64_t sys_setrlimit(struct task *t, const uint64_t a[6])
+{
+    struct rlimit64_pair l;
+    return copy_from_guest(t, &l, a[1], sizeof l) ? -EFAULT : set_limit(t, (unsigned)a[0], &l);
+}
+
+/* -- the machine */
+
+int64_t sys_uname(struct task *t, const uint64_t a[6])
+{
+    struct utsname u;
+    int64_t ret = host_call(SYS_uname, &u);
+    if (ret)
+        return ret;
+    strncpy(u.machine, t->abi->uts_machine, sizeof u.machine - 1);
+    if (t->process->uname_release)
+        strncpy(u.release, t->process->uname_release, sizeof u.release - 1);
+    return copy_to_guest(t, a[0], &u, sizeof u) ? -EFAULT : 0;
+}
+
+/* The host's personality stays untouched: ADDR_NO_RANDOMIZE and the like are about the emulator's own image. */
+int64_t sys_personality(struct task *t, const uint64_t a[6])
+{
+    uint32_t old = t->process->personality;
+    if ((uint32_t)a[0] != 0xffffffff)
+        t->process->personality = (uint32_t)a[0];
+    return old;
+}
+
+/* -- prctl */
+
+static int64_t get_name(struct task *t, uint64_t to)
+{
+    char name[16] = {0};
+    int64_t ret = host_call(SYS_prctl, PR_GET_NAME, name, 0, 0, 0);
+    return ret ? ret : copy_to_guest(t, to, name, sizeof name) ? -EFAULT : 0;
+}
+
+int64_t sys_prctl(struct task *t, const uint64_t a[6])
+{
+    switch ((int)a[0]) {
+    case PR_GET_NAME:
+        return get_name(t, a[1]);
+    /* The same meaning on every architecture, and about this very host process or thread. */
+    case PR_SET_NAME:
+    case PR_SET_PDEATHSIG:
+    case PR_GET_PDEATHSIG:
+    case PR_GET_DUMPABLE:
+    case PR_SET_DUMPABLE:
+    case PR_GET_KEEPCAPS:
+    case PR_SET_KEEPCAPS:
+    case PR_GET_TIMING:
+    case PR_SET_TIMING:
+    case PR_CAPBSET_READ:
+    case PR_CAPBSET_DROP:
+    case PR_GET_SECUREBITS:
+    case PR_SET_SECUREBITS:
+    case PR_SET_TIMERSLACK:
+    case PR_GET_TIMERSLACK:
+    case PR_TASK_PERF_EVENTS_DISABLE:
+    case PR_TASK_PERF_EVENTS_ENABLE:
+    case PR_MCE_KILL:
+    case PR_MCE_KILL_GET:
+    case PR_SET_PTRACER:
+    case PR_SET_CHILD_SUBREAPER:
+    case PR_GET_CHILD_SUBREAPER:
+    case PR_SET_NO_NEW_PRIVS:
+    case PR_GET_NO_NEW_PRIVS:
+    case PR_SET_THP_DISABLE:
+    case PR_GET_THP_DISABLE:
+    case PR_CAP_AMBIENT:
+    case PR_SET_IO_FLUSHER:
+    case PR_GET_IO_FLUSHER:
+    case PR_SCHED_CORE:
+    case PR_SET_VMA:
+        return host_call(SYS_prctl, a[0], a[1], a[2], a[3], a[4]);
+    case PR_GET_SECCOMP:
+        return 0; /* no filter of the guest's is ever active, see the seccomp row */
+    case PR_SET_SECCOMP:
+        return -EINVAL;
+    case PR_SET_MM:
+        return -EPERM; /* would move the emulator's own marks */
+    default:
+        /* Other processors' features, and those of the guest's that its hardware model does not offer. */
+        return -EINVAL;
+    }
+}

@@ -1,0 +1,22 @@
+/*
+ * Guest memory from system call handlers: copies that answer -EFAULT instead of faulting. Guest memory lies at its own
+ * addresses (guest base 0).
+ */
+#ifndef LINUX_USER_UACCESS_H
+#define LINUX_USER_UACCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct task;
+
+/* 0 or -EFAULT; on a fault some bytes may have been copied. */
+int copy_from_guest(struct task *t, void *to, uint64_t from, size_t n);
+int copy_to_guest(struct task *t, uint64_t to, const void *from, size_t n);
+/* The string at `from` with its NUL into `to`: its length, -EFAULT, or -ENAMETOOLONG when it needs more than n bytes. */
+int64_t strncpy_from_guest(struct task *t, char *to, uint64_t from, size_t n);
+/* In a host SIGSEGV/SIGBUS handler: if the fault happened in one of the above, makes it return -EFAULT. */
+bool uaccess_host_fault(void *ucontext);
+
+#endif
