@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Checks syscall-tables/: layouts and values against the kernel's headers of each architecture whose compiler is
+installed, the committed documentation page against the tables, and that mistakes in a table are refused."""
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+top = Path(sys.argv[1])
+gen, tables = top / 'tools/gensyscalls.py', top / 'syscall-tables'
+COMPILERS = {'x86_64': 'gcc', 'aarch64': 'aarch64-linux-gnu-gcc', 'riscv64': 'riscv64-linux-gnu-gcc'}
+
+# (file, text replaced, replacement, part of the message)
+MISTAKES = [
+    ('calls.tbl', 'sync                pass', 'sync                pas', 'support is pass, hand or an error'),
+    ('calls.tbl', 'getpid              pass', 'getpid              pass+soon', 'unknown way to block'),
+    ('calls.tbl', 'getpid              pass', 'getpidd             pass', 'has no number'),
+    ('calls.tbl', 'chdir               pass           rawpath', 'chdir  pass  raw', 'unknown kind'),
+    ('calls.tbl', 'out:sysinfo', 'out:sysinf', 'unknown struct'),
+    ('calls.tbl', 'flags:flock', 'flags:flok', 'unknown set'),
+    ('calls.tbl', 'buf>1 size flags:getrandom', 'buf>7 size flags:getrandom', 'does not exist'),
+    ('calls.tbl', '; the guest processor has no shadow stack', '', 'needs a reason'),
+    ('numbers-generic64.tbl', '  0 io_setup', '  1 io_setup', 'twice'),
+    ('structs.tbl', 'tv_usec   s64', 'tv_usec   s65', 'unknown type'),
+    ('structs.tbl', 'host epoll_event', 'host epoll_evnt', 'undescribed struct'),
+    ('flags.tbl', 'aarch64=0200000', 'aarch46=0200000', 'unknown architecture'),
+    ('errnos.tbl', '  2 ENOENT', '  2 EPERM', 'twice'),
+]
+
+
+def run(folder, *args):
+    return subprocess.run([sys.executable, str(gen), str(folder), *map(str, args)], capture_output=True, text=True)
+
+
+failed = 0
+with tempfile.TemporaryDirectory() as tmp:
+    tmp = Path(tmp)
+    for side, compiler in COMPILERS.items():
+        if not shutil.which(compiler):
+            print(f'skipped {side}: no {compiler}')
+            continue
+        source = tmp / f'{side}.c'
+        p = run(tables, '--check', side, source)
+        p = p if p.returncode else subprocess.run([compiler, '-fsyntax-only', str(source)], capture_output=True, text=True)
+        print(f'{side}: {source.read_text().count("_Static_assert")} assertions, {"ok" if p.returncode == 0 else "FAILED"}')
+        if p.returncode:
+            failed += 1
+            print(p.stderr)
+    p = run(tables, '--rst', tmp / 'page.rst')
+    if p.returncode or (tmp / 'page.rst').read_text() != (top / 'docs/ref/syscalls.rst').read_text():
+        failed += 1
+        print('docs/ref/syscalls.rst is not what the tables give; run tools/gensyscalls.py syscall-tables --rst on it')
+    for n, (name, old, new, message) in enumerate(MISTAKES):
+        folder = tmp / f'mistake{n}'
+        shutil.copytree(tables, folder)
+        text = (folder / name).read_text()
+        if old not in text:
+            failed += 1
+            print(f'{name}: the mistake {old!r} has nothing to replace')
+            continue
+        (folder / name).write_text(text.replace(old, new, 1))
+        p = run(folder, '--tables', tmp / 'out.c')
+        if p.returncode == 0 or message not in p.stderr or name not in p.stderr and 'numbers' not in p.stderr:
+            failed += 1
+            print(f'{name} with {new!r}: expected "{message}", got {p.returncode} {p.stderr.strip()!r}')
+    print(f'{len(MISTAKES)} mistakes tried')
+sys.exit(failed != 0)
