@@ -1,22 +1,72 @@
 /*
- * What Linux looks like on one guest architecture: registers of a system call, signal frames, names. One constant
- * struct per architecture (linux-user/<arch>/); abis.c lists them.
+ * What Linux looks like on one guest architecture: registers of a system call, signal frames, auxiliary vector, vDSO.
+ * One constant struct per architecture (linux-user/<arch>/abi.c); abis.c lists them.
  */
 #ifndef LINUX_USER_ABI_H
 #define LINUX_USER_ABI_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "exec/cpu.h"
 #include "syscall-tables/tables.h"
+
+struct task;
+struct signal_frame;
+
+/* The vDSO: position-independent code (a function behind the other) and its symbols; vdso.c wraps it into an ELF. */
+struct vdso_symbol {
+    const char *name;
+    uint32_t word;   /* index of its first instruction in code */
+    uint32_t nwords;
+};
+
+struct vdso_desc {
+    const char *version; /* of all symbols, as in the architecture's vdso.lds */
+    const uint32_t *code;
+    uint32_t nwords;
+    const struct vdso_symbol *symbols; /* the first one returns from a signal handler */
+    unsigned nsymbols;
+};
 
 struct linux_abi {
     const struct target *target;
     const struct syscall_abi *syscalls; /* numbers and flag values */
+    const char *triple;                 /* of the distributions' cross libraries: /usr/<triple> */
     const char *uts_machine;            /* uname -m */
+    const char *platform;               /* AT_PLATFORM, NULL: none */
+    uint64_t hwcap, hwcap2;
+    uint32_t minsigstksz;               /* AT_MINSIGSTKSZ */
+    uint32_t audit_arch;                /* AUDIT_ARCH_… */
+    uint64_t elf_flags_mask, elf_flags; /* e_flags & mask must be this: else the program needs another ABI */
+    uint32_t extra_prot;                /* PROT_… bits beyond READ, WRITE, EXEC that mmap accepts */
+    const struct vdso_desc *vdso;
 
     /* The call's number; its six argument registers go to a. */
     uint64_t (*syscall_args)(const struct cpu *cpu, uint64_t a[6]);
+    void (*set_result)(struct cpu *cpu, int64_t value);
+    /* pc back to the system call instruction. The argument registers still hold what they did. */
+    void (*restart_syscall)(struct cpu *cpu);
+    uint64_t (*stack_pointer)(const struct cpu *cpu);
+    void (*set_stack_pointer)(struct cpu *cpu, uint64_t sp);
+    /* A new program's first registers (the rest as target->reset left them). */
+    void (*start)(struct cpu *cpu, uint64_t entry, uint64_t sp);
+    void (*set_tls)(struct cpu *cpu, uint64_t tls);
+    /*
+     * Writes the frame below f->sp and points the registers at the handler; -EFAULT if the stack can't take it.
+     * Nothing is changed then.
+     */
+    int (*setup_frame)(struct task *t, const struct signal_frame *f);
+    /* Registers, signal mask and alternate stack from the frame at the stack pointer; -EFAULT. */
+    int (*restore_frame)(struct task *t, struct signal_frame *f);
     /* Writes /proc/cpuinfo for ncpus processors to fd. */
     void (*print_cpuinfo)(int fd, unsigned ncpus);
+    /* elf_gregset_t (user_regs_struct) for core dumps: bytes written to out (at most 512). */
+    size_t (*core_registers)(const struct cpu *cpu, void *out);
 };
+
+extern const struct linux_abi *const linux_abis[]; /* NULL-terminated: abis.c */
+const struct linux_abi *linux_abi_of(const struct target *t); /* NULL: none */
 
 #endif

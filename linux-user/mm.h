@@ -1,10 +1,62 @@
-/* The guest's address space: one map of its pages is the truth. */
+/*
+ * The guest's address space. The guest's mappings are host mappings at the same address (guest base 0), and the sorted
+ * list of areas here is the truth about them: what is not in it is either free or metic's own and out of reach.
+ * Results are the kernel's: a value or -errno.
+ *
+ * Locks: `op` is held over a whole change (outermost, taken before exec's lock), `areas` only over the list itself
+ * (innermost): a translation in progress is waited for, by exec_invalidate, before its bytes go away.
+ */
 #ifndef LINUX_USER_MM_H
 #define LINUX_USER_MM_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "exec/target.h"
+
 struct mm;
 
-/* Writes /proc/self/maps as the guest has it to fd. */
-void mm_print_maps(struct mm *mm, int fd);
+enum area_kind { AREA_PLAIN, AREA_HEAP, AREA_STACK, AREA_VDSO };
+
+struct area {
+    uint64_t start, end; /* page aligned, not empty, areas don't overlap */
+    uint8_t prot;        /* PROT_… the guest asked for; the host's never has PROT_EXEC */
+    bool shared;
+    uint8_t kind;
+};
+
+enum { MM_NO_FREE_AREA = -12 }; /* -ENOMEM */
+
+/* seed: 0: no randomisation of addresses. NULL without memory. */
+struct mm *mm_new(unsigned address_bits, uint64_t seed);
+/* Translations to drop when guest code changes. Once, before the guest runs. */
+void mm_set_exec(struct mm *mm, struct exec *x);
+struct code_reader mm_code_reader(struct mm *mm);
+
+int64_t mm_mmap(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset);
+/* As mm_mmap for anonymous memory of a kind: stack, vDSO. */
+int64_t mm_map_kind(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, enum area_kind kind);
+int64_t mm_munmap(struct mm *mm, uint64_t addr, uint64_t len);
+int64_t mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot);
+int64_t mm_mremap(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t new_len, uint32_t flags, uint64_t new_addr);
+int64_t mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice);
+int64_t mm_brk(struct mm *mm, uint64_t to);
+int64_t mm_shmat(struct mm *mm, int id, uint64_t addr, int flags);
+int64_t mm_shmdt(struct mm *mm, uint64_t addr);
+/* True if all of [addr, addr + len) is mapped: for calls that take a range and change nothing. */
+bool mm_is_mapped(struct mm *mm, uint64_t addr, uint64_t len);
+/* The protection of the page, or -1 if there is none. Async-signal-unsafe. */
+int mm_protection(struct mm *mm, uint64_t addr);
+
+/* Where programs go: base of a position-independent program, and the start of brk behind its image. */
+uint64_t mm_program_base(const struct mm *mm);
+void mm_set_brk(struct mm *mm, uint64_t start);
+
+/* Writes /proc/self/maps (or, detailed, smaps) as the guest has it to fd. */
+void mm_print_maps(struct mm *mm, int fd, bool detailed);
+
+void mm_fork_prepare(struct mm *mm);
+void mm_fork_done(struct mm *mm);
 
 #endif

@@ -1,4 +1,7 @@
-/* Absolute guest paths inside the sysroot (-L, found cross libraries). */
+/*
+ * Absolute guest paths inside the sysroot: the folder of the guest's libraries (-L, QEMU_LD_PREFIX, METIC_SYSROOT, or the
+ * distribution's cross libraries).
+ */
 #ifndef LINUX_USER_SYSROOT_H
 #define LINUX_USER_SYSROOT_H
 
@@ -9,5 +12,12 @@ struct process;
 
 /* True: the file exists below the sysroot, and `out` is its host path. */
 bool sysroot_lookup(const struct process *p, const char *path, char out[PATH_MAX]);
+/* The same for a root given by name; NULL: none. */
+bool sysroot_join(const char *root, const char *path, char out[PATH_MAX]);
+/*
+ * The sysroot to use for a program that needs this loader: the wanted one if it is given, none if the loader is at its
+ * native path and belongs there, /usr/<triple> if the loader is below it. Static string or `wanted`; NULL: none.
+ */
+const char *sysroot_find(const char *wanted, const char *triple, const char *loader, char out[PATH_MAX]);
 
 #endif

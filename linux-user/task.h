@@ -2,13 +2,17 @@
 #ifndef LINUX_USER_TASK_H
 #define LINUX_USER_TASK_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "linux-user/abi.h"
 #include "linux-user/dispatch.h"
+#include "linux-user/signal.h"
 
 struct mm;
+struct exec;
+struct options;
 
 /* A resource limit that is kept here instead of being set on the host. */
 struct process_limit {
@@ -17,21 +21,39 @@ struct process_limit {
 };
 
 struct process {
+    const struct linux_abi *abi;
+    struct exec *exec;
     struct mm *mm;
+    const struct options *options;
     const char *exe_path;      /* absolute host path of the program: /proc/self/exe */
     const char *sysroot;       /* NULL: none */
     const char *uname_release; /* NULL: the host's */
+    uint64_t entry, phdr, phnum, interp_base;
+    uint64_t vdso_start, vdso_end, sigreturn; /* sigreturn: address of the vDSO's function */
     uint64_t stack_start;      /* guest stack pointer at start */
-    uint64_t arg_start, arg_end, auxv_start, auxv_end;
+    uint64_t arg_start, arg_end, env_start, env_end, auxv_start, auxv_end;
     struct process_limit limit[16]; /* by RLIMIT_… */
     uint32_t personality;
+    bool vfork_child;          /* shares mm and exec with the process that made it */
+
+    pthread_mutex_t lock;      /* guards what follows; taken before mm's and exec's locks */
+    struct task *tasks;
+    struct signal_actions actions;
 };
 
 struct task {
     struct cpu *cpu;
     const struct linux_abi *abi;
     struct process *process;
+    struct task *next; /* process->tasks */
+    struct task_signals signals;
+    bool exiting;      /* the thread (not the process) ends; the main loop returns */
+    int exit_code;
+    void *stack;       /* host memory of the thread's stack, NULL for the first thread */
 };
+
+/* The guest thread of this host thread: what a host signal handler starts from. */
+extern _Thread_local struct task *current_task;
 
 /*
  * A host call that may block. A signal that is caught before the kernel has begun makes it return -SYS_RESTART without
@@ -39,5 +61,14 @@ struct task {
  */
 int64_t safe_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                      uint64_t a5);
+
+/* Runs the guest thread until it ends (t->exiting) or the process does. On the thread of t. */
+void task_run(struct task *t);
+/* A task around a cpu, linked into p. NULL without memory. The caller keeps the cpu on failure. */
+struct task *task_new(struct process *p, struct cpu *cpu);
+void task_free(struct task *t); /* its cpu too */
+
+/* Ends the process as exit_group does. */
+void process_exit(struct task *t, int code) __attribute__((noreturn));
 
 #endif

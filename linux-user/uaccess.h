@@ -1,6 +1,7 @@
 /*
  * Guest memory from system call handlers: copies that answer -EFAULT instead of faulting. Guest memory lies at its own
- * addresses (guest base 0).
+ * addresses (guest base 0); addresses beyond the guest's ceiling are refused, so that metic's own memory in the kernel's
+ * half or a non-canonical address is never touched.
  */
 #ifndef LINUX_USER_UACCESS_H
 #define LINUX_USER_UACCESS_H
@@ -18,5 +19,8 @@ int copy_to_guest(struct task *t, uint64_t to, const void *from, size_t n);
 int64_t strncpy_from_guest(struct task *t, char *to, uint64_t from, size_t n);
 /* In a host SIGSEGV/SIGBUS handler: if the fault happened in one of the above, makes it return -EFAULT. */
 bool uaccess_host_fault(void *ucontext);
+
+#define get_user(t, variable, address) copy_from_guest((t), &(variable), (address), sizeof(variable))
+#define put_user(t, variable, address) copy_to_guest((t), (address), &(variable), sizeof(variable))
 
 #endif
