@@ -45,7 +45,7 @@ void trace_flags(struct trace_line *l, const struct flag_set *s, uint64_t v)
         rest &= ~f->value;
     }
     if (rest || !*sep)
-        trace_put(l, *sep ? "%s%#" PRIx64 : "%s%" PRIx64, sep, rest);
+        trace_put(l, "%s%#" PRIx64, sep, rest);
 }
 
 static void put_enum(struct trace_line *l, const struct flag_set *s, uint64_t v)
@@ -415,7 +415,7 @@ void trace_value(struct task *t, struct trace_line *l, struct arg_desc d, const 
                   v && v % 1024 == 0 ? v / 1024 : v);
         break;
     case KIND_hex:
-        trace_put(l, v ? "%#" PRIx64 : "%" PRIx64, v);
+        trace_put(l, "%#" PRIx64, v);
         break;
     case KIND_ptr:
     case KIND_word:
