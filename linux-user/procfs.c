@@ -113,7 +113,7 @@ int procfs_open(struct task *t, enum proc_file file, int open_flags)
     switch (file) {
     case PROC_MAPS:
     case PROC_SMAPS:
-        mm_print_maps(p->mm, fd);
+        mm_print_maps(p->mm, fd, file == PROC_SMAPS);
         break;
     case PROC_CMDLINE:
         write_guest(t, fd, p->arg_start, p->arg_end);
