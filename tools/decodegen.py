@@ -5,15 +5,19 @@ usage: decodegen.py --name NAME [--width 16|32] --header FILE --source FILE TABL
 
 A table is read line by line; `#` starts a comment (`##` a chapter heading), a backslash at the end continues the line.
 
-    %field  POS:LEN [POS:LEN...] [!NAME]   a field; POS:sLEN is signed; segments go from high to low;
-                                           !NAME passes the number through `int NAME(struct DisasContext *, int)`
+    %field  POS:LEN [POS:LEN...] [*N] [+N] [!NAME]
+                                           a field; POS:sLEN is signed; segments go from high to low; the number is
+                                           multiplied, added to, then passed through `int NAME(struct DisasContext *, int)`
     &set    name name...                   an argument set: becomes struct arg_SET
     @format BITS... [&set] [%field...]     a format: a picture shared by patterns
-    NAME    BITS... [@format] [&set] [%field...] [arg=constant]
+    NAME    BITS... [@format] [&set] [%field...] [arg=constant] [^arg=value[,arg=value...]]
 
 A picture is read from the highest bit: 0 and 1 are fixed, `.` is any (a field or the format covers it), `-` is any and
 ignored; `name:LEN` (or `name:sLEN`) is a field named in place, `name=%field` gives a field another name. The pictures of a
 pattern and its format together must cover the whole width; bits that both fix must agree.
+
+`^` excludes reserved values: a word in which all the named arguments have the given values is not this pattern. A value
+is a number, or a picture of the field's bits (before * and +) like `0b1..`. A format may exclude too.
 
 Patterns must not overlap, except inside `{` ... `}`, where the first one whose handler returns true wins.
 
@@ -33,10 +37,10 @@ class TableError(Exception):
 
 
 class Field:
-    """Segments (pos, len), high first; the value is sign-extended if signed, then passed through `func`."""
+    """Segments (pos, len), high first; the value is sign-extended if signed, times `scale`, plus `bias`, through `func`."""
 
-    def __init__(self, segments, signed, func=None):
-        self.segments, self.signed, self.func = segments, signed, func
+    def __init__(self, segments, signed, func=None, scale=1, bias=0):
+        self.segments, self.signed, self.func, self.scale, self.bias = segments, signed, func, scale, bias
 
     def mask(self):
         return sum(((1 << n) - 1) << p for p, n in self.segments)
@@ -49,7 +53,35 @@ class Field:
             part = f"(int){kind}(insn, {pos}, {n})"
             parts.append(f"(int)((uint32_t){part} << {below})" if below else part)
         text = " | ".join(parts)
+        if len(parts) > 1 and (self.scale != 1 or self.bias):
+            text = f"({text})"
+        text += f" * {self.scale}" if self.scale != 1 else ""
+        text += f" + {self.bias}" if self.bias else ""
         return f"{self.func}(ctx, {text})" if self.func else text
+
+    def width(self):
+        return sum(n for _, n in self.segments)
+
+    def place(self, bits):
+        """Puts a value of the field's width where its segments are in the word."""
+        word, below = 0, self.width()
+        for pos, n in self.segments:
+            below -= n
+            word |= (bits >> below & ((1 << n) - 1)) << pos
+        return word
+
+    def match(self, text):
+        """The (mask, value) of the words in which the field is `text`; None if it can't be."""
+        if m := re.fullmatch(r"0b([01.]+)", text):
+            if len(m[1]) != self.width():
+                return None
+            return (self.place(int(re.sub("[01]", "1", m[1]).replace(".", "0"), 2)),
+                    self.place(int(m[1].replace(".", "0"), 2)))
+        number, rest = divmod(int(text, 0) - self.bias, self.scale)
+        low = -(1 << (self.width() - 1)) if self.signed else 0
+        if rest or not low <= number < low + (1 << self.width()):
+            return None
+        return self.mask(), self.place(number & ((1 << self.width()) - 1))
 
 
 class Constant:
@@ -70,10 +102,14 @@ class Pattern:
         self.name, self.where = name, where
         self.mask = self.value = self.covered = 0
         self.args, self.set, self.format, self.group, self.chapter = {}, None, None, None, ""
+        self.excluded, self.exclusions = [], []  # as (argument, value text) lists; as (mask, value)
 
     def overlaps(self, other):
         common = self.mask & other.mask
-        return self.value & common == other.value & common
+        if (self.value ^ other.value) & common:
+            return False
+        mask, value = self.mask | other.mask, self.value | other.value
+        return not any(m & ~mask == 0 and value & m == v for m, v in self.exclusions + other.exclusions)
 
 
 class Parser:
@@ -139,10 +175,10 @@ class Parser:
             self.fail(where, f"what is `{head}`?")
 
     def field(self, words, where):
-        func, segments, signed = None, [], False
+        func, segments, signed, scale, bias = None, [], False, 1, 0
         for i, w in enumerate(words):
             m = re.fullmatch(r"(\d+):(s?)(\d+)", w)
-            if m:
+            if m and scale == 1 and not bias:
                 pos, n = int(m[1]), int(m[3])
                 if n == 0 or pos + n > self.width:
                     self.fail(where, f"segment {w} does not lie in {self.width} bits")
@@ -150,13 +186,17 @@ class Parser:
                     self.fail(where, "only the highest segment can be signed")
                 signed |= bool(m[2])
                 segments.append((pos, n))
-            elif w.startswith("!") and i == len(words) - 1:
+            elif re.fullmatch(r"\*[1-9]\d*", w) and scale == 1 and not bias:
+                scale = int(w[1:])
+            elif re.fullmatch(r"\+[1-9]\d*", w) and not bias:
+                bias = int(w[1:])
+            elif re.fullmatch(r"![a-z]\w*", w) and i == len(words) - 1:
                 func = w[1:]
             else:
                 self.fail(where, f"bad segment {w}")
         if not segments:
             self.fail(where, "a field needs a segment")
-        f = Field(segments, signed, func)
+        f = Field(segments, signed, func, scale, bias)
         if bin(f.mask()).count("1") != sum(n for _, n in segments):
             self.fail(where, "segments overlap")
         return f
@@ -189,6 +229,8 @@ class Parser:
                 if m[2] not in self.fields:
                     self.fail(where, f"no field %{m[2]}")
                 self.argument(p, m[1] or m[2], self.fields[m[2]], where)
+            elif re.fullmatch(r"\^[a-z]\w*=-?[0-9][\w.]*(,[a-z]\w*=-?[0-9][\w.]*)*", w):
+                p.excluded.append([e.split("=") for e in w[1:].split(",")])
             elif w[0] == "&":
                 if w[1:] not in self.sets:
                     self.fail(where, f"no argument set {w}")
@@ -209,6 +251,7 @@ class Parser:
             p.value |= f.value
             p.covered |= f.covered
             p.set = p.set or f.set
+            p.excluded += f.excluded
             for name, a in f.args.items():
                 p.args.setdefault(name, a)
         return p
@@ -231,6 +274,8 @@ class Parser:
             self.sets.setdefault(p.set, list(p.args))
         if sorted(p.args) != sorted(self.sets[p.set]):
             self.fail(p.where, f"{p.name}: arguments {sorted(p.args)} are not those of &{p.set}")
+        for e in p.excluded:
+            self.exclude(p, e)
         first = self.names.setdefault(p.name, p)
         if first.set != p.set:
             self.fail(p.where, f"{p.name} has another argument set at line {first.where[1]}")
@@ -238,6 +283,28 @@ class Parser:
             if p.overlaps(other) and (p.group is None or p.group != other.group):
                 self.fail(p.where, f"{p.name} overlaps {other.name} of line {other.where[1]}")
         self.patterns.append(p)
+
+    def exclude(self, p, conditions):
+        """Adds the exclusion to the pattern, unless its fixed bits or constants rule it out already."""
+        mask = value = 0
+        for name, text in conditions:
+            a = p.args.get(name)
+            if a is None or a.func:
+                self.fail(p.where, f"{p.name}: can't exclude by {name}")
+            if isinstance(a, Constant):
+                if a.value != int(text, 0):
+                    return
+                continue
+            m = a.match(text)
+            if m is None:
+                self.fail(p.where, f"{p.name}: {name} is never {text}")
+            mask, value = mask | m[0], value | m[1]
+        if (value ^ p.value) & mask & p.mask:
+            return
+        if mask & ~p.mask == 0:
+            self.fail(p.where, f"{p.name}: nothing is left of it")
+        if (mask, value) not in p.exclusions:
+            p.exclusions.append((mask, value))
 
 
 class Writer:
@@ -256,20 +323,24 @@ class Writer:
         for name, p in self.p.names.items():
             out.append(f"typedef struct arg_{self.name}_{p.set} arg_{name};")
             out.append(f"bool {self.name}_trans_{name}(struct DisasContext *ctx, arg_{name} *a);")
-        out += ["", f"bool decode_{self.name}(struct DisasContext *ctx, {self.type} insn);",
+        out.append("")
+        for func in sorted({a.func for p in self.p.patterns for a in p.args.values() if a.func}):
+            out.append(f"int {func}(struct DisasContext *ctx, int value);")
+        out += [f"bool decode_{self.name}(struct DisasContext *ctx, {self.type} insn);",
                 f"extern const struct decode_pattern {self.name}_patterns[];",
                 f"extern const unsigned {self.name}_npatterns;", "", "#endif", ""]
         return "\n".join(out)
 
     def source(self, include):
         out = ["/* Made by tools/decodegen.py: do not edit. */", f'#include "{include}"', "", '#include "base/bits.h"', ""]
-        funcs = sorted({a.func for p in self.p.patterns for a in p.args.values() if a.func})
-        out += [f"int {f}(struct DisasContext *ctx, int value);" for f in funcs]
         out += [f"bool decode_{self.name}(struct DisasContext *ctx, {self.type} insn)", "{"]
         self.tree(out, self.p.patterns, 0, 1)
         out += ["    return false;", "}", "", f"const struct decode_pattern {self.name}_patterns[] = {{"]
         for p in self.p.patterns:
-            out.append(f'    {{"{p.name}", "{p.chapter}", {p.mask:#x}, {p.value:#x}}},')
+            group = -1 if p.group is None else p.group
+            excluded = ", ".join(f"{{{m:#x}, {v:#x}}}" for m, v in p.exclusions)
+            excluded = f", {len(p.exclusions)}, (const struct decode_bits[]){{{excluded}}}" if excluded else ""
+            out.append(f'    {{"{p.name}", "{p.chapter}", {group}, {{{p.mask:#x}, {p.value:#x}}}{excluded}}},')
         out += ["};", f"const unsigned {self.name}_npatterns = {len(self.p.patterns)};", ""]
         return "\n".join(out)
 
@@ -277,6 +348,7 @@ class Writer:
         rest = p.mask & ~tested
         out.append(f"{pad}/* {p.where[0].split('/')[-1]}:{p.where[1]} */")
         cond = f"(insn & {rest:#x}) == {p.value & rest:#x} && " if rest else ""
+        cond += "".join(f"(insn & {m:#x}) != {v:#x} && " for m, v in p.exclusions)
         members = ", ".join(f".{n} = {p.args[n].expression()}" for n in self.p.sets[p.set])
         out.append(f"{pad}if ({cond}{self.name}_trans_{p.name}(ctx, &(arg_{p.name}){{{members or '0'}}}))")
         out.append(f"{pad}    return true;")
