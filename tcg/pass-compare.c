@@ -99,7 +99,10 @@ static bool shape(struct shaping *s, ir_ref r)
 
     if (in->cc >= CC_FOEQ || !is_const(u, in->arg[1], &c))
         return false;
-    if (in->type2 == IR_I64 && (x->op == IR_ZEXT || x->op == IR_SEXT) && narrows(x->op, in->cc, c)) {
+    bool zero_test = !c && (in->cc == CC_EQ || in->cc == CC_NE), extended = x->op == IR_ZEXT || x->op == IR_SEXT;
+    if (zero_test && extended && u->inst[x->arg[0]].op == IR_SETCC && u->inst[x->arg[0]].cc < CC_FOEQ)
+        return shape_set(s, r, in, x->arg[0]);
+    if (in->type2 == IR_I64 && extended && narrows(x->op, in->cc, c)) {
         ir_ref narrow = find_const(u, r, IR_I32, (uint32_t)c);
         /* The 64-bit constant, if this is its only reader, becomes the narrow one. */
         if (narrow == IR_NONE && s->uses[in->arg[1]] == 1) {
@@ -113,7 +116,7 @@ static bool shape(struct shaping *s, ir_ref r)
         set_args(s, in, x->arg[0], narrow);
         return true;
     }
-    if (c || (in->cc != CC_EQ && in->cc != CC_NE))
+    if (!zero_test)
         return false;
     if (x->op == IR_SETCC)
         return shape_set(s, r, in, in->arg[0]);

@@ -627,8 +627,8 @@ Test(ir, constants_fold)
 
 static void assert_text(struct ir_unit *u, const char *want)
 {
-    char *text = text_of(u), *body = strchr(text, '\n') + 1;
-    cr_assert_str_eq(body, want);
+    char *text = text_of(u);
+    cr_assert_str_eq(strchr(text, '\n') + 1, want);
     free(text);
     ir_unit_free(u);
 }
@@ -734,10 +734,10 @@ static void for_directives(const char *text, const char *word, struct guest *g, 
     for (const char *s = text; (s = strstr(s, "# ")); s++) {
         if (strncmp(s + 2, word, n) || s[2 + n] != ' ')
             continue;
-        char reg[16];
-        uint64_t v[2] = {0};
-        int fields = sscanf(s + 2 + n, " %15s %" SCNi64 " %" SCNi64, reg, (int64_t *)&v[0], (int64_t *)&v[1]);
+        char reg[16], low[24], high[24] = "0";
+        int fields = sscanf(s + 2 + n, " %15s %23[-0-9a-fx]%*[ ]%23[-0-9a-fx]", reg, low, high);
         cr_assert(fields >= 2, "%s: bad directive %.40s", file, s);
+        uint64_t v[2] = {strtoull(low, NULL, 0), strtoull(high, NULL, 0)};
         unsigned i = 0;
         while (i < ARRAY_SIZE(guest_slots) && strcmp(guest_slots[i].name, reg))
             i++;
