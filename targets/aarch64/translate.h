@@ -62,6 +62,9 @@ static inline void a64_write_v(DisasContext *s, unsigned r, ir_ref v) { b_put(s-
 ir_ref a64_extended(DisasContext *s, bool sf, unsigned rm, unsigned option, unsigned shift);
 /* Index register of a load/store (register offset): UXTW, LSL, SXTW, SXTX. */
 ir_ref a64_index(DisasContext *s, unsigned rm, unsigned option);
+/* Memory of 1 << size bytes (size 0 to 4) as a vector register's content, zeros above; and its low bytes to memory. */
+ir_ref a64_load_v(DisasContext *s, unsigned size, ir_ref base, ir_ref index, unsigned scale, int64_t disp);
+void a64_store_v(DisasContext *s, unsigned size, ir_ref base, ir_ref index, unsigned scale, int64_t disp, ir_ref v);
 
 /* --- flags (flags.c) --- */
 void a64_set_flags_sub(DisasContext *s, enum ir_type t, ir_ref a, ir_ref b);
