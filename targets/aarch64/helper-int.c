@@ -1,4 +1,4 @@
-/* Helpers of the integer and system instructions, and the descriptions of all helpers. */
+/* Helpers of the integer and system instructions. */
 #include "targets/aarch64/helpers.h"
 
 #include <time.h>
@@ -68,5 +68,5 @@ static void a64_dc_zva(struct a64_cpu *cpu, uint64_t addr)
 
 #define X(name, fn, sig, effects)                                                                                      \
     const struct ir_helper a64_helper_##name = {#name, (void (*)(void))fn, sig, effects};
-#include "targets/aarch64/helpers.def"
+#include "targets/aarch64/helpers-int.def"
 #undef X
