@@ -25,7 +25,8 @@ import tempfile
 
 # The target as llvm-mc has to be asked for it.
 LLVM = {
-    "aarch64": ["--triple=aarch64", "-mattr=+v8.4a,+crypto,+sha3,+sm4,+fullfp16,+fp16fml,+sb,+predres,+altnzcv,+fptoint"],
+    "aarch64": ["--triple=aarch64",
+                "-mattr=+v8.2a,+aes,+sha2,+fullfp16,+dotprod,+complxnum,+jsconv,+rcpc,+flagm,+pauth,+sb"],
     "riscv64": ["--triple=riscv64", "-mattr=+m,+a,+f,+d,+c,+zfh,+zba,+zbb,+zbs,+zbc,+zbkb,+zbkc,+zbkx,+zknd,+zkne,+zknh"],
 }
 

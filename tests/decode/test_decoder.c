@@ -85,7 +85,8 @@ Test(decoder, table_agrees_with_code)
     for (unsigned i = 0; i < 200000; i++) {
         const struct decode_pattern *p = &small_patterns[i % small_npatterns], *first = NULL;
         random = random * 1664525 + 1013904223;
-        uint32_t word = (p->bits.value | (random ^ random >> 15) & ~p->bits.mask) ^ (i & 1 ? 1u << (random >> 8 & 31) : 0);
+        uint32_t word = p->bits.value | ((random ^ random >> 15) & ~p->bits.mask);
+        word ^= i & 1 ? 1u << (random >> 8 & 31) : 0;
         for (unsigned k = 0; k < small_npatterns && !first; k++)
             if (decode_matches(&small_patterns[k], word))
                 first = &small_patterns[k];
