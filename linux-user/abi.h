@@ -38,6 +38,8 @@ struct linux_abi {
     const char *platform;               /* AT_PLATFORM, NULL: none */
     uint64_t hwcap, hwcap2;
     uint32_t minsigstksz;               /* AT_MINSIGSTKSZ */
+    uint32_t altstack_min;              /* MINSIGSTKSZ: what sigaltstack accepts */
+    bool sa_restorer;                   /* struct sigaction has the word sa_restorer */
     uint32_t audit_arch;                /* AUDIT_ARCH_… */
     uint64_t elf_flags_mask, elf_flags; /* e_flags & mask must be this: else the program needs another ABI */
     uint32_t extra_prot;                /* PROT_… bits beyond READ, WRITE, EXEC that mmap accepts */

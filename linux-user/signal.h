@@ -4,7 +4,7 @@
  *
  * A caught signal runs signal.c's host handler on the thread's own alternate stack. It stores the one siginfo in the
  * task, leaves every further signal blocked, and kicks the cpu; the main loop then writes the guest's frame and gives the
- * host the guest's new mask, at which the next pending signal may arrive. SIGSEGV, SIGBUS, SIGFPE and SIGILL stay
+ * host the guest's new mask, at which the next pending signal may arrive. SIGSEGV, SIGBUS and SIGFPE stay
  * unblocked on the host, because metic's own code raises them for the guest; what another process sends of these
  * while the guest blocks them is held in the task.
  */
@@ -19,9 +19,13 @@ struct task;
 struct process;
 
 enum { LINUX_NSIG = 64 };
+enum { SYNC_SIGNALS = 3 }; /* SIGSEGV, SIGBUS, SIGFPE: raised on the host by guest instructions */
+enum { SIGNAL_PENDING_INFO = 1, SIGNAL_PENDING_HELD = 2 }; /* a siginfo stands in info; a held signal is not blocked */
+#define SS_AUTODISARM_FLAG (1u << 31) /* SS_AUTODISARM of <linux/signal.h> */
+enum { FAULT_MEMORY = 1, FAULT_WRITE = 2, FAULT_FETCH = 4 };
 #define SIGNAL_BIT(s) (UINT64_C(1) << ((s)-1))
 
-/* struct sigaction of the asm-generic 64-bit ABI; x86-64's kernel uses the same. */
+/* struct sigaction of x86-64 and arm64; architectures without sa_restorer leave that word out (linux_abi.sa_restorer). */
 struct linux_sigaction {
     uint64_t handler, flags, restorer, mask;
 };
@@ -37,13 +41,14 @@ struct linux_stack {
 };
 
 struct task_signals {
-    uint32_t pending;        /* info is a signal to be delivered; written by the host handler */
+    uint32_t pending;        /* SIGNAL_PENDING_…: what is to be delivered; written by the host handler */
+    uint32_t fault_access;   /* FAULT_… of the last memory fault */
     bool has_saved_mask;     /* a call runs with a mask of its own (sigsuspend): saved_mask is the old one */
     uint64_t mask;           /* what the guest has blocked */
     uint64_t saved_mask;
     siginfo_t info;
     uint64_t held;           /* synchronous signals that were sent while the guest blocks them */
-    siginfo_t held_info[4];
+    siginfo_t held_info[SYNC_SIGNALS];
     struct linux_stack altstack;
     void *host_stack;        /* of the host handler */
 };
@@ -55,25 +60,46 @@ struct signal_frame {
     uint64_t handler, restorer, sp; /* sp: where the frame may begin to grow down */
     uint64_t mask;
     struct linux_stack stack;
-    uint64_t fault_address, error_code; /* of a memory fault; error_code 0: none */
+    bool siginfo;                /* SA_SIGINFO: the handler takes three arguments */
+    uint32_t fault_access;       /* FAULT_… bits when a memory fault raised it, else 0 */
+    uint64_t fault_address;
 };
+
+/* Whether sp is on the alternate stack (sas_ss_flags and on_sig_stack of the kernel; auto-disarmed ones never are). */
+static inline bool on_signal_stack(const struct linux_stack *s, uint64_t sp)
+{
+    return !(s->flags & (int32_t)SS_AUTODISARM_FLAG) && sp > s->sp && sp - s->sp <= s->size;
+}
+/* sigaltstack(2) for a guest whose stack pointer is sp: 0, -EPERM, -EINVAL, -ENOMEM. */
+int signal_set_stack(struct task *t, const struct linux_stack *s, uint64_t sp);
 
 /* Takes over the dispositions the process was started with. */
 void signals_start(struct process *p);
 /* A new thread's host side: alternate stack. The guest's mask becomes the host's. False without memory. */
 bool task_signals_start(struct task *t);
 void task_signals_end(struct task *t);
-/* Delivers what is pending. result: what the interrupted call answered, or 0 with in_call false. */
+/*
+ * Delivers what is pending and gives the host the guest's mask. in_call: behind a system call that answered result,
+ * which is stored, or turned into a restart, before the first handler's frame is written.
+ */
 void signals_deliver(struct task *t, bool in_call, int64_t result);
 /* A fault of the guest's own instruction, which can't be blocked or ignored. */
 void signal_force(struct task *t, int signo, int code, uint64_t addr);
-/* The guest's mask, on the host too. Signals that become unblocked are pending in the task when it returns. */
+/*
+ * The guest's mask, on the host too. Signals that become unblocked are pending in the task when it returns. While a
+ * caught signal is pending the host's stays all blocked; signals_deliver does the rest.
+ */
 void signal_set_mask(struct task *t, uint64_t mask);
-/* All blocked on the host, until signal_set_mask; for moments in which a fork must not copy a pending signal. */
-void signal_block_all(void);
+/*
+ * All blocked on the host until signal_set_mask(t, t->signals.mask), for moments in which nothing may be caught; false
+ * (and nothing done) if a signal is pending, which is to be delivered first.
+ */
+bool signal_block_all(struct task *t);
+/* What rt_sigaction does to the process's dispositions, on the host too; old may be NULL. */
+int64_t signal_set_action(struct process *p, int signo, const struct linux_sigaction *new, struct linux_sigaction *old);
 /* Dies by the signal as the guest would have. */
 void signal_die(struct task *t, int signo) __attribute__((noreturn));
-/* Host dispositions as the next program must find them (ignored stays ignored); for execve. */
+/* Host dispositions and mask as the next program must find them (ignored stays ignored); for execve. */
 void signals_before_exec(struct task *t);
 void signals_after_failed_exec(struct task *t);
 

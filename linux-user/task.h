@@ -13,6 +13,7 @@
 struct mm;
 struct exec;
 struct options;
+struct host_stack;
 
 /* A resource limit that is kept here instead of being set on the host. */
 struct process_limit {
@@ -25,6 +26,7 @@ struct process {
     struct exec *exec;
     struct mm *mm;
     const struct options *options;
+    const char *const *self;   /* how to start metic again with the same options: path, options; NULL-terminated */
     const char *exe_path;      /* absolute host path of the program: /proc/self/exe */
     const char *sysroot;       /* NULL: none */
     const char *uname_release; /* NULL: the host's */
@@ -39,6 +41,7 @@ struct process {
     pthread_mutex_t lock;      /* guards what follows; taken before mm's and exec's locks */
     struct task *tasks;
     struct signal_actions actions;
+    struct host_stack *stacks; /* of ended threads, for new ones: thread.c */
 };
 
 struct task {
@@ -49,7 +52,7 @@ struct task {
     struct task_signals signals;
     bool exiting;      /* the thread (not the process) ends; the main loop returns */
     int exit_code;
-    void *stack;       /* host memory of the thread's stack, NULL for the first thread */
+    struct host_stack *stack; /* of a thread; NULL for the process's first */
 };
 
 /* The guest thread of this host thread: what a host signal handler starts from. */
@@ -62,7 +65,7 @@ extern _Thread_local struct task *current_task;
 int64_t safe_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                      uint64_t a5);
 
-/* Runs the guest thread until it ends (t->exiting) or the process does. On the thread of t. */
+/* Runs the guest thread until it ends (t->exiting); does not return from the first thread. On the thread of t. */
 void task_run(struct task *t);
 /* A task around a cpu, linked into p. NULL without memory. The caller keeps the cpu on failure. */
 struct task *task_new(struct process *p, struct cpu *cpu);
