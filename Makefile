@@ -1,16 +1,47 @@
-# Everything a newcomer needs: `make demo`, `make check`. Behind them: meson and ninja.
+# Everything a newcomer needs; behind it: meson and ninja. `make help` lists the targets.
 BUILD ?= build
+export BUILD
 
-all: $(BUILD)/build.ninja
+all: $(BUILD)/build.ninja ## build metic
 	ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
 	meson setup $(BUILD)
 
-check: all
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+deps: ## install what building and testing need (Debian, Ubuntu)
+	tests/install-deps
+
+demo: ## build, fetch guest programs, run them with live output
+	tests/install-deps
+	$(MAKE) all
+	tests/e2e/demo.py
+
+check: all ## unit tests and a quick set of real guest programs
+	meson test -C $(BUILD) --print-errorlogs --no-suite full
+
+check-all: all ## everything: full roots, storms, foreign test suites; takes hours
 	meson test -C $(BUILD) --print-errorlogs
 
-clean:
-	rm -rf $(BUILD)
+bench: all ## time kernels natively, under metic and under a peer
+	bench/run.py --md $(BUILD)/bench.md --json $(BUILD)/bench.json $(BENCH)
 
-.PHONY: all check clean
+sanitize: ## unit tests under the address and undefined behaviour sanitizers
+	[ -d $(BUILD)-sanitize ] || meson setup $(BUILD)-sanitize -Db_sanitize=address,undefined -Db_lundef=false
+	meson test -C $(BUILD)-sanitize --print-errorlogs --suite unit --timeout-multiplier 5
+
+docs: ## the documentation as HTML in $(BUILD)/docs
+	sphinx-build -q -W -b html docs $(BUILD)/docs
+
+format: ## clang-format on every C file
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: all ## install under meson's prefix
+	meson install -C $(BUILD)
+
+clean: ## remove the build folders
+	rm -rf $(BUILD) $(BUILD)-sanitize
+
+.PHONY: all help deps demo check check-all bench sanitize docs format install clean

@@ -1,0 +1,54 @@
+"""What demo, benchmarks and end-to-end tests share: guests, the cache folder, roots of Debian, emulators."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+SUITE = "trixie"
+
+# Debian's name of an architecture: the processor's name in emulators, the cross compiler.
+GUESTS = {"arm64": ("aarch64", "aarch64-linux-gnu-gcc"), "riscv64": ("riscv64", "riscv64-linux-gnu-gcc")}
+
+
+def cache():
+    """The folder for everything fetched; METIC_CACHE or ~/.cache/metic."""
+    path = pathlib.Path(os.environ.get("METIC_CACHE") or pathlib.Path.home() / ".cache/metic").absolute()
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def build_folder():
+    return (TOP / os.environ.get("BUILD", "build")).absolute()
+
+
+def metic():
+    """The path of the metic that was built."""
+    for place in ("metic", "linux-user/metic"):
+        path = build_folder() / place
+        if os.access(path, os.X_OK):
+            return str(path)
+    sys.exit(f"no metic in {build_folder()}: run make first")
+
+
+def fetch(arguments, where):
+    subprocess.run([sys.executable, TOP / "tools/fetch-root", *arguments], check=True)
+    return where
+
+
+def root(guest, name, packages):
+    """A root of the guest with the packages, fetched when it is not there yet."""
+    where = cache() / "roots" / f"{name}-{guest}"
+    where.parent.mkdir(exist_ok=True)
+    return fetch([guest, SUITE, where, *packages], where)
+
+
+def peer():
+    """Path of the peer's user-mode emulators, `{cpu}` in place of the processor; fetched when not there yet."""
+    where = cache() / "peer"
+    return str(fetch(["--extract", "amd64", "sid", where, "qemu-user"], where) / "usr/bin/qemu-{cpu}")
+
+
+def emulator_for(pattern, guest):
+    return pattern.replace("{cpu}", GUESTS[guest][0])
