@@ -268,7 +268,7 @@ Test(syscalls, trace_of_structs_and_commands)
            "descriptor)", -EBADF, fcntl, (uint64_t)-1, F_SETLK, ARG(&fl));
     TRACES("fcntl(-1, F_GETFD) = -1 EBADF (Bad file descriptor)", -EBADF, fcntl, (uint64_t)-1, F_GETFD, 77);
     TRACES("ioctl(-1, TIOCGWINSZ, 0x10) = -1 EBADF (Bad file descriptor)", -EBADF, ioctl, (uint64_t)-1, 0x5413, 16);
-    TRACES("kill(1, SIGKILL) = -1 ENOSYS (Function not implemented)", -ENOSYS, kill, 1, 9);
+    TRACES("tgkill(-1, -1, SIGUSR1) = -1 EINVAL (Invalid argument)", -EINVAL, tgkill, (uint64_t)-1, (uint64_t)-1, 10);
     interrupted = true;
     TRACES("read(0, 0x10, 1) = ? ERESTARTSYS (To be restarted if SA_RESTART is set)", -SYS_RESTART, read,
            0, 16, 1);
