@@ -2,7 +2,9 @@
 #ifndef EXEC_HOST_CONTEXT_H
 #define EXEC_HOST_CONTEXT_H
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <signal.h>
 #include <stdint.h>
 #include <ucontext.h>

@@ -17,7 +17,7 @@
 
 struct mm;
 
-enum area_kind { AREA_PLAIN, AREA_HEAP, AREA_STACK, AREA_VDSO };
+enum area_kind { AREA_PLAIN, AREA_HEAP, AREA_STACK, AREA_VDSO, AREA_SHM };
 
 struct area {
     uint64_t start, end; /* page aligned, not empty, areas don't overlap */

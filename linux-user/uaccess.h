@@ -20,6 +20,9 @@ int64_t strncpy_from_guest(struct task *t, char *to, uint64_t from, size_t n);
 /* In a host SIGSEGV/SIGBUS handler: if the fault happened in one of the above, makes it return -EFAULT. */
 bool uaccess_host_fault(void *ucontext);
 
+/* The same copy between any two host addresses, without regard to the guest's ceiling. */
+int copy_recoverably(void *to, const void *from, size_t n);
+
 #define get_user(t, variable, address) copy_from_guest((t), &(variable), (address), sizeof(variable))
 #define put_user(t, variable, address) copy_to_guest((t), (address), &(variable), sizeof(variable))
 

@@ -62,6 +62,8 @@ enum {
     A64_MODE_SOFT_FP = 1 << 0, /* FZ, DN, AHP or FZ16 is set: floating point goes through softfloat helpers */
 };
 
+enum { A64_MIDR = 0x410fd0c0 }; /* MIDR_EL1: the identity programs see */
+
 static inline struct a64_cpu *a64(struct cpu *cpu) { return (struct a64_cpu *)cpu; }
 
 /* FPCR and FPSR as MRS reads them and MSR writes them (shared with signal frames and core dumps). */

@@ -228,7 +228,7 @@ static const struct {
 } constant_regs[] = {
     {REG(3, 3, 0, 0, 1), 0x8444c004},          /* CTR_EL0: 64-byte lines, IDC and DIC clear: maintenance is needed */
     {REG(3, 3, 0, 0, 7), 4},                   /* DCZID_EL0: ZVA of 64 bytes */
-    {REG(3, 0, 0, 0, 0), 0x410fd0c0},          /* MIDR_EL1 */
+    {REG(3, 0, 0, 0, 0), A64_MIDR},            /* MIDR_EL1 */
     {REG(3, 0, 0, 0, 5), 0x80000000},          /* MPIDR_EL1 */
     {REG(3, 0, 0, 0, 6), 0},                   /* REVIDR_EL1 */
     {REG(3, 0, 0, 4, 0), 0x0000000000110011},  /* ID_AA64PFR0_EL1: EL0/1 AArch64, FP and AdvSIMD with half precision */

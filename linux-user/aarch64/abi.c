@@ -1,0 +1,115 @@
+/* Linux on AArch64: system call registers (AAPCS64, syscall(2)), hardware capabilities, register dump. */
+#include "linux-user/abi.h"
+
+#include <linux/audit.h>
+
+#include "linux-user/aarch64/cpuinfo.h"
+#include "linux-user/aarch64/signal.h"
+#include "linux-user/aarch64/vdso.h"
+#include "targets/aarch64/cpu.h"
+
+/* Documentation/arch/arm64/elf_hwcaps.rst; what targets/aarch64's identification registers say, as bits. */
+enum {
+    HWCAP_FP = 1 << 0,
+    HWCAP_ASIMD = 1 << 1,
+    HWCAP_AES = 1 << 3,
+    HWCAP_PMULL = 1 << 4,
+    HWCAP_SHA1 = 1 << 5,
+    HWCAP_SHA2 = 1 << 6,
+    HWCAP_CRC32 = 1 << 7,
+    HWCAP_ATOMICS = 1 << 8,
+    HWCAP_FPHP = 1 << 9,
+    HWCAP_ASIMDHP = 1 << 10,
+    HWCAP_CPUID = 1 << 11,
+    HWCAP_ASIMDRDM = 1 << 12,
+    HWCAP_JSCVT = 1 << 13,
+    HWCAP_FCMA = 1 << 14,
+    HWCAP_LRCPC = 1 << 15,
+    HWCAP_ASIMDDP = 1 << 20,
+    HWCAP_FLAGM = 1 << 27,
+    HWCAPS = HWCAP_FP | HWCAP_ASIMD | HWCAP_AES | HWCAP_PMULL | HWCAP_SHA1 | HWCAP_SHA2 | HWCAP_CRC32 | HWCAP_ATOMICS |
+             HWCAP_FPHP | HWCAP_ASIMDHP | HWCAP_CPUID | HWCAP_ASIMDRDM | HWCAP_JSCVT | HWCAP_FCMA | HWCAP_LRCPC |
+             HWCAP_ASIMDDP | HWCAP_FLAGM,
+    HWCAPS2 = 0,
+};
+
+/* A signal frame with its floating point record and terminator, as a kernel without SVE reports it. */
+enum { SIGNAL_STACK = 4720 };
+
+static uint64_t syscall_args(const struct cpu *cpu, uint64_t a[6])
+{
+    const struct a64_cpu *s = (const struct a64_cpu *)cpu;
+    for (unsigned i = 0; i < 6; i++)
+        a[i] = s->x[i];
+    return s->x[8] & 0xffffffff; /* the kernel reads W8 */
+}
+
+static void set_result(struct cpu *cpu, int64_t value)
+{
+    a64(cpu)->x[0] = (uint64_t)value;
+}
+
+static void restart_syscall(struct cpu *cpu)
+{
+    cpu->pc -= 4;
+}
+
+static uint64_t stack_pointer(const struct cpu *cpu)
+{
+    return ((const struct a64_cpu *)cpu)->sp;
+}
+
+static void set_stack_pointer(struct cpu *cpu, uint64_t sp)
+{
+    a64(cpu)->sp = sp;
+}
+
+static void start(struct cpu *cpu, uint64_t entry, uint64_t sp)
+{
+    cpu->pc = entry;
+    a64(cpu)->sp = sp;
+}
+
+static void set_tls(struct cpu *cpu, uint64_t tls)
+{
+    a64(cpu)->tpidr = tls;
+}
+
+static void print_cpuinfo(int fd, unsigned ncpus)
+{
+    a64_print_cpuinfo(fd, ncpus, HWCAPS, HWCAPS2, A64_MIDR);
+}
+
+/* struct user_pt_regs: x0 to x30, sp, pc, pstate. */
+static size_t core_registers(const struct cpu *cpu, void *out)
+{
+    const struct a64_cpu *s = (const struct a64_cpu *)cpu;
+    const uint64_t tail[3] = {s->sp, cpu->pc, (uint64_t)s->nzcv << 28};
+    memcpy(out, s->x, sizeof s->x);
+    memcpy((char *)out + sizeof s->x, tail, sizeof tail);
+    return sizeof s->x + sizeof tail;
+}
+
+const struct linux_abi linux_abi_aarch64 = {
+    .target = &target_aarch64,
+    .syscalls = &syscall_abi_aarch64,
+    .triple = "aarch64-linux-gnu",
+    .uts_machine = "aarch64",
+    .platform = "aarch64",
+    .hwcap = HWCAPS,
+    .hwcap2 = HWCAPS2,
+    .minsigstksz = SIGNAL_STACK,
+    .audit_arch = AUDIT_ARCH_AARCH64,
+    .vdso = &a64_vdso,
+    .syscall_args = syscall_args,
+    .set_result = set_result,
+    .restart_syscall = restart_syscall,
+    .stack_pointer = stack_pointer,
+    .set_stack_pointer = set_stack_pointer,
+    .start = start,
+    .set_tls = set_tls,
+    .setup_frame = a64_setup_frame,
+    .restore_frame = a64_restore_frame,
+    .print_cpuinfo = print_cpuinfo,
+    .core_registers = core_registers,
+};

@@ -1,0 +1,41 @@
+/* A program in the guest's memory: its segments, its loader, its stack, its vDSO. Documentation: elf(5), getauxval(3). */
+#ifndef LINUX_USER_LOAD_H
+#define LINUX_USER_LOAD_H
+
+#include <limits.h>
+
+#include "binfmt/plan.h"
+#include "linux-user/task.h"
+
+/* An executable file being looked at: its bytes are mapped into metic's own memory while it is open. */
+struct program_file {
+    int fd;
+    const uint8_t *bytes;
+    size_t size;
+    struct load_plan plan;
+};
+
+/* What to run. After scripts have been resolved: path is an ELF file, argv what it shall see. */
+struct program {
+    char path[PATH_MAX];    /* host path */
+    const char *name;       /* as the user gave it: AT_EXECFN */
+    const char *const *argv;
+    const char *const *envp;
+    uint64_t stack_size;    /* bytes */
+    struct program_file file, loader; /* loader.fd < 0: none */
+};
+
+/*
+ * Opens and maps a regular file that may be executed, unplanned. 0 or -errno. Freed by program_close, which also takes a
+ * file that was never opened (fd -1).
+ */
+int program_open(struct program_file *f, const char *path);
+void program_close(struct program_file *f);
+
+/*
+ * Maps the planned program into p->mm, fills p's addresses and makes the cpu ready to run its first instruction.
+ * 0 or -errno (-ENOMEM: an address is taken, -E2BIG: arguments larger than a quarter of the stack).
+ */
+int program_load(struct process *p, struct cpu *cpu, const struct program *prog);
+
+#endif

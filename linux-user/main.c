@@ -1,0 +1,269 @@
+/* User mode from the command line to the first guest instruction. */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/log.h"
+#include "exec/exec.h"
+#include "exec/target.h"
+#include "linux-user/load.h"
+#include "linux-user/mm.h"
+#include "linux-user/options.h"
+#include "linux-user/sysroot.h"
+#include "linux-user/task.h"
+
+enum {
+    EXIT_USAGE = 1,
+    EXIT_CANNOT_RUN = 126, /* as shells: found, but not executable */
+    EXIT_NOT_FOUND = 127,
+    MAX_SCRIPTS = 4,       /* interpreters of interpreters that Linux follows */
+    DEFAULT_STACK = 8 << 20,
+    NO_RANDOM = 0x0040000, /* ADDR_NO_RANDOMIZE of personality(2) */
+};
+
+/* Names of the machines a user is likely to have a file of. */
+static const struct {
+    uint16_t machine;
+    const char *name;
+} machines[] = {
+    {EM_386, "i386"},       {EM_X86_64, "x86-64"}, {EM_ARM, "arm"},         {EM_AARCH64, "aarch64"},
+    {EM_RISCV, "riscv"},    {EM_PPC, "ppc"},       {EM_PPC64, "ppc64"},     {EM_S390, "s390x"},
+    {EM_MIPS, "mips"},      {EM_SPARC, "sparc"},   {EM_SPARCV9, "sparc64"}, {EM_68K, "m68k"},
+    {EM_LOONGARCH, "loongarch"}, {EM_ALPHA, "alpha"}, {EM_PARISC, "hppa"}, {EM_SH, "sh4"},
+};
+
+static const char *machine_name(uint16_t machine, char buf[32])
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(machines); i++)
+        if (machines[i].machine == machine)
+            return machines[i].name;
+    snprintf(buf, 32, "ELF machine %u", machine);
+    return buf;
+}
+
+/* What the program is called: qemu-aarch64 and metic-aarch64 run that guest alone. NULL: any. */
+static const struct target *target_of_name(const char *argv0)
+{
+    const char *slash = strrchr(argv0, '/'), *name = slash ? slash + 1 : argv0;
+    const char *dash = strchr(name, '-');
+    if (!dash || (strncmp(name, "qemu-", 5) && strncmp(name, "metic-", 6)))
+        return NULL;
+    char arch[32];
+    size_t n = strcspn(dash + 1, "-"); /* qemu-aarch64-static */
+    snprintf(arch, sizeof arch, "%.*s", (int)n, dash + 1);
+    return target_by_name(arch);
+}
+
+static int refuse(int code, const char *path, const char *why)
+{
+    report_error("%s: %s", path, why);
+    return code;
+}
+
+static int refuse_open(const char *path, int error)
+{
+    return refuse(error == -ENOENT || error == -ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, path, strerror(-error));
+}
+
+/* --- which program: scripts and the guest --- */
+
+/* While the file is a script: its interpreter becomes the program. Arguments grow at the front. */
+static int follow_scripts(const char *sysroot, struct program *prog)
+{
+    for (unsigned depth = 0;; depth++) {
+        struct script_plan s;
+        char inside[PATH_MAX];
+        enum script_result r = script_plan(prog->file.bytes, prog->file.size, &s);
+        if (r == SCRIPT_NO)
+            return 0;
+        if (r == SCRIPT_BAD || depth == MAX_SCRIPTS)
+            return refuse(EXIT_CANNOT_RUN, prog->path, "its interpreter line can't be used");
+        size_t n = 0, extra = s.arg[0] ? 2 : 1;
+        while (prog->argv[n])
+            n++;
+        const char **argv = calloc(n + extra + 2, sizeof *argv);
+        CHECK(argv);
+        argv[0] = strdup(s.interp);
+        if (s.arg[0])
+            argv[1] = strdup(s.arg);
+        argv[extra] = strdup(prog->name);
+        CHECK(argv[0] && argv[extra - 1] && argv[extra]);
+        for (size_t i = 1; i < n; i++)
+            argv[extra + i] = prog->argv[i];
+        prog->argv = argv;
+        prog->name = argv[0];
+        bool found = sysroot_join(sysroot, s.interp, inside) && !access(inside, F_OK);
+        strcpy(prog->path, found ? inside : s.interp);
+        program_close(&prog->file);
+        int e = program_open(&prog->file, prog->path);
+        if (e)
+            return refuse_open(prog->path, e);
+    }
+}
+
+/* The ABI that runs the file; reports when there is none. */
+static const struct linux_abi *choose_abi(const struct program *prog, const struct target *only)
+{
+    uint8_t elf_class, elf_data;
+    uint16_t machine;
+    char buf[32];
+    if (!elf_identify(prog->file.bytes, prog->file.size, &elf_class, &elf_data, &machine)) {
+        report_error("%s: neither an ELF file nor a script", prog->path);
+        return NULL;
+    }
+    const struct target *target = target_by_elf(machine, elf_class, elf_data);
+    const struct linux_abi *abi = target ? linux_abi_of(target) : NULL;
+    if (!abi)
+        report_error("%s: no front end for machine %s (%s-bit, %s-endian)", prog->path, machine_name(machine, buf),
+                     elf_class == ELFCLASS32 ? "32" : "64", elf_data == ELFDATA2MSB ? "big" : "little");
+    else if (only && only != target) {
+        report_error("%s: made for %s, not for %s", prog->path, target->name, only->name);
+        abi = NULL;
+    }
+    return abi;
+}
+
+static int plan(const struct linux_abi *abi, struct program_file *f, const char *path)
+{
+    const struct target *t = abi->target;
+    unsigned bits = t->address_bits < 47 ? t->address_bits : 47;
+    enum plan_error e = elf_plan(f->bytes, f->size, t->page_size, UINT64_C(1) << bits, &f->plan);
+    if (e)
+        return refuse(EXIT_CANNOT_RUN, path, plan_error_text(e));
+    if (f->plan.machine != t->elf_machine || f->plan.elf_class != t->elf_class || f->plan.elf_data != t->elf_data)
+        return refuse(EXIT_CANNOT_RUN, path, "made for another machine than the program");
+    if ((f->plan.flags & abi->elf_flags_mask) != abi->elf_flags)
+        return refuse(EXIT_CANNOT_RUN, path, "needs an ABI that is not supported");
+    return 0;
+}
+
+static int find_loader(struct process *p, struct program *prog, const char *wanted)
+{
+    static char found[PATH_MAX]; /* p->sysroot points to it for the life of the process */
+    const char *loader = prog->file.plan.interp;
+    char path[PATH_MAX];
+    prog->loader.fd = -1;
+    p->sysroot = sysroot_find(wanted, p->abi->triple, *loader ? loader : NULL, found);
+    if (!*loader)
+        return 0;
+    bool inside = sysroot_join(p->sysroot, loader, path) && !access(path, F_OK);
+    const char *use = inside ? path : loader;
+    int e = program_open(&prog->loader, use);
+    if (e == -ENOENT) {
+        report_error("%s: its loader %s is missing: name the folder of the %s libraries with -L, or install libc6-%s-cross",
+                     prog->path, loader, p->abi->target->name,
+                     !strcmp(p->abi->target->name, "aarch64") ? "arm64" : p->abi->target->name);
+        return EXIT_NOT_FOUND;
+    }
+    if (e)
+        return refuse_open(use, e);
+    return plan(p->abi, &prog->loader, use);
+}
+
+/* --- the process --- */
+
+static uint64_t stack_size(const struct options *o)
+{
+    struct rlimit limit;
+    if (o->stack_size)
+        return o->stack_size;
+    if (getrlimit(RLIMIT_STACK, &limit) || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > UINT64_C(1) << 36)
+        return DEFAULT_STACK;
+    return limit.rlim_cur < DEFAULT_STACK / 8 ? DEFAULT_STACK / 8 : limit.rlim_cur;
+}
+
+static uint64_t random_seed(const struct process *p)
+{
+    uint64_t seed = 0;
+    if (!(p->personality & NO_RANDOM) && getrandom(&seed, sizeof seed, 0) != sizeof seed)
+        seed = (uint64_t)getpid();
+    return seed;
+}
+
+static int run(struct process *p, struct program *prog, const struct options *o)
+{
+    p->personality = (uint32_t)syscall(SYS_personality, 0xffffffff);
+    p->mm = mm_new(p->abi->target->address_bits, random_seed(p));
+    struct cpu *cpu = NULL;
+    if (p->mm) {
+        const struct code_reader code = mm_code_reader(p->mm);
+        const struct exec_options eo = {.engine = o->engine, .one_insn = o->one_insn, .nochain = o->nochain};
+        p->exec = exec_new(p->abi->target, &code, &eo);
+    }
+    if (p->exec) {
+        mm_set_exec(p->mm, p->exec);
+        cpu = cpu_new(p->exec);
+    }
+    struct task *t = cpu ? task_new(p, cpu) : NULL;
+    if (!t)
+        return refuse(EXIT_CANNOT_RUN, prog->path, "not enough memory");
+    current_task = t;
+    signals_start(p);
+    if (!task_signals_start(t))
+        return refuse(EXIT_CANNOT_RUN, prog->path, "not enough memory");
+    int e = program_load(p, cpu, prog);
+    if (e)
+        return refuse(EXIT_CANNOT_RUN, prog->path,
+                      e == -ENOMEM ? "its addresses can't be had, or memory is short" : strerror(-e));
+    program_close(&prog->file);
+    program_close(&prog->loader);
+    task_run(t);
+    /* The first thread has ended by exit(2): other threads may go on, the process keeps this one's exit code. */
+    syscall(SYS_exit, t->exit_code);
+    return 0;
+}
+
+int main(int argc, char **argv, char **envp)
+{
+    static struct options options; /* both live as long as the process */
+    static struct process process;
+    struct program prog = {.file.fd = -1, .loader.fd = -1};
+    int at;
+    switch (options_read(&options, argc, argv, envp, &at)) {
+    case OPTIONS_DONE:
+        return 0;
+    case OPTIONS_BAD:
+        return EXIT_USAGE;
+    case OPTIONS_RUN:
+        break;
+    }
+    prog.name = argv[at];
+    if (options.argv0)
+        argv[at] = (char *)options.argv0;
+    prog.argv = (const char *const *)argv + at;
+    prog.envp = (const char *const *)options.env;
+    prog.stack_size = stack_size(&options);
+    if (strlen(prog.name) >= sizeof prog.path)
+        return refuse(EXIT_NOT_FOUND, prog.name, strerror(ENAMETOOLONG));
+    strcpy(prog.path, prog.name);
+
+    int e = program_open(&prog.file, prog.path);
+    if (e)
+        return refuse_open(prog.path, e);
+    e = follow_scripts(options.sysroot, &prog);
+    if (e)
+        return e;
+    process.abi = choose_abi(&prog, target_of_name(argv[0]));
+    if (!process.abi)
+        return EXIT_CANNOT_RUN;
+    e = plan(process.abi, &prog.file, prog.path);
+    if (!e)
+        e = find_loader(&process, &prog, options.sysroot);
+    if (e)
+        return e;
+    process.options = &options;
+    process.uname_release = options.release;
+    char *absolute = realpath(prog.path, NULL);
+    process.exe_path = absolute ? absolute : prog.path;
+    pthread_mutex_init(&process.lock, NULL);
+    return run(&process, &prog, &options);
+}

@@ -1,0 +1,735 @@
+/*
+ * The guest's address space: mmap(2) and its relatives at guest base 0. The host does the mapping; the list of areas
+ * says which of the host's mappings are the guest's. Metic's own mappings are nobody's business: placements use
+ * MAP_FIXED_NOREPLACE, and a range that holds something which is not in the list is occupied.
+ *
+ * Guest code is read, never executed, so the host's protection has no PROT_EXEC and always PROT_READ where the guest's has
+ * PROT_EXEC. AArch64 and RISC-V demand explicit instruction cache maintenance, so translations are dropped only here,
+ * when executable memory goes away or loses that right, and when the guest asks for it (EXIT_ICACHE). A guest whose
+ * architecture has coherent instruction caches (x86, s390x) needs more: translated pages that are writable would have
+ * to be write-protected on the host, a write fault on one dropping its translations.
+ */
+#include "linux-user/mm.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+
+#include "base/bits.h"
+#include "exec/exec.h"
+#include "linux-user/areas.h"
+#include "linux-user/host.h"
+#include "linux-user/mm-internal.h"
+#include "linux-user/uaccess.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+enum {
+    PAGE = 4096,
+    LOWEST = 0x10000,         /* /proc/sys/vm/mmap_min_addr */
+    STACK_GAP = 256 * PAGE,   /* free below a stack, as Linux's stack_guard_gap */
+    HOST_ADDRESS_BITS = 47,
+    MAP_KIND = MAP_TYPE,      /* shared, private, shared and validated */
+    KNOWN_PROT = PROT_READ | PROT_WRITE | PROT_EXEC,
+    GROWS = PROT_GROWSDOWN,
+    HUGE_SHIFT = 26,          /* MAP_HUGE_SHIFT */
+};
+
+struct mm *mm_new(unsigned address_bits, uint64_t seed)
+{
+    struct mm *mm = calloc(1, sizeof *mm);
+    if (!mm)
+        return NULL;
+    pthread_mutex_init(&mm->op, NULL);
+    pthread_mutex_init(&mm->areas_lock, NULL);
+    if (address_bits > HOST_ADDRESS_BITS)
+        address_bits = HOST_ADDRESS_BITS;
+    mm->limit = (UINT64_C(1) << address_bits) - PAGE;
+    /* Up to 1/64 of the space is given to chance: two numbers of as many pages. */
+    uint64_t pages = UINT64_C(1) << (address_bits - 6 - 12);
+    uint64_t r1 = seed * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (pages - 1);
+    uint64_t r2 = seed * UINT64_C(0xbf58476d1ce4e5b9) >> 20 & (pages - 1);
+    mm->top = ALIGN_DOWN((mm->limit >> 3) * 7, (uint64_t)PAGE) - r1 * PAGE;
+    mm->program_base = ALIGN_DOWN(mm->limit / 3, (uint64_t)PAGE) + r2 * PAGE;
+    mm->brk_room = ALIGN_DOWN(mm->limit >> 6, (uint64_t)PAGE);
+    return mm;
+}
+
+void mm_set_exec(struct mm *mm, struct exec *x)
+{
+    mm->exec = x;
+}
+
+uint64_t mm_program_base(const struct mm *mm)
+{
+    return mm->program_base;
+}
+
+/* --- the translator's view --- */
+
+/*
+ * At most one page at a time. The page is touched here, where a fault is expected (a file may have become shorter
+ * than its mapping): the translator reads it without care.
+ */
+static const uint8_t *code_window(void *opaque, uint64_t pc, size_t *avail)
+{
+    struct mm *mm = opaque;
+    pthread_mutex_lock(&mm->areas_lock);
+    const struct area *a = areas_first(&mm->list, pc, pc + 1);
+    bool ok = a && a->prot & PROT_EXEC && !(pc >= mm->changing_start && pc < mm->changing_end);
+    pthread_mutex_unlock(&mm->areas_lock);
+    const uint8_t *p = (const uint8_t *)(uintptr_t)pc;
+    uint8_t byte;
+    if (!ok || copy_recoverably(&byte, p, 1))
+        return NULL;
+    *avail = PAGE - (pc & (PAGE - 1));
+    return p;
+}
+
+struct code_reader mm_code_reader(struct mm *mm)
+{
+    return (struct code_reader){mm, code_window};
+}
+
+/* --- changes, all under mm->op --- */
+
+static uint32_t host_prot(uint32_t prot)
+{
+    return (prot & (PROT_READ | PROT_WRITE)) | (prot & PROT_EXEC ? PROT_READ : 0);
+}
+
+/*
+ * Before [start, end) loses its contents or the right to be executed: no translation is made from it until the change
+ * is recorded, the ones there are end.
+ */
+static void begin_change(struct mm *mm, uint64_t start, uint64_t end)
+{
+    const struct area *a = NULL;
+    for (size_t i = areas_find(&mm->list, start); i < mm->list.n && mm->list.v[i].start < end; i++)
+        if (mm->list.v[i].prot & PROT_EXEC)
+            a = &mm->list.v[i];
+    if (!a || !mm->exec)
+        return;
+    pthread_mutex_lock(&mm->areas_lock);
+    mm->changing_start = start;
+    mm->changing_end = end;
+    pthread_mutex_unlock(&mm->areas_lock);
+    exec_invalidate(mm->exec, start, end);
+}
+
+/* Records the change: a (NULL: nothing is mapped in [start, end) now). */
+static void end_change(struct mm *mm, const struct area *a, uint64_t start, uint64_t end)
+{
+    pthread_mutex_lock(&mm->areas_lock);
+    if (a)
+        areas_set(&mm->list, a);
+    else
+        areas_clear(&mm->list, start, end);
+    mm->changing_start = mm->changing_end = 0;
+    pthread_mutex_unlock(&mm->areas_lock);
+}
+
+/* The change did not happen. */
+static void cancel_change(struct mm *mm)
+{
+    pthread_mutex_lock(&mm->areas_lock);
+    mm->changing_start = mm->changing_end = 0;
+    pthread_mutex_unlock(&mm->areas_lock);
+}
+
+static bool reserve_entries(struct mm *mm, unsigned changes)
+{
+    pthread_mutex_lock(&mm->areas_lock);
+    bool ok = areas_reserve(&mm->list, changes);
+    pthread_mutex_unlock(&mm->areas_lock);
+    return ok;
+}
+
+static int64_t host_mmap(uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset)
+{
+    return host_call(SYS_mmap, addr, len, host_prot(prot), flags, fd, offset);
+}
+
+static int64_t host_munmap(uint64_t addr, uint64_t len)
+{
+    return host_call(SYS_munmap, addr, len);
+}
+
+/* Maps where nothing is. -EEXIST: something of metic's own is there. */
+static int64_t host_place(uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset)
+{
+    int64_t at = host_mmap(addr, len, prot, flags | MAP_FIXED_NOREPLACE, fd, offset);
+    if (at >= 0 && (uint64_t)at != addr) { /* a kernel before 4.17 takes the address as a hint */
+        host_munmap((uint64_t)at, len);
+        return -EEXIST;
+    }
+    return at;
+}
+
+static int64_t hold(uint64_t addr, uint64_t len)
+{
+    return host_place(addr, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+/* The next piece of [*at, end) in which no guest area lies: [*start, *stop); false at the end. */
+static bool next_free_piece(const struct mm *mm, uint64_t *at, uint64_t end, uint64_t *start, uint64_t *stop)
+{
+    while (*at < end) {
+        const struct area *a = areas_first(&mm->list, *at, end);
+        *start = *at;
+        *stop = a ? a->start : end;
+        *at = a ? a->end : end;
+        if (*start < *stop)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Takes hold of everything in [start, end) that is not the guest's yet, so that a MAP_FIXED over the range meets nothing
+ * of metic's own: -ENOMEM if there is something.
+ */
+static void release_holes(struct mm *mm, uint64_t start, uint64_t end)
+{
+    uint64_t at = start, from, to;
+    while (next_free_piece(mm, &at, end, &from, &to))
+        host_munmap(from, to - from);
+}
+
+static int64_t hold_holes(struct mm *mm, uint64_t start, uint64_t end)
+{
+    uint64_t at = start, from, to;
+    while (next_free_piece(mm, &at, end, &from, &to)) {
+        int64_t r = hold(from, to - from);
+        if (r < 0) {
+            release_holes(mm, start, from);
+            return r == -EEXIST ? -ENOMEM : r;
+        }
+    }
+    return 0;
+}
+
+/* --- placement --- */
+
+/* Where something of metic's own was met: reads the host's map anew. */
+static void learn_foreign(struct mm *mm)
+{
+    FILE *f = fopen("/proc/self/maps", "re");
+    unsigned long long start, end;
+    char line[512];
+    mm->foreign.n = 0;
+    while (f && fgets(line, sizeof line, f)) {
+        if (sscanf(line, "%llx-%llx", &start, &end) != 2 || start >= mm->limit)
+            continue;
+        uint64_t at = start, from, to;
+        while (next_free_piece(mm, &at, end, &from, &to))
+            if (areas_reserve(&mm->foreign, 1))
+                areas_set(&mm->foreign, &(struct area){from, to});
+    }
+    if (f)
+        fclose(f);
+}
+
+/* The highest free range below `high` that keeps out of the room of brk and of what is known to be metic's own. */
+static uint64_t candidate(const struct mm *mm, uint64_t high, uint64_t len, uint64_t align)
+{
+    for (;;) {
+        uint64_t at = areas_gap(&mm->list, LOWEST, high, len, align);
+        if (!at)
+            return 0;
+        const struct area *other = areas_first(&mm->foreign, at, at + len);
+        if (other)
+            high = other->start;
+        else if (at < mm->brk_start + mm->brk_room && at + len > mm->brk_start)
+            high = mm->brk_start;
+        else
+            return at;
+    }
+}
+
+/* Finds room and maps there; answers the address. */
+static int64_t place(struct mm *mm, uint64_t len, uint64_t align, uint32_t prot, uint32_t flags, int fd,
+                     uint64_t offset)
+{
+    const uint64_t tops[] = {mm->top, mm->limit};
+    for (unsigned i = 0; i < ARRAY_SIZE(tops); i++) {
+        uint64_t high = tops[i], at;
+        while ((at = candidate(mm, high, len, align))) {
+            int64_t r = host_place(at, len, prot, flags, fd, offset);
+            if (r != -EEXIST)
+                return r;
+            learn_foreign(mm);
+            if (!areas_first(&mm->foreign, at, at + len))
+                high = at; /* it has gone meanwhile, or there is no /proc */
+        }
+    }
+    return -ENOMEM;
+}
+
+static uint64_t alignment(uint32_t flags)
+{
+    if (!(flags & MAP_HUGETLB))
+        return PAGE;
+    unsigned shift = flags >> HUGE_SHIFT & 63;
+    return UINT64_C(1) << (shift > 12 && shift < 40 ? shift : 21);
+}
+
+/* --- mmap --- */
+
+static bool in_space(const struct mm *mm, uint64_t addr, uint64_t len)
+{
+    return len <= mm->limit && addr <= mm->limit - len;
+}
+
+static int64_t map_fixed(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd,
+                         uint64_t offset)
+{
+    if (!areas_first(&mm->list, addr, addr + len)) {
+        int64_t r = host_place(addr, len, prot, flags & ~MAP_FIXED, fd, offset);
+        return r == -EEXIST ? -ENOMEM : r;
+    }
+    int64_t r = hold_holes(mm, addr, addr + len);
+    if (r < 0)
+        return r;
+    begin_change(mm, addr, addr + len);
+    r = host_mmap(addr, len, prot, flags, fd, offset);
+    if (r < 0) {
+        release_holes(mm, addr, addr + len);
+        cancel_change(mm);
+    }
+    return r;
+}
+
+static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset,
+                   enum area_kind kind)
+{
+    if (!len || offset & (PAGE - 1))
+        return -EINVAL;
+    if (len > mm->limit)
+        return -ENOMEM;
+    len = ALIGN_UP(len, (uint64_t)PAGE);
+    flags &= ~MAP_GROWSDOWN; /* the host must not extend what the list doesn't know */
+    bool noreplace = flags & MAP_FIXED_NOREPLACE, fixed = noreplace || flags & MAP_FIXED;
+    if (fixed && addr & (PAGE - 1))
+        return -EINVAL;
+    if (fixed && !in_space(mm, addr, len))
+        return -ENOMEM;
+    if (!reserve_entries(mm, 1))
+        return -ENOMEM;
+
+    int64_t at = -EEXIST;
+    if (noreplace) {
+        if (areas_first(&mm->list, addr, addr + len))
+            return -EEXIST;
+        at = host_place(addr, len, prot, flags & ~MAP_FIXED, fd, offset);
+    } else if (fixed) {
+        at = map_fixed(mm, addr, len, prot, flags, fd, offset);
+    } else {
+        addr = ALIGN_DOWN(addr, (uint64_t)PAGE);
+        if (addr >= LOWEST && in_space(mm, addr, len) && !areas_first(&mm->list, addr, addr + len))
+            at = host_place(addr, len, prot, flags, fd, offset);
+        if (at == -EEXIST)
+            at = place(mm, len, alignment(flags), prot, flags, fd, offset);
+    }
+    if (at < 0)
+        return at;
+    struct area a = {
+        .start = (uint64_t)at,
+        .end = (uint64_t)at + len,
+        .prot = prot & KNOWN_PROT,
+        .shared = (flags & MAP_KIND) != MAP_PRIVATE,
+        .kind = kind,
+    };
+    end_change(mm, &a, a.start, a.end);
+    return at;
+}
+
+int64_t mm_mmap(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset)
+{
+    pthread_mutex_lock(&mm->op);
+    int64_t r = map(mm, addr, len, prot, flags, fd, offset, AREA_PLAIN);
+    pthread_mutex_unlock(&mm->op);
+    return r;
+}
+
+int64_t mm_map_kind(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, enum area_kind kind)
+{
+    pthread_mutex_lock(&mm->op);
+    int64_t r = map(mm, addr, len, prot, flags | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, kind);
+    if (r >= 0 && kind == AREA_STACK && (uint64_t)r > STACK_GAP && (uint64_t)r < mm->top)
+        mm->top = (uint64_t)r - STACK_GAP;
+    pthread_mutex_unlock(&mm->op);
+    return r;
+}
+
+/* --- munmap, mprotect, madvise --- */
+
+static int64_t unmap(struct mm *mm, uint64_t start, uint64_t end)
+{
+    if (!reserve_entries(mm, 1))
+        return -ENOMEM;
+    begin_change(mm, start, end);
+    int64_t r = 0;
+    for (uint64_t at = start; at < end && r == 0;) {
+        const struct area *a = areas_first(&mm->list, at, end);
+        if (!a)
+            break;
+        uint64_t from = a->start > at ? a->start : at, to = a->end < end ? a->end : end;
+        r = host_munmap(from, to - from);
+        if (r == 0) {
+            pthread_mutex_lock(&mm->areas_lock);
+            areas_clear(&mm->list, from, to);
+            pthread_mutex_unlock(&mm->areas_lock);
+        }
+        at = to;
+    }
+    cancel_change(mm);
+    return r;
+}
+
+int64_t mm_munmap(struct mm *mm, uint64_t addr, uint64_t len)
+{
+    if (addr & (PAGE - 1) || !len || !in_space(mm, addr, len))
+        return -EINVAL;
+    pthread_mutex_lock(&mm->op);
+    int64_t r = unmap(mm, addr, addr + ALIGN_UP(len, (uint64_t)PAGE));
+    pthread_mutex_unlock(&mm->op);
+    return r;
+}
+
+static int64_t protect(struct mm *mm, uint64_t start, uint64_t end, uint32_t prot)
+{
+    while (start < end) {
+        const struct area *old = areas_first(&mm->list, start, end);
+        if (!old || old->start > start || !reserve_entries(mm, 1))
+            return -ENOMEM;
+        old = areas_first(&mm->list, start, end); /* the list may have moved */
+        struct area a = *old;
+        a.start = start;
+        a.end = a.end < end ? a.end : end;
+        a.prot = prot & KNOWN_PROT;
+        if (!(prot & PROT_EXEC))
+            begin_change(mm, a.start, a.end);
+        int64_t r = host_call(SYS_mprotect, a.start, a.end - a.start, host_prot(prot));
+        if (r < 0) {
+            cancel_change(mm);
+            return r;
+        }
+        end_change(mm, &a, a.start, a.end);
+        start = a.end;
+    }
+    return 0;
+}
+
+int64_t mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot)
+{
+    if (addr & (PAGE - 1))
+        return -EINVAL;
+    if (!len)
+        return 0;
+    if (!in_space(mm, addr, len))
+        return -ENOMEM;
+    uint64_t start = addr, end = addr + ALIGN_UP(len, (uint64_t)PAGE);
+    int64_t r = 0;
+    pthread_mutex_lock(&mm->op);
+    if (prot & GROWS) { /* down to the beginning of a stack */
+        const struct area *a = areas_first(&mm->list, start, start + 1);
+        r = !a ? -ENOMEM : a->kind != AREA_STACK ? -EINVAL : 0;
+        start = a ? a->start : start;
+    }
+    if (!r)
+        r = protect(mm, start, end, prot);
+    pthread_mutex_unlock(&mm->op);
+    return r;
+}
+
+int64_t mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
+{
+    if (addr & (PAGE - 1))
+        return -EINVAL;
+    if (!in_space(mm, addr, len))
+        return len ? -ENOMEM : 0;
+    uint64_t end = addr + ALIGN_UP(len, (uint64_t)PAGE);
+    bool drops = advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE;
+    int64_t r = 0, hole = 0;
+    if (addr == end)
+        return host_call(SYS_madvise, 0, 0, advice); /* the advice itself may be unknown */
+    pthread_mutex_lock(&mm->op);
+    if (drops)
+        begin_change(mm, addr, end);
+    for (uint64_t at = addr; at < end && !r;) {
+        const struct area *a = areas_first(&mm->list, at, end);
+        if (!a || a->start > at)
+            hole = -ENOMEM;
+        if (!a)
+            break;
+        uint64_t from = a->start > at ? a->start : at;
+        at = a->end < end ? a->end : end;
+        r = host_call(SYS_madvise, from, at - from, advice);
+    }
+    if (drops)
+        cancel_change(mm);
+    pthread_mutex_unlock(&mm->op);
+    return r ? r : hole;
+}
+
+/* --- mremap --- */
+
+/* Moves to `to`, which nothing of metic's own occupies: mapped by the guest or held. */
+static int64_t move(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t to, uint64_t new_len, uint32_t flags)
+{
+    struct area a = *areas_first(&mm->list, addr, addr + 1);
+    begin_change(mm, addr, addr + (old_len ? old_len : PAGE));
+    int64_t r = host_call(SYS_mremap, addr, old_len, new_len, flags | MREMAP_MAYMOVE | MREMAP_FIXED, to);
+    if (r < 0) {
+        cancel_change(mm);
+        return r;
+    }
+    a.start = to;
+    a.end = to + new_len;
+    if (old_len && !(flags & MREMAP_DONTUNMAP))
+        end_change(mm, NULL, addr, addr + old_len);
+    end_change(mm, &a, a.start, a.end);
+    return (int64_t)to;
+}
+
+static int64_t move_fixed(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t to, uint64_t new_len, uint32_t flags)
+{
+    if (to & (PAGE - 1) || !in_space(mm, to, new_len) || (to < addr + old_len && addr < to + new_len))
+        return -EINVAL;
+    int64_t r = hold_holes(mm, to, to + new_len);
+    if (r < 0)
+        return r;
+    begin_change(mm, to, to + new_len);
+    cancel_change(mm); /* its translations are gone; the source's are next */
+    r = move(mm, addr, old_len, to, new_len, flags & ~MREMAP_FIXED);
+    if (r < 0)
+        release_holes(mm, to, to + new_len);
+    return r;
+}
+
+static int64_t move_anywhere(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t new_len, uint32_t flags)
+{
+    int64_t to = place(mm, new_len, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (to < 0)
+        return to;
+    int64_t r = move(mm, addr, old_len, (uint64_t)to, new_len, flags);
+    if (r < 0)
+        host_munmap((uint64_t)to, new_len);
+    return r;
+}
+
+static int64_t resize(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t new_len, uint32_t flags, uint64_t to)
+{
+    const struct area *old = areas_first(&mm->list, addr, addr + 1);
+    if (!old)
+        return -EFAULT;
+    struct area a = *old;
+    if (!reserve_entries(mm, 2))
+        return -ENOMEM;
+    if (flags & MREMAP_FIXED)
+        return move_fixed(mm, addr, old_len, to, new_len, flags);
+    if (flags & MREMAP_DONTUNMAP || !old_len)
+        return move_anywhere(mm, addr, old_len, new_len, flags);
+    if (new_len <= old_len) {
+        int64_t r = new_len < old_len ? unmap(mm, addr + new_len, addr + old_len) : 0;
+        return r < 0 ? r : (int64_t)addr;
+    }
+    if (!areas_cover(&mm->list, addr, addr + old_len))
+        return -EFAULT;
+    uint64_t end = addr + new_len;
+    bool in_brk_room = addr + old_len <= mm->brk_start && end > mm->brk_start;
+    if (in_space(mm, addr, new_len) && !areas_first(&mm->list, addr + old_len, end) && !in_brk_room) {
+        /* The host sees metic's own mappings in the way, if any. */
+        int64_t r = host_call(SYS_mremap, addr, old_len, new_len, 0, 0);
+        if (r >= 0) {
+            a.start = addr;
+            a.end = end;
+            end_change(mm, &a, a.start, a.end);
+            return r;
+        }
+        if (r != -ENOMEM)
+            return r;
+    }
+    return flags & MREMAP_MAYMOVE ? move_anywhere(mm, addr, old_len, new_len, flags) : -ENOMEM;
+}
+
+int64_t mm_mremap(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t new_len, uint32_t flags, uint64_t new_addr)
+{
+    if (flags & ~(uint32_t)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) || addr & (PAGE - 1) || !new_len)
+        return -EINVAL;
+    if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE))
+        return -EINVAL;
+    if (!in_space(mm, addr, old_len))
+        return -EFAULT;
+    if (new_len > mm->limit)
+        return flags & MREMAP_FIXED ? -EINVAL : -ENOMEM;
+    old_len = ALIGN_UP(old_len, (uint64_t)PAGE);
+    new_len = ALIGN_UP(new_len, (uint64_t)PAGE);
+    if (flags & MREMAP_DONTUNMAP && old_len != new_len)
+        return -EINVAL;
+    pthread_mutex_lock(&mm->op);
+    int64_t r = resize(mm, addr, old_len, new_len, flags, new_addr);
+    pthread_mutex_unlock(&mm->op);
+    return r;
+}
+
+/* --- brk --- */
+
+void mm_set_brk(struct mm *mm, uint64_t start)
+{
+    mm->brk_start = mm->brk_now = ALIGN_UP(start, (uint64_t)PAGE);
+}
+
+int64_t mm_brk(struct mm *mm, uint64_t to)
+{
+    pthread_mutex_lock(&mm->op);
+    uint64_t old_end = ALIGN_UP(mm->brk_now, (uint64_t)PAGE), end = ALIGN_UP(to, (uint64_t)PAGE);
+    int64_t r = 0;
+    if (to < mm->brk_start || to >= mm->limit || to - mm->brk_start > mm->brk_room)
+        r = -ENOMEM;
+    else if (end < old_end)
+        r = unmap(mm, end, old_end);
+    else if (end > old_end)
+        r = map(mm, old_end, end - old_end, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+                -1, 0, AREA_HEAP);
+    if (r >= 0)
+        mm->brk_now = to;
+    r = (int64_t)mm->brk_now;
+    pthread_mutex_unlock(&mm->op);
+    return r;
+}
+
+/* --- System V shared memory --- */
+
+static int64_t attach(struct mm *mm, int id, uint64_t addr, uint64_t len, int flags)
+{
+    uint32_t prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
+    if (mm->nattached == ARRAY_SIZE(mm->attached))
+        return -EMFILE;
+    if (!reserve_entries(mm, 1))
+        return -ENOMEM;
+    bool anywhere = !addr;
+    if (anywhere) {
+        int64_t at = place(mm, len, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at < 0)
+            return at;
+        addr = (uint64_t)at;
+    } else {
+        if (!in_space(mm, addr, len) || (!(flags & SHM_REMAP) && areas_first(&mm->list, addr, addr + len)))
+            return -EINVAL;
+        if (hold_holes(mm, addr, addr + len) < 0)
+            return -EINVAL;
+        begin_change(mm, addr, addr + len);
+    }
+    int64_t r = host_call(SYS_shmat, id, addr, (flags & ~SHM_EXEC) | SHM_REMAP);
+    if (r < 0) {
+        if (anywhere)
+            host_munmap(addr, len);
+        else
+            release_holes(mm, addr, addr + len);
+        cancel_change(mm);
+        return r;
+    }
+    mm->attached[mm->nattached++] = (struct attachment){addr, len};
+    end_change(mm, &(struct area){addr, addr + len, (uint8_t)prot, true, AREA_SHM}, addr, addr + len);
+    return r;
+}
+
+int64_t mm_shmat(struct mm *mm, int id, uint64_t addr, int flags)
+{
+    struct shmid_ds info;
+    int64_t r = host_call(SYS_shmctl, id, IPC_STAT, &info);
+    if (r < 0)
+        return r;
+    if (addr & (PAGE - 1)) {
+        if (!(flags & SHM_RND))
+            return -EINVAL;
+        addr = ALIGN_DOWN(addr, (uint64_t)PAGE);
+    }
+    if (!addr && flags & SHM_REMAP)
+        return -EINVAL;
+    if (info.shm_segsz > mm->limit)
+        return -ENOMEM;
+    pthread_mutex_lock(&mm->op);
+    r = attach(mm, id, addr, ALIGN_UP((uint64_t)info.shm_segsz, (uint64_t)PAGE), flags);
+    pthread_mutex_unlock(&mm->op);
+    return r;
+}
+
+/* Forgets what was shared memory in the range: the guest may have mapped other things over parts of it. */
+static void forget_attached(struct mm *mm, uint64_t start, uint64_t end)
+{
+    for (uint64_t at = start; at < end;) {
+        const struct area *a = areas_first(&mm->list, at, end);
+        if (!a)
+            return;
+        uint64_t from = a->start > at ? a->start : at;
+        at = a->end < end ? a->end : end;
+        if (a->kind == AREA_SHM)
+            end_change(mm, NULL, from, at);
+    }
+}
+
+int64_t mm_shmdt(struct mm *mm, uint64_t addr)
+{
+    int64_t r = -EINVAL;
+    pthread_mutex_lock(&mm->op);
+    for (unsigned i = 0; i < mm->nattached; i++) {
+        struct attachment at = mm->attached[i];
+        if (at.addr != addr || !reserve_entries(mm, 1))
+            continue;
+        begin_change(mm, addr, addr + at.len);
+        r = host_call(SYS_shmdt, addr);
+        if (r == 0)
+            forget_attached(mm, addr, addr + at.len);
+        cancel_change(mm);
+        mm->attached[i] = mm->attached[--mm->nattached];
+        break;
+    }
+    pthread_mutex_unlock(&mm->op);
+    return r;
+}
+
+/* --- questions --- */
+
+bool mm_is_mapped(struct mm *mm, uint64_t addr, uint64_t len)
+{
+    if (!in_space(mm, addr, len))
+        return false;
+    pthread_mutex_lock(&mm->areas_lock);
+    bool r = areas_cover(&mm->list, addr, addr + len);
+    pthread_mutex_unlock(&mm->areas_lock);
+    return r;
+}
+
+int mm_protection(struct mm *mm, uint64_t addr)
+{
+    pthread_mutex_lock(&mm->areas_lock);
+    const struct area *a = addr < mm->limit ? areas_first(&mm->list, addr, addr + 1) : NULL;
+    int prot = a ? a->prot : -1;
+    pthread_mutex_unlock(&mm->areas_lock);
+    return prot;
+}
+
+void mm_fork_prepare(struct mm *mm)
+{
+    pthread_mutex_lock(&mm->op);
+    pthread_mutex_lock(&mm->areas_lock);
+}
+
+void mm_fork_done(struct mm *mm)
+{
+    pthread_mutex_unlock(&mm->areas_lock);
+    pthread_mutex_unlock(&mm->op);
+}

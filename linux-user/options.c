@@ -1,0 +1,316 @@
+/* The command line of user mode: see options.h. Names and meaning follow qemu-user(1) where it has the option. */
+#include "linux-user/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/log.h"
+
+enum { MIN_STACK = 64 << 10 };
+static const uint64_t max_stack = UINT64_C(1) << 36;
+
+/* X(NAME, word, argument, environment, repeat, help): repeat: a program started by execve gets the option, too. */
+#define OPTIONS(X)                                                                                                    \
+    X(SYSROOT, "-L", "folder", "METIC_SYSROOT QEMU_LD_PREFIX", 1, "folder with the guest's loader and libraries")     \
+    X(SET_ENV, "-E", "name=value", "QEMU_SET_ENV", 0, "set a variable of the program's environment")                  \
+    X(UNSET_ENV, "-U", "name", "QEMU_UNSET_ENV", 0, "remove a variable from the program's environment")               \
+    X(ARGV0, "-0", "name", "QEMU_ARGV0", 0, "the program's argv[0]")                                                  \
+    X(STACK, "-s", "size", "QEMU_STACK_SIZE", 1, "stack size in bytes, or with K, M, G")                              \
+    X(RELEASE, "-r", "release", "QEMU_UNAME", 1, "what uname -r answers")                                             \
+    X(CPU, "-cpu", "model", "QEMU_CPU", 1, "processor model (\"help\" lists them)")                                   \
+    X(STRACE, "-strace", NULL, "QEMU_STRACE", 1, "log system calls")                                                  \
+    X(LOG, "-d", "topic,...", "QEMU_LOG", 1, "log topics (\"help\" lists them)")                                      \
+    X(LOG_FILE, "-D", "file", "QEMU_LOG_FILENAME", 1, "log into a file; %d in its name: a file per thread")           \
+    X(ONE_INSN, "-one-insn-per-tb", NULL, "QEMU_ONE_INSN_PER_TB", 1, "translate each instruction by itself")          \
+    X(INTERP, "--interp", NULL, NULL, 1, "interpret instead of generating code")                                      \
+    X(VERIFY, "--verify", NULL, NULL, 1, "run generated code and the interpreter in lock-step and compare")           \
+    X(GDB, "-g", "port", "QEMU_GDB", 0, "wait for a debugger")                                                        \
+    X(VERSION, "-version", NULL, NULL, 0, "print the version")                                                        \
+    X(HELP, "-h", NULL, NULL, 0, "print this text")                                                                   \
+    X(HELP_LONG, "-help", NULL, NULL, 0, "print this text")
+
+enum option {
+#define X(NAME, ...) OPT_##NAME,
+    OPTIONS(X)
+#undef X
+        OPTION_COUNT
+};
+
+static const struct {
+    const char *word, *argument, *environment;
+    bool repeat;
+    const char *help;
+} table[] = {
+#define X(NAME, word, argument, environment, repeat, help) {word, argument, environment, repeat, help},
+    OPTIONS(X)
+#undef X
+};
+
+/* Accepted so that existing scripts work; all mean the one processor that is implemented. */
+static const char *const cpu_models[] = {
+    "max", "any", "cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "rv64",
+};
+
+/* --- lists of strings --- */
+
+static size_t length(char **v)
+{
+    size_t n = 0;
+    while (v[n])
+        n++;
+    return n;
+}
+
+/* Takes over `word`. */
+static void append(char ***v, char *word)
+{
+    size_t n = *v ? length(*v) : 0;
+    char **bigger = realloc(*v, (n + 2) * sizeof *bigger);
+    CHECK(bigger && word);
+    bigger[n] = word;
+    bigger[n + 1] = NULL;
+    *v = bigger;
+}
+
+static void unset_env(struct options *o, const char *name, size_t n)
+{
+    char **to = o->env;
+    for (char **from = o->env; *from; from++) {
+        if (!strncmp(*from, name, n) && (*from)[n] == '=')
+            free(*from);
+        else
+            *to++ = *from;
+    }
+    *to = NULL;
+}
+
+/* --- one option --- */
+
+static void print_help(void)
+{
+    printf("usage: metic [option...] program [argument...]\n"
+           "Runs a Linux program made for another processor. Called as qemu-<arch> or metic-<arch>, only that one's.\n\n");
+    for (unsigned i = 0; i < OPTION_COUNT; i++) {
+        char left[40];
+        snprintf(left, sizeof left, "%s %s", table[i].word, table[i].argument ? table[i].argument : "");
+        printf("  %-20s %s%s%s%s\n", left, table[i].help, table[i].environment ? " [" : "",
+               table[i].environment ? table[i].environment : "", table[i].environment ? "]" : "");
+    }
+}
+
+static bool set_stack(struct options *o, const char *value)
+{
+    static const char units[] = "kKmMgG";
+    char *end;
+    errno = 0;
+    uint64_t n = strtoull(value, &end, 0);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(1 + (unit - units) / 2) : 0;
+    if (errno || end == value || *value == '-' || (*end && (!unit || end[1])) || n > max_stack >> shift ||
+        n << shift < MIN_STACK) {
+        report_error("-s %s: not a stack size from 64K to 64G", value);
+        return false;
+    }
+    o->stack_size = n << shift;
+    return true;
+}
+
+static enum options_result set_cpu(struct options *o, const char *value)
+{
+    bool list = !strcmp(value, "help") || !strcmp(value, "?");
+    for (unsigned i = 0; i < ARRAY_SIZE(cpu_models); i++) {
+        if (list)
+            printf("%s\n", cpu_models[i]);
+        else if (!strcmp(value, cpu_models[i]))
+            o->cpu = cpu_models[i];
+    }
+    if (list)
+        return OPTIONS_DONE;
+    if (o->cpu)
+        return OPTIONS_RUN;
+    report_error("-cpu %s: no such model (-cpu help lists them)", value);
+    return OPTIONS_BAD;
+}
+
+static enum options_result set_log(const char *value)
+{
+    if (!strcmp(value, "help")) {
+#define X(NAME, word, help) printf("%-12s %s\n", word, help);
+        LOG_TOPICS(X)
+#undef X
+        return OPTIONS_DONE;
+    }
+    const char *unknown = log_parse_topics(value);
+    if (unknown)
+        report_error("-d %s: no such topic (-d help lists them)", unknown);
+    return unknown ? OPTIONS_BAD : OPTIONS_RUN;
+}
+
+/* "a=1,b=2" as QEMU_SET_ENV has it; -E gives one variable whose value may hold commas. */
+static enum options_result set_env(struct options *o, const char *value, bool list)
+{
+    while (*value) {
+        size_t n = list ? strcspn(value, ",") : strlen(value);
+        const char *equals = memchr(value, '=', n);
+        if (!equals || equals == value) {
+            report_error("-E %.*s: not name=value", (int)n, value);
+            return OPTIONS_BAD;
+        }
+        unset_env(o, value, (size_t)(equals - value));
+        append(&o->env, strndup(value, n));
+        value += n + (value[n] == ',');
+    }
+    return OPTIONS_RUN;
+}
+
+static enum options_result unset_envs(struct options *o, const char *value)
+{
+    while (*value) {
+        size_t n = strcspn(value, ",");
+        unset_env(o, value, n);
+        value += n + (value[n] == ',');
+    }
+    return OPTIONS_RUN;
+}
+
+static enum options_result apply(struct options *o, enum option option, const char *value, bool from_env)
+{
+    switch (option) {
+    case OPT_SYSROOT:
+        o->sysroot = value;
+        return OPTIONS_RUN;
+    case OPT_SET_ENV:
+        return set_env(o, value, from_env);
+    case OPT_UNSET_ENV:
+        return unset_envs(o, value);
+    case OPT_ARGV0:
+        o->argv0 = value;
+        return OPTIONS_RUN;
+    case OPT_STACK:
+        return set_stack(o, value) ? OPTIONS_RUN : OPTIONS_BAD;
+    case OPT_RELEASE:
+        o->release = value;
+        return OPTIONS_RUN;
+    case OPT_CPU:
+        return set_cpu(o, value);
+    case OPT_STRACE:
+        log_mask |= 1u << LOG_STRACE;
+        return OPTIONS_RUN;
+    case OPT_LOG:
+        return set_log(value);
+    case OPT_LOG_FILE:
+        o->log_file = value;
+        return OPTIONS_RUN;
+    case OPT_ONE_INSN:
+        o->one_insn = true;
+        return OPTIONS_RUN;
+    case OPT_INTERP:
+        o->engine = ENGINE_INTERP;
+        return OPTIONS_RUN;
+    case OPT_VERIFY:
+        o->engine = ENGINE_VERIFY;
+        return OPTIONS_RUN;
+    case OPT_GDB:
+        report_error("-g: debugging through gdb is not there yet");
+        return OPTIONS_BAD;
+    case OPT_VERSION:
+        printf("metic " METIC_VERSION "\n");
+        return OPTIONS_DONE;
+    case OPT_HELP:
+    case OPT_HELP_LONG:
+        print_help();
+        return OPTIONS_DONE;
+    case OPTION_COUNT:
+        break;
+    }
+    return OPTIONS_BAD;
+}
+
+/* --- sources --- */
+
+/* The first of the variables named in `names` that is set. */
+static const char *from_environment(const char *names)
+{
+    while (names && *names) {
+        char name[32];
+        size_t n = strcspn(names, " ");
+        snprintf(name, sizeof name, "%.*s", (int)n, names);
+        const char *value = getenv(name);
+        if (value)
+            return value;
+        names += n + (names[n] == ' ');
+    }
+    return NULL;
+}
+
+static enum option find(const char *word)
+{
+    /* "--sysroot" spellings: a second dash changes nothing. */
+    const char *plain = word[0] == '-' && word[1] == '-' ? word + 1 : word;
+    unsigned i;
+    for (i = 0; i < OPTION_COUNT; i++)
+        if (!strcmp(table[i].word, word) || !strcmp(table[i].word, plain))
+            break;
+    return (enum option)i;
+}
+
+static enum options_result read_words(struct options *o, int argc, char **argv, int *program)
+{
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        if (!strcmp(argv[i], "--")) {
+            i++;
+            break;
+        }
+        enum option option = find(argv[i]);
+        if (option == OPTION_COUNT) {
+            report_error("unknown option %s (-h lists them)", argv[i]);
+            return OPTIONS_BAD;
+        }
+        const char *value = NULL;
+        if (table[option].argument && !(value = argv[i + 1])) {
+            report_error("option %s needs an argument: %s", argv[i], table[option].argument);
+            return OPTIONS_BAD;
+        }
+        enum options_result r = apply(o, option, value, false);
+        if (r != OPTIONS_RUN)
+            return r;
+        if (table[option].repeat) {
+            append(&o->again, strdup(argv[i]));
+            if (value)
+                append(&o->again, strdup(value));
+        }
+        i += value != NULL;
+    }
+    if (i >= argc) {
+        report_error("no program given (-h shows the usage)");
+        return OPTIONS_BAD;
+    }
+    *program = i;
+    return OPTIONS_RUN;
+}
+
+enum options_result options_read(struct options *o, int argc, char **argv, char **host_env, int *program)
+{
+    *o = (struct options){.engine = ENGINE_JIT};
+    o->env = calloc(length(host_env) + 1, sizeof *o->env);
+    o->again = calloc(1, sizeof *o->again);
+    CHECK(o->env && o->again);
+    for (size_t i = 0; host_env[i]; i++)
+        CHECK((o->env[i] = strdup(host_env[i])));
+    for (unsigned i = 0; i < OPTION_COUNT; i++) {
+        const char *value = from_environment(table[i].environment);
+        enum options_result r = value && *value ? apply(o, i, value, true) : OPTIONS_RUN;
+        if (r != OPTIONS_RUN)
+            return r;
+    }
+    enum options_result r = read_words(o, argc, argv, program);
+    if (r == OPTIONS_RUN && o->log_file && !log_open(o->log_file)) {
+        report_error("-D %s: %s", o->log_file, strerror(errno));
+        return OPTIONS_BAD;
+    }
+    return r;
+}

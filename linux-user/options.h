@@ -1,0 +1,31 @@
+/* The command line of user mode: one table (options.c) gives the options, their environment variables and the help. */
+#ifndef LINUX_USER_OPTIONS_H
+#define LINUX_USER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "exec/exec.h"
+
+struct options {
+    const char *sysroot;    /* NULL: to be found */
+    const char *argv0;      /* NULL: the program's name */
+    const char *cpu;        /* NULL: max */
+    const char *release;    /* uname -r; NULL: the host's */
+    const char *log_file;   /* NULL: stderr */
+    uint64_t stack_size;    /* bytes; 0: by the resource limit */
+    enum exec_engine engine;
+    bool one_insn, nochain;
+    char **env;             /* the guest's environment: NULL-terminated, owned */
+    char **again;           /* the options' words as given, for a program that this one starts: NULL-terminated, owned */
+};
+
+enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_BAD };
+
+/*
+ * Reads the environment, then argv[1…] up to the program's name, whose index goes to *program. Starts the log.
+ * OPTIONS_DONE: help or version was printed; OPTIONS_BAD: the reason was reported. `host_env` is the environment.
+ */
+enum options_result options_read(struct options *o, int argc, char **argv, char **host_env, int *program);
+
+#endif

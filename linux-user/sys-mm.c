@@ -1,0 +1,99 @@
+/* System calls on memory: the arguments' Linux meaning; the work is mm.c's. */
+#include <errno.h>
+
+#include "base/bits.h"
+#include "linux-user/abi.h"
+#include "linux-user/dispatch.h"
+#include "linux-user/host.h"
+#include "linux-user/mm.h"
+#include "linux-user/task.h"
+#include "linux-user/xlat.h"
+
+enum { PAGE = 4096, PROT_KNOWN = 7, PROT_SEM = 8, PROT_GROWS = 0x03000000, PROT_GROWSUP_BIT = 0x02000000 };
+
+int64_t sys_brk(struct task *t, const uint64_t a[6])
+{
+    return mm_brk(t->process->mm, a[0]);
+}
+
+/* mmap(addr, length, prot, flags, fd, offset). Unknown bits of prot are ignored, as by the kernel. */
+int64_t sys_mmap(struct task *t, const uint64_t a[6])
+{
+    uint32_t flags = (uint32_t)flags_to_host(t->abi->syscalls, SET_map, a[3]);
+    return mm_mmap(t->process->mm, a[0], a[1], (uint32_t)a[2] & PROT_KNOWN, flags, (int)a[4], a[5]);
+}
+
+int64_t sys_munmap(struct task *t, const uint64_t a[6])
+{
+    return mm_munmap(t->process->mm, a[0], a[1]);
+}
+
+int64_t sys_mremap(struct task *t, const uint64_t a[6])
+{
+    return mm_mremap(t->process->mm, a[0], a[1], a[2], (uint32_t)a[3], a[4]);
+}
+
+int64_t sys_mprotect(struct task *t, const uint64_t a[6])
+{
+    uint64_t known = PROT_KNOWN | PROT_SEM | PROT_GROWS | t->abi->extra_prot;
+    if (a[2] & ~known || (a[2] & PROT_GROWS) == PROT_GROWS || a[2] & PROT_GROWSUP_BIT)
+        return -EINVAL;
+    return mm_mprotect(t->process->mm, a[0], a[1], (uint32_t)a[2]);
+}
+
+/* Guests have no protection keys: only the default one exists. */
+int64_t sys_pkey_mprotect(struct task *t, const uint64_t a[6])
+{
+    return (int32_t)a[3] == -1 ? sys_mprotect(t, a) : -EINVAL;
+}
+
+int64_t sys_madvise(struct task *t, const uint64_t a[6])
+{
+    return mm_madvise(t->process->mm, a[0], a[1], (int)a[2]);
+}
+
+/* Calls that take a range and change no mapping: the kernel's answer, once the range is the guest's. */
+static int64_t on_range(struct task *t, long nr, const uint64_t a[6], int64_t outside)
+{
+    uint64_t start = ALIGN_DOWN(a[0], (uint64_t)PAGE), end = a[0] + a[1];
+    if (end < a[0] || end + PAGE < end)
+        return outside;
+    if (a[1] && !mm_is_mapped(t->process->mm, start, ALIGN_UP(end, (uint64_t)PAGE) - start))
+        return -ENOMEM;
+    return host_call(nr, a[0], a[1], a[2]);
+}
+
+int64_t sys_msync(struct task *t, const uint64_t a[6])
+{
+    return on_range(t, SYS_msync, a, -ENOMEM);
+}
+
+int64_t sys_mincore(struct task *t, const uint64_t a[6])
+{
+    return on_range(t, SYS_mincore, a, -ENOMEM);
+}
+
+int64_t sys_mlock(struct task *t, const uint64_t a[6])
+{
+    return on_range(t, SYS_mlock, a, -EINVAL);
+}
+
+int64_t sys_mlock2(struct task *t, const uint64_t a[6])
+{
+    return on_range(t, SYS_mlock2, a, -EINVAL);
+}
+
+int64_t sys_munlock(struct task *t, const uint64_t a[6])
+{
+    return on_range(t, SYS_munlock, a, -EINVAL);
+}
+
+int64_t sys_shmat(struct task *t, const uint64_t a[6])
+{
+    return mm_shmat(t->process->mm, (int)a[0], a[1], (int)a[2]);
+}
+
+int64_t sys_shmdt(struct task *t, const uint64_t a[6])
+{
+    return mm_shmdt(t->process->mm, a[0]);
+}
