@@ -171,6 +171,19 @@ static int find_loader(struct process *p, struct program *prog, const char *want
 
 /* --- the process --- */
 
+/* How a program that this one executes is started: metic itself with the same options. */
+static const char *const *self_command(const struct options *o)
+{
+    size_t n = 0;
+    while (o->again[n])
+        n++;
+    const char **self = calloc(n + 2, sizeof *self);
+    CHECK(self);
+    self[0] = "/proc/self/exe";
+    memcpy(self + 1, o->again, n * sizeof *self);
+    return self;
+}
+
 static uint64_t stack_size(const struct options *o)
 {
     struct rlimit limit;
@@ -261,6 +274,7 @@ int main(int argc, char **argv, char **envp)
     if (e)
         return e;
     process.options = &options;
+    process.self = self_command(&options);
     process.uname_release = options.release;
     char *absolute = realpath(prog.path, NULL);
     process.exe_path = absolute ? absolute : prog.path;

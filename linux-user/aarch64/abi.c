@@ -34,7 +34,7 @@ enum {
 };
 
 /* A signal frame with its floating point record and terminator, as a kernel without SVE reports it. */
-enum { SIGNAL_STACK = 4720 };
+enum { SIGNAL_STACK = 4720, MINSIGSTKSZ_A64 = 5120 };
 
 static uint64_t syscall_args(const struct cpu *cpu, uint64_t a[6])
 {
@@ -99,6 +99,8 @@ const struct linux_abi linux_abi_aarch64 = {
     .hwcap = HWCAPS,
     .hwcap2 = HWCAPS2,
     .minsigstksz = SIGNAL_STACK,
+    .altstack_min = MINSIGSTKSZ_A64,
+    .sa_restorer = true,
     .audit_arch = AUDIT_ARCH_AARCH64,
     .vdso = &a64_vdso,
     .syscall_args = syscall_args,

@@ -71,6 +71,7 @@ const struct linux_abi linux_abi_riscv64 = {
     .uts_machine = "riscv64",
     .hwcap = HWCAPS,
     .minsigstksz = SIGNAL_STACK,
+    .altstack_min = SIGNAL_STACK,
     .audit_arch = AUDIT_ARCH_RISCV64,
     .elf_flags_mask = EF_RISCV_RVE,
     .vdso = &rv64_vdso,
