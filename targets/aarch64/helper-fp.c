@@ -52,7 +52,9 @@ static uint64_t a64_fma(struct a64_cpu *cpu, uint32_t op, uint64_t x, uint64_t y
 /* NZCV as four bits */
 static uint32_t a64_fcmp(struct a64_cpu *cpu, uint32_t op, uint64_t x, uint64_t y)
 {
-    static const uint8_t nzcv[4] = {[FP_LESS + 1] = 8, [FP_EQUAL + 1] = 6, [FP_GREATER + 1] = 2, [FP_UNORDERED + 1] = 3};
+    static const uint8_t nzcv[4] = {
+        [FP_LESS + 1] = 8, [FP_EQUAL + 1] = 6, [FP_GREATER + 1] = 2, [FP_UNORDERED + 1] = 3,
+    };
     const struct fp_format *f = format_of(op);
     struct fp_env env = a64_fp_env(cpu, f);
     enum fp_order order = op >> 2 ? fp_compare_signal(f, x, y, &env) : fp_compare(f, x, y, &env);
@@ -85,7 +87,8 @@ static uint64_t a64_ftoi(struct a64_cpu *cpu, uint32_t op, uint64_t x)
     enum fp_round rm = op >> 2 & 7;
     bool wide = op >> 5 & 1, is_signed = op >> 6 & 1;
     unsigned width = wide ? 64 : 32, fbits = op >> 7;
-    uint64_t r = is_signed ? (uint64_t)fp_to_sint(f, x, width, fbits, rm, &env) : fp_to_uint(f, x, width, fbits, rm, &env);
+    uint64_t r = is_signed ? (uint64_t)fp_to_sint(f, x, width, fbits, rm, &env)
+                           : fp_to_uint(f, x, width, fbits, rm, &env);
     a64_fp_raise(cpu, &env);
     return wide ? r : (uint32_t)r;
 }
