@@ -3,10 +3,11 @@
 
 #include "exec/target.h"
 
-extern const struct target target_aarch64;
+extern const struct target target_aarch64, target_riscv64;
 
 const struct target *const targets[] = {
     &target_aarch64,
+    &target_riscv64,
     NULL,
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes a C decoder from bit-picture tables.
 
-usage: decodegen.py --name NAME [--width 16|32] --header FILE --source FILE TABLE...
+usage: decodegen.py --name NAME [--width 16|32] [--base NAME HEADER TABLE] --header FILE --source FILE TABLE...
 
 A table is read line by line; `#` starts a comment (`##` a chapter heading), a backslash at the end continues the line.
 
@@ -25,6 +25,9 @@ The header declares `struct arg_SET`, `arg_NAME` for every pattern and `bool TAB
 arg_NAME *)`; the source holds `bool decode_TABLE(struct DisasContext *, uintWIDTH_t)`, which is false when nothing
 matches, and `TABLE_patterns[]` (base/decode.h), the same table for tests and documentation.
 A pattern without a set gets one made of its fields, shared by patterns whose fields have the same names.
+
+--base names another table (of 32 bits) with its header: a pattern named as one of its patterns is another encoding of
+the same instruction, takes its argument set and calls its handler (RISC-V's compressed instructions).
 """
 
 import argparse
@@ -113,8 +116,8 @@ class Pattern:
 
 
 class Parser:
-    def __init__(self, width):
-        self.width = width
+    def __init__(self, width, base=None):
+        self.width, self.base_names = width, base.names if base else {}
         self.fields, self.sets, self.formats, self.patterns = {}, {}, {}, []
         self.names, self.shared_sets, self.next_group = {}, {}, 0
 
@@ -268,11 +271,16 @@ class Parser:
         missing = ~covered & ((1 << self.width) - 1)
         if missing:
             self.fail(p.where, f"{p.name}: bits {missing:#x} are in no field and not fixed")
-        if p.set is None:
+        base = self.base_names.get(p.name)
+        if base:
+            p.set, members = base.set, list(base.args)
+        elif p.set is None:
             key = tuple(sorted(p.args))
             p.set = self.shared_sets.setdefault(key, "_".join(("fields",) + tuple(p.args)))
             self.sets.setdefault(p.set, list(p.args))
-        if sorted(p.args) != sorted(self.sets[p.set]):
+        if not base:
+            members = self.sets[p.set]
+        if sorted(p.args) != sorted(members):
             self.fail(p.where, f"{p.name}: arguments {sorted(p.args)} are not those of &{p.set}")
         for e in p.excluded:
             self.exclude(p, e)
@@ -308,19 +316,23 @@ class Parser:
 
 
 class Writer:
-    def __init__(self, name, parser):
-        self.name, self.p = name, parser
+    def __init__(self, name, parser, base_name=None, base_header=None):
+        self.name, self.p, self.base_name, self.base_header = name, parser, base_name, base_header
         self.type = f"uint{parser.width}_t"
 
     def header(self, guard):
         out = ["/* Made by tools/decodegen.py: do not edit. */", f"#ifndef {guard}", f"#define {guard}", "",
-               '#include "base/decode.h"', "", "struct DisasContext;", ""]
+               '#include "base/decode.h"']
+        out += [f'#include "{self.base_header}"'] if self.base_header else []
+        out += ["", "struct DisasContext;", ""]
         for name, members in self.p.sets.items():
             out.append(f"struct arg_{self.name}_{name} {{")
             out += [f"    int {m};" for m in members] or ["    int unused;"]
             out.append("};")
         out.append("")
         for name, p in self.p.names.items():
+            if name in self.p.base_names:
+                continue
             out.append(f"typedef struct arg_{self.name}_{p.set} arg_{name};")
             out.append(f"bool {self.name}_trans_{name}(struct DisasContext *ctx, arg_{name} *a);")
         out.append("")
@@ -349,8 +361,9 @@ class Writer:
         out.append(f"{pad}/* {p.where[0].split('/')[-1]}:{p.where[1]} */")
         cond = f"(insn & {rest:#x}) == {p.value & rest:#x} && " if rest else ""
         cond += "".join(f"(insn & {m:#x}) != {v:#x} && " for m, v in p.exclusions)
-        members = ", ".join(f".{n} = {p.args[n].expression()}" for n in self.p.sets[p.set])
-        out.append(f"{pad}if ({cond}{self.name}_trans_{p.name}(ctx, &(arg_{p.name}){{{members or '0'}}}))")
+        members = ", ".join(f".{n} = {a.expression()}" for n, a in p.args.items())
+        owner = self.base_name if p.name in self.p.base_names else self.name
+        out.append(f"{pad}if ({cond}{owner}_trans_{p.name}(ctx, &(arg_{p.name}){{{members or '0'}}}))")
         out.append(f"{pad}    return true;")
 
     def tree(self, out, patterns, tested, depth):
@@ -394,15 +407,19 @@ def main():
     ap.add_argument("--header", required=True)
     ap.add_argument("--source", required=True)
     ap.add_argument("--include", help="how the source includes the header (default: its path)")
+    ap.add_argument("--base", nargs=3, metavar=("NAME", "HEADER", "TABLE"), help="table whose handlers are shared")
     ap.add_argument("tables", nargs="+")
     o = ap.parse_args()
-    parser = Parser(o.width)
     try:
+        base = Parser(32) if o.base else None
+        if base:
+            base.read(o.base[2])
+        parser = Parser(o.width, base)
         for t in o.tables:
             parser.read(t)
     except TableError as e:
         sys.exit(str(e))
-    w = Writer(o.name, parser)
+    w = Writer(o.name, parser, *(o.base[:2] if o.base else ()))
     with open(o.header, "w") as f:
         f.write(w.header(f"DECODE_{o.name.upper()}_H"))
     with open(o.source, "w") as f:

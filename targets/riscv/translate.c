@@ -1,0 +1,91 @@
+/* The translation loop of RISC-V and what all groups share: registers, leaving the unit. See translate.h. */
+#include "targets/riscv/translate.h"
+
+#include "targets/riscv/rvc-decode.h"
+
+/* --- registers --- */
+
+ir_ref rv_read(DisasContext *s, unsigned r)
+{
+    return r ? b_get(s->b, RV_X1 + r - 1) : b_i64(s->b, 0);
+}
+
+ir_ref rv_read_w(DisasContext *s, unsigned r)
+{
+    return b_trunc(s->b, rv_read(s, r));
+}
+
+void rv_write(DisasContext *s, unsigned r, ir_ref v)
+{
+    if (r)
+        b_put(s->b, RV_X1 + r - 1, v);
+}
+
+void rv_write_w(DisasContext *s, unsigned r, ir_ref v)
+{
+    rv_write(s, r, b_sext(s->b, v));
+}
+
+/* --- leaving --- */
+
+void rv_goto(DisasContext *s, uint64_t pc)
+{
+    b_goto(s->b, pc);
+    s->ended = true;
+}
+
+void rv_trap(DisasContext *s, enum cpu_exit reason, uint64_t pc, uint64_t detail)
+{
+    b_trap(s->b, reason, pc, detail);
+    s->ended = true;
+}
+
+/* Stands before the Zcb patterns in the table: taken, as an undefined instruction, if the hart has none of them. */
+bool rvc_trans_C_ZCB(DisasContext *s, arg_C_ZCB *a)
+{
+    if (!HAS(zcb))
+        rv_trap(s, EXIT_ILLEGAL, s->pc, 0);
+    return s->ended;
+}
+
+/* --- the loop --- */
+
+/* A parcel of 16 bits at pc, read through *p and *avail, which are what is left of a window; false: unreadable. */
+static bool fetch(const struct code_reader *code, uint64_t pc, const uint8_t **p, size_t *avail, uint16_t *parcel)
+{
+    if (*avail < 2)
+        *p = code->window(code->opaque, pc, avail);
+    if (!*p || *avail < 2)
+        return false;
+    memcpy(parcel, *p, 2);
+    *p += 2;
+    *avail -= 2;
+    return true;
+}
+
+void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned max_insns)
+{
+    struct ir_unit *u = b->u;
+    DisasContext s = {.b = b, .code = code, .pc = u->pc, .mode = u->flags, .extensions = rv_extensions_on};
+    const uint8_t *p = NULL;
+    size_t avail = 0;
+    while (!s.ended) {
+        uint16_t low = 0, high = 0;
+        bool have_low = fetch(code, s.pc, &p, &avail, &low), wide = have_low && (low & 3) == 3;
+        bool readable = have_low && (!wide || fetch(code, s.pc + 2, &p, &avail, &high));
+        if (u->ninsns && (u->ninsns == max_insns || !readable)) {
+            rv_goto(&s, s.pc);
+            break;
+        }
+        s.next = s.pc + (wide ? 4 : 2);
+        uint32_t insn = low | (uint32_t)high << 16;
+        b_insn(b, s.pc, insn);
+        if (!readable)
+            rv_trap(&s, EXIT_FETCH, s.pc, s.pc + (have_low ? 2 : 0));
+        else if (!(wide ? decode_rv(&s, insn) : (s.extensions >> RV_EXT_c & 1) && decode_rvc(&s, low)))
+            rv_trap(&s, EXIT_ILLEGAL, s.pc, insn);
+        u->ninsns += readable;
+        s.pc = s.next;
+    }
+    u->bytes = s.pc - u->pc;
+}

@@ -1,0 +1,40 @@
+/* What the trans-<group>.c files of this guest share: the translation context, registers, leaving the unit. */
+#ifndef TARGETS_RISCV_TRANSLATE_H
+#define TARGETS_RISCV_TRANSLATE_H
+
+#include "exec/target.h"
+#include "targets/riscv/cpu.h"
+#include "targets/riscv/extensions.h"
+
+typedef struct DisasContext {
+    struct ir_builder *b;
+    const struct code_reader *code;
+    uint64_t pc;         /* of the instruction being translated */
+    uint64_t next;       /* of the one behind it */
+    uint64_t extensions; /* one bit per enum rv_extension */
+    uint32_t mode;       /* RV_MODE_… */
+    bool ended;          /* a terminator was built */
+} DisasContext;
+
+/* Whether the hart has an extension of RV_EXTENSIONS: HAS(zba). Reads the DisasContext `s`. */
+#define HAS(ext) (s->extensions >> RV_EXT_##ext & 1)
+
+/* --- registers: x0 reads as 0, writes to it vanish --- */
+ir_ref rv_read(DisasContext *s, unsigned r);
+/* The low half, I32. */
+ir_ref rv_read_w(DisasContext *s, unsigned r);
+void rv_write(DisasContext *s, unsigned r, ir_ref v);
+/* An I32 value, sign-extended as all 32-bit results are. */
+void rv_write_w(DisasContext *s, unsigned r, ir_ref v);
+/* All 64 bits of an f register, F64. */
+static inline ir_ref rv_read_f(DisasContext *s, unsigned r) { return b_get(s->b, RV_F0 + r); }
+static inline void rv_write_f(DisasContext *s, unsigned r, ir_ref v) { b_put(s->b, RV_F0 + r, v); }
+
+/* --- leaving --- */
+void rv_goto(DisasContext *s, uint64_t pc);
+void rv_trap(DisasContext *s, enum cpu_exit reason, uint64_t pc, uint64_t detail);
+
+/* target->translate */
+void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned max_insns);
+
+#endif
