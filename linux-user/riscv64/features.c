@@ -11,13 +11,18 @@
 #include "linux-user/host.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
+#include "targets/riscv/cpu.h"
+#include "targets/riscv/extensions.h"
 
 void rv64_print_cpuinfo(int fd, unsigned ncpus)
 {
     for (unsigned i = 0; i < ncpus; i++) {
-        dprintf(fd, "processor\t: %u\nhart\t\t: %u\nisa\t\t: rv64imafdc", i, i);
-#define X(name, bit) dprintf(fd, "_" #name);
-        RISCV_EXTENSIONS(X)
+        dprintf(fd, "processor\t: %u\nhart\t\t: %u\nisa\t\t: rv64i", i, i);
+#define X(name, bit, on) if (on) dprintf(fd, #name);
+        RV_SINGLE_LETTER(X)
+#undef X
+#define X(name, bit, on) if (on) dprintf(fd, "_" #name);
+        RV_MULTI_LETTER(X)
 #undef X
         dprintf(fd, "\nmmu\t\t: sv48\nmvendorid\t: 0x0\nmarchid\t\t: 0x0\nmimpid\t\t: 0x0\n\n");
     }
@@ -25,7 +30,7 @@ void rv64_print_cpuinfo(int fd, unsigned ncpus)
 
 enum { KEY_MVENDORID, KEY_MARCHID, KEY_MIMPID, KEY_BASE_BEHAVIOR, KEY_IMA_EXT_0, KEY_CPUPERF_0, KEY_ZICBOZ_BLOCK_SIZE,
        KEY_HIGHEST_VIRT_ADDRESS, KEY_TIME_CSR_FREQ, KEY_MISALIGNED_SCALAR_PERF };
-enum { WHICH_CPUS = 1, MISALIGNED_FAST = 3, CACHE_BLOCK = 64, TIME_FREQUENCY = 10000000 };
+enum { WHICH_CPUS = 1, MISALIGNED_FAST = 3 };
 
 /* All harts are alike, so a key has one value. False: unknown key. */
 static bool probe(int64_t key, uint64_t *value)
@@ -40,9 +45,9 @@ static bool probe(int64_t key, uint64_t *value)
         *value = 1; /* IMA */
         return true;
     case KEY_IMA_EXT_0:
-        *value = 3; /* F and D; C */
-#define X(name, bit) *value |= (bit) >= 0 ? UINT64_C(1) << ((bit) & 63) : 0;
-        RISCV_EXTENSIONS(X)
+        *value = 0;
+#define X(name, bit, on) *value |= (on) && (bit) >= 0 ? UINT64_C(1) << ((bit) & 63) : 0;
+        RV_EXTENSIONS(X)
 #undef X
         return true;
     case KEY_CPUPERF_0:
@@ -50,13 +55,13 @@ static bool probe(int64_t key, uint64_t *value)
         *value = MISALIGNED_FAST;
         return true;
     case KEY_ZICBOZ_BLOCK_SIZE:
-        *value = CACHE_BLOCK;
+        *value = RV_CACHE_BLOCK;
         return true;
     case KEY_HIGHEST_VIRT_ADDRESS:
         *value = (UINT64_C(1) << 47) - 1;
         return true;
     case KEY_TIME_CSR_FREQ:
-        *value = TIME_FREQUENCY;
+        *value = RV_TIME_FREQUENCY;
         return true;
     default:
         return false;
