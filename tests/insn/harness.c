@@ -12,6 +12,24 @@
 #define SCRATCH_WORDS (SCRATCH_SIZE / 8)
 extern uint64_t scratch[SCRATCH_WORDS];
 
+/* The compiler copies structs by these. */
+void *memcpy(void *to, const void *from, unsigned long n);
+void *memset(void *to, int byte, unsigned long n);
+
+void *memcpy(void *to, const void *from, unsigned long n)
+{
+    for (unsigned long i = 0; i < n; i++)
+        ((char *)to)[i] = ((const char *)from)[i];
+    return to;
+}
+
+void *memset(void *to, int byte, unsigned long n)
+{
+    for (unsigned long i = 0; i < n; i++)
+        ((char *)to)[i] = byte;
+    return to;
+}
+
 static char out[4096];
 static unsigned out_len;
 

@@ -1,0 +1,107 @@
+"""A64: which instances of a pattern can be executed alone, and what their operands must be. See ../insn.py."""
+
+import re
+
+TABLES = [(32, "targets/aarch64/*.decode")]
+COMPILER = "aarch64-linux-gnu"
+CFLAGS = ["-mgeneral-regs-only", "-march=armv8-a"]
+PEER_OPTIONS = "-cpu neoverse-v1,pauth=off"
+LLVM = ["--triple=aarch64", "-mattr=+v8.4a,+crypto,+fullfp16,+sb"]
+REGISTER_FIELDS = (0, 5, 10, 16)  # bit positions
+NOP = 0xd503201f
+
+EXEMPT = {
+    "SVC": "leaves the program: tests/linux",
+    "BRK": "the signal's details are for tests/linux",
+    "SB": "the recorded processor lacks it; it has no result",
+    "PAC_AUT|PACGA|XPAC|XPACLRI|BRAZ|BLRAZ|RETA|BRA|BLRA|LDRA": "results depend on keys, which every process has of its own",
+}
+
+ALIGNED, SIGNED, COMPARE, WORDS = 1, 2, 4, 8
+MEMORY, JUMP = 1, 2
+STUB_REGISTER = 30
+LAST_INSTRUCTION = 2  # from the instruction under test to exit_taken, in words
+
+# op0:op1:CRn:CRm:op2 less the high bit of op0: NZCV, FPCR, FPSR; the others differ from processor to processor
+SYSTEM_REGISTERS = (0x5a10, 0x5a20, 0x5a21)
+DC_ZVA = (3, 7, 4, 1)
+
+
+def width_of(word):
+    return 32
+
+
+def writes_back(w):
+    if "w" in w:
+        return w["w"] != 0
+    return w.pattern.name.endswith("_post")
+
+
+def memory(w, case, rng):
+    """The base register gets the address of the scratch memory; large offsets are cut."""
+    name = w.pattern.name
+    case.kind, case.base = MEMORY, w["rn"]
+    registers = [w[r] for r in ("rt", "rt2", "rs") if r in w]
+    if w["rn"] == STUB_REGISTER:
+        return None
+    if name.startswith("LDST_uimm"):
+        w["imm"] = w["imm"] & 63
+    if name.startswith("LDST_reg"):
+        if w["rm"] in (w["rn"], STUB_REGISTER):
+            return None
+        if w["rm"] != 31:
+            case.index = w["rm"]
+        case.flags = SIGNED if w["option"] >= 6 or w["option"] == 3 else 0
+    if name in ("LDST_imm", "LDP_STP") and writes_back(w) and w["rn"] in registers and w["rn"] != 31:
+        return None  # CONSTRAINED UNPREDICTABLE
+    if name.startswith("LDP_STP") and w["l"] and w["rt"] == w["rt2"]:
+        return None
+    if name in ("LDXP",) and w["rt"] == w["rt2"]:
+        return None
+    if name in ("STXR", "STXP"):
+        if w["rs"] in (w["rt"], w["rn"]) or w["rs"] == w["rt2"] and name == "STXP":
+            return None
+        # A load-exclusive before every second one makes it succeed
+        if rng.randrange(2):
+            loaded = next(r for r in range(30) if r not in (w["rn"], w["rs"], w["rt"], w["rt2"]))
+            case.prefix = (w.word & 0xc03fffe0 | 0x08400000 | 0x1f0000 | 0x7c00) & ~0x8000 | loaded
+            if name == "STXP":
+                case.prefix = case.prefix & ~0x7c00 | (loaded + 1 if loaded < 29 else 31) << 10
+                if (loaded + 1) in (w["rn"], w["rs"], w["rt"], w["rt2"]):
+                    return None
+    if name in ("CAS", "CASP"):
+        if w["rs"] >= 29 or w["rn"] in (w["rs"], w["rs"] + 1):
+            return None
+        case.index, case.flags = w["rs"], COMPARE | (WORDS if name == "CASP" and not w["s"] else 0)
+    if re.fullmatch("ST?L?XR|STXP|LDXR|LDXP|STLR|LDAR|LDAPR|CASP?|LD(ADD|CLR|EOR|SET|[SU]M(AX|IN))|SWP", name):
+        case.flags |= ALIGNED
+    if w.pattern.name.startswith(("LD1", "ST1", "LD", "ST")) and "rm" in w and case.index == 255 and w["rm"] == STUB_REGISTER:
+        return None
+    return case
+
+
+def make(w, case, rng):
+    """Adapts the word and completes the case, or returns None when this instance can't be executed."""
+    name, chapter = w.pattern.name, w.pattern.chapter.lower()
+    w.word |= w.ignored()  # should-be-one bits
+    if name == "SYS":
+        w["op1"], w["crn"], w["crm"], w["op2"] = DC_ZVA
+        case.kind, case.base = MEMORY, w["rt"]
+        return case if w["rt"] < STUB_REGISTER else None
+    if name in ("MRS", "MSR_reg"):
+        w["reg"] = rng.choice(SYSTEM_REGISTERS)
+        return case
+    if name == "HINT":
+        w["crm"] = w["crm"] & 3  # further hints belong to extensions that the guest does not have
+        return case
+    if name in ("LDR_lit", "LDR_lit_v"):
+        w["imm"] = w["imm"] & 3
+        return case
+    if "load" in chapter or name == "LDST":
+        return memory(w, case, rng) if "rn" in w else case
+    if name in ("BR", "BLR", "RET"):
+        case.kind, case.base = JUMP, w["rn"]
+        return case if w["rn"] < STUB_REGISTER else None
+    if chapter.startswith("branches") and "imm" in w and name not in ("CLREX", "ISB"):
+        w["imm"] = LAST_INSTRUCTION
+    return case
