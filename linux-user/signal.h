@@ -78,6 +78,11 @@ void signals_start(struct process *p);
 /* A new thread's host side: alternate stack. The guest's mask becomes the host's. False without memory. */
 bool task_signals_start(struct task *t);
 void task_signals_end(struct task *t);
+/* Only the host handler's stack, for a host thread that lends it to a child with shared memory. */
+bool signal_host_stack_start(struct task *t);
+void signal_host_stack_end(struct task *t);
+/* Frees what a thread had that fork left behind. */
+void task_signals_forget(struct task *other);
 /*
  * Delivers what is pending and gives the host the guest's mask. in_call: behind a system call that answered result,
  * which is stored, or turned into a restart, before the first handler's frame is written.
@@ -90,6 +95,13 @@ void signal_force(struct task *t, int signo, int code, uint64_t addr);
  * caught signal is pending the host's stays all blocked; signals_deliver does the rest.
  */
 void signal_set_mask(struct task *t, uint64_t mask);
+/* The same, but false and nothing done while a signal is pending that was caught under the old mask. */
+bool signal_try_mask(struct task *t, uint64_t mask);
+/*
+ * A wait under a mask of its own was interrupted: handlers that are delivered now run under it and return to the
+ * thread's mask. Call signals_deliver next.
+ */
+void signal_use_mask(struct task *t, uint64_t mask);
 /*
  * All blocked on the host until signal_set_mask(t, t->signals.mask), for moments in which nothing may be caught; false
  * (and nothing done) if a signal is pending, which is to be delivered first.

@@ -1,0 +1,462 @@
+/*
+ * Signals of a guest process: the host handler that catches them, their delivery to the guest, and what the process's
+ * dispositions and masks are on the host. See signal.h for the design and signal(7) for the rules.
+ *
+ * The host is asked by bare system calls: its C library reserves two signals for itself, which belong to the guest here.
+ */
+#include "linux-user/signal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "base/bits.h"
+#include "base/log.h"
+#include "exec/exec.h"
+#include "exec/host-context.h"
+#include "linux-user/host.h"
+#include "linux-user/safe-syscall.h"
+#include "linux-user/task.h"
+#include "linux-user/trace.h"
+#include "linux-user/uaccess.h"
+
+_Thread_local struct task *current_task;
+
+enum { HOST_STACK_SIZE = 64 << 10 }; /* the host's frame with the widest vector registers, and the handler */
+enum { MASK_SIZE = 8 };              /* the kernel's sigset_t */
+enum { HANDLER_DEFAULT = 0, HANDLER_IGNORE = 1 };
+#define HOST_SA_RESTORER 0x04000000
+
+static const uint8_t sync_signals[SYNC_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE};
+#define SYNC_MASK (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE))
+#define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+
+/* Its place in sync_signals, or -1. */
+static int sync_index(int signo)
+{
+    for (int i = 0; i < SYNC_SIGNALS; i++)
+        if (sync_signals[i] == signo)
+            return i;
+    return -1;
+}
+
+static bool is_caught(const struct linux_sigaction *a)
+{
+    return a->handler != HANDLER_DEFAULT && a->handler != HANDLER_IGNORE;
+}
+
+/* --- the host's side --- */
+
+/*
+ * A signal that isn't the guest's own fault. A sync signal stays unblocked, so it waits in a place of its own; another
+ * fills the task's one siginfo and leaves all signals blocked when the handler returns.
+ */
+static void catch_signal(struct task *t, int signo, const siginfo_t *info, ucontext_t *uc)
+{
+    struct task_signals *s = &t->signals;
+    int i = sync_index(signo);
+    if (i >= 0) {
+        if (!(s->held & SIGNAL_BIT(signo)))
+            s->held_info[i] = *info;
+        s->held |= SIGNAL_BIT(signo);
+        if (s->mask & SIGNAL_BIT(signo))
+            return;
+        __atomic_fetch_or(&s->pending, SIGNAL_PENDING_HELD, __ATOMIC_SEQ_CST);
+    } else {
+        uint64_t blocked = ~SYNC_MASK;
+        s->info = *info;
+        memcpy(&uc->uc_sigmask, &blocked, MASK_SIZE); /* the kernel's set; the C library's type is longer */
+        __atomic_fetch_or(&s->pending, SIGNAL_PENDING_INFO, __ATOMIC_SEQ_CST);
+    }
+    cpu_kick(t->cpu);
+    uintptr_t begin = (uintptr_t)safe_syscall_begin, end = (uintptr_t)safe_syscall_end;
+    if (context_pc(uc) - begin < end - begin)
+        context_set_pc(uc, (uintptr_t)safe_syscall_interrupted);
+}
+
+static int64_t host_action(int signo, const struct linux_sigaction *new, struct linux_sigaction *old)
+{
+    return host_call(SYS_rt_sigaction, signo, new, old, MASK_SIZE);
+}
+
+static void set_host_default(int signo)
+{
+    struct linux_sigaction a = {.handler = HANDLER_DEFAULT};
+    host_action(signo, &a, NULL);
+}
+
+static void host_handler(int signo, siginfo_t *info, void *context)
+{
+    ucontext_t *uc = context;
+    struct task *t = current_task;
+    int saved_errno = errno;
+    if (sync_index(signo) < 0 || info->si_code <= 0) {
+        catch_signal(t, signo, info, uc);
+    } else if (!uaccess_host_fault(uc)) {
+        t->signals.fault_access = FAULT_MEMORY | (context_fault_was_write(uc) ? FAULT_WRITE : 0);
+        if (!cpu_host_fault(t->cpu, signo, info, uc)) {
+            static const char text[] = "metic: internal error: fault outside of guest code\n";
+            if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+                errno = saved_errno;
+            set_host_default(signo); /* the instruction runs, and faults, again */
+        }
+    }
+    errno = saved_errno;
+}
+
+/* The disposition of the host that makes the guest's true; flags about children are the kernel's to keep. */
+static int64_t give_host_action(int signo, const struct linux_sigaction *a)
+{
+    struct linux_sigaction h = {.handler = a->handler, .flags = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)};
+    if (is_caught(a) || sync_index(signo) >= 0) {
+        h.handler = (uintptr_t)host_handler;
+        /* SA_RESTART: the kernel shows by what it does which calls it would restart (safe-syscall.S). */
+        h.flags |= SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+        h.mask = ~SYNC_MASK;
+#if defined(__x86_64__)
+        h.flags |= HOST_SA_RESTORER;
+        h.restorer = (uintptr_t)host_sigreturn;
+#endif
+    }
+    return host_action(signo, &h, NULL);
+}
+
+void signals_start(struct process *p)
+{
+    for (int s = 1; s <= LINUX_NSIG; s++) {
+        struct linux_sigaction old;
+        if (host_action(s, NULL, &old))
+            continue;
+        p->actions.action[s] = (struct linux_sigaction){.handler = old.handler == HANDLER_IGNORE};
+        if (sync_index(s) >= 0)
+            give_host_action(s, &p->actions.action[s]);
+    }
+}
+
+int64_t signal_set_action(struct process *p, int signo, const struct linux_sigaction *new, struct linux_sigaction *old)
+{
+    int64_t ret = 0;
+    pthread_mutex_lock(&p->lock);
+    struct linux_sigaction *a = &p->actions.action[signo];
+    if (old)
+        *old = *a;
+    if (new) {
+        *a = *new;
+        a->mask &= ~UNBLOCKABLE;
+        ret = give_host_action(signo, a);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return ret;
+}
+
+bool signal_host_stack_start(struct task *t)
+{
+    void *p = mmap(NULL, HOST_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (p == MAP_FAILED)
+        return false;
+    stack_t s = {.ss_sp = p, .ss_size = HOST_STACK_SIZE};
+    host_call(SYS_sigaltstack, &s, 0);
+    t->signals.host_stack = p;
+    return true;
+}
+
+void signal_host_stack_end(struct task *t)
+{
+    stack_t off = {.ss_flags = SS_DISABLE};
+    host_call(SYS_sigaltstack, &off, 0);
+    munmap(t->signals.host_stack, HOST_STACK_SIZE);
+}
+
+void task_signals_forget(struct task *other)
+{
+    munmap(other->signals.host_stack, HOST_STACK_SIZE);
+}
+
+bool task_signals_start(struct task *t)
+{
+    if (!signal_host_stack_start(t))
+        return false;
+    current_task = t;
+    signal_set_mask(t, t->signals.mask);
+    return true;
+}
+
+void task_signals_end(struct task *t)
+{
+    struct task_signals *s = &t->signals;
+    if (s->pending & SIGNAL_PENDING_INFO && s->info.si_code != SI_TKILL)
+        /* It was sent to the process: another thread may take it. */
+        host_call(SYS_rt_sigqueueinfo, getpid(), s->info.si_signo, &s->info);
+    current_task = NULL;
+    signal_host_stack_end(t);
+}
+
+/* --- masks --- */
+
+/* False while a signal is pending: the host's mask then stays as it is. */
+static bool give_host_mask(struct task *t, uint64_t mask)
+{
+    mask &= ~SYNC_MASK;
+    return safe_syscall(t, SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&mask, 0, MASK_SIZE, 0, 0) == 0;
+}
+
+/* A held signal that the mask lets through is to be delivered. */
+static void look_at_held(struct task *t)
+{
+    if (t->signals.held & ~t->signals.mask)
+        __atomic_fetch_or(&t->signals.pending, SIGNAL_PENDING_HELD, __ATOMIC_SEQ_CST);
+}
+
+void signal_set_mask(struct task *t, uint64_t mask)
+{
+    t->signals.mask = mask & ~UNBLOCKABLE;
+    look_at_held(t);
+    give_host_mask(t, t->signals.mask);
+}
+
+bool signal_try_mask(struct task *t, uint64_t mask)
+{
+    mask &= ~UNBLOCKABLE;
+    if (!give_host_mask(t, mask))
+        return false;
+    t->signals.mask = mask;
+    look_at_held(t);
+    return true;
+}
+
+void signal_use_mask(struct task *t, uint64_t mask)
+{
+    struct task_signals *s = &t->signals;
+    if (!s->has_saved_mask)
+        s->saved_mask = s->mask;
+    s->has_saved_mask = true;
+    s->mask = mask & ~UNBLOCKABLE;
+    look_at_held(t);
+}
+
+bool signal_block_all(struct task *t)
+{
+    return give_host_mask(t, ~UINT64_C(0));
+}
+
+/* --- delivery --- */
+
+/* The next signal to deliver, taken off; 0: none. */
+static int take_pending(struct task *t, siginfo_t *info)
+{
+    struct task_signals *s = &t->signals;
+    if (__atomic_load_n(&s->pending, __ATOMIC_SEQ_CST) & SIGNAL_PENDING_INFO) {
+        *info = s->info;
+        __atomic_fetch_and(&s->pending, ~SIGNAL_PENDING_INFO, __ATOMIC_SEQ_CST);
+        return info->si_signo;
+    }
+    __atomic_fetch_and(&s->pending, ~SIGNAL_PENDING_HELD, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < SYNC_SIGNALS; i++) {
+        uint64_t bit = SIGNAL_BIT(sync_signals[i]);
+        if (s->held & ~s->mask & bit) {
+            *info = s->held_info[i];
+            __atomic_fetch_and(&s->held, ~bit, __ATOMIC_SEQ_CST);
+            look_at_held(t);
+            return sync_signals[i];
+        }
+    }
+    return 0;
+}
+
+/* The action to take now; one-shot handlers are reset. */
+static struct linux_sigaction take_action(struct process *p, int signo)
+{
+    pthread_mutex_lock(&p->lock);
+    struct linux_sigaction *now = &p->actions.action[signo], a = *now;
+    if (is_caught(&a) && a.flags & SA_RESETHAND) {
+        now->handler = HANDLER_DEFAULT;
+        give_host_action(signo, now);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return a;
+}
+
+void signal_die(struct task *t, int signo)
+{
+    struct rlimit no_core = {0, 0};
+    uint64_t none = 0;
+    /* What the host would dump is the emulator. */
+    host_call(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, 0);
+    set_host_default(signo);
+    host_call(SYS_tgkill, getpid(), gettid(), signo);
+    host_call(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, MASK_SIZE);
+    process_exit(t, 128 + signo); /* the first process of a container survives its own signals */
+}
+
+/* The default action of a signal that was caught before its handler was taken away. */
+static void default_action(struct task *t, int signo)
+{
+    switch (signo) {
+    case SIGCHLD:
+    case SIGCONT:
+    case SIGURG:
+    case SIGWINCH:
+        break;
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU: /* the host's own disposition stops the process as soon as its mask is the guest's */
+        host_call(SYS_tgkill, getpid(), gettid(), signo);
+        break;
+    default:
+        signal_die(t, signo);
+    }
+}
+
+/* What an interrupted call answers when the handler of `a` is about to run, or (NULL) none is. */
+static void finish_call(struct task *t, int64_t result, const struct linux_sigaction *a)
+{
+    bool restart;
+    switch (result) {
+    case -SYS_KEEP_REGS:
+        return;
+    case -SYS_RESTART:
+        restart = !a || a->flags & SA_RESTART;
+        break;
+    case -SYS_RESTART_ALWAYS:
+        restart = true;
+        break;
+    case -SYS_RESTART_NOHAND:
+    case -SYS_RESTART_BLOCK:
+        restart = !a;
+        break;
+    default:
+        t->abi->set_result(t->cpu, result);
+        return;
+    }
+    if (restart)
+        t->abi->restart_syscall(t->cpu);
+    else
+        t->abi->set_result(t->cpu, -EINTR);
+}
+
+static bool uses_signal_stack(const struct task *t, const struct linux_sigaction *a, uint64_t sp)
+{
+    const struct linux_stack *s = &t->signals.altstack;
+    return a->flags & SA_ONSTACK && !(s->flags & SS_DISABLE) && s->size && !on_signal_stack(s, sp);
+}
+
+/* Makes the guest's registers those of its handler's start. */
+static void enter_handler(struct task *t, const siginfo_t *info, const struct linux_sigaction *a, uint32_t access)
+{
+    struct task_signals *s = &t->signals;
+    int signo = info->si_signo;
+    uint64_t sp = t->abi->stack_pointer(t->cpu);
+    struct signal_frame f = {
+        .signo = signo,
+        .info = info,
+        .siginfo = a->flags & SA_SIGINFO,
+        .handler = a->handler,
+        .restorer = t->abi->sa_restorer && a->flags & HOST_SA_RESTORER ? a->restorer : t->process->sigreturn,
+        .sp = uses_signal_stack(t, a, sp) ? s->altstack.sp + s->altstack.size : sp,
+        .mask = s->has_saved_mask ? s->saved_mask : s->mask,
+        .stack = s->altstack,
+        .fault_access = access,
+        .fault_address = access ? (uintptr_t)info->si_addr : 0,
+    };
+    if (t->abi->setup_frame(t, &f)) {
+        if (signo == SIGSEGV)
+            signal_die(t, SIGSEGV);
+        signal_force(t, SIGSEGV, SI_KERNEL, 0);
+        return;
+    }
+    if (s->altstack.flags & (int32_t)SS_AUTODISARM_FLAG)
+        s->altstack = (struct linux_stack){.flags = SS_DISABLE};
+    s->has_saved_mask = false;
+    signal_set_mask(t, s->mask | a->mask | (a->flags & SA_NODEFER ? 0 : SIGNAL_BIT(signo)));
+}
+
+static void trace_delivery(struct task *t, const siginfo_t *info)
+{
+    if (log_on(LOG_STRACE))
+        trace_signal(t, info->si_signo, info);
+    if (log_on(LOG_INT))
+        log_printf("signal %d code %d at pc 0x%llx\n", info->si_signo, info->si_code,
+                   (unsigned long long)t->cpu->pc);
+}
+
+void signals_deliver(struct task *t, bool in_call, int64_t result)
+{
+    struct task_signals *s = &t->signals;
+    siginfo_t info;
+    int signo;
+    do {
+        while ((signo = take_pending(t, &info))) {
+            trace_delivery(t, &info);
+            struct linux_sigaction a = take_action(t->process, signo);
+            if (a.handler == HANDLER_DEFAULT)
+                default_action(t, signo);
+            if (is_caught(&a)) {
+                if (in_call)
+                    finish_call(t, result, &a);
+                in_call = false;
+                enter_handler(t, &info, &a, 0);
+            }
+        }
+        if (in_call)
+            finish_call(t, result, NULL);
+        in_call = false;
+        if (s->has_saved_mask)
+            s->mask = s->saved_mask;
+        s->has_saved_mask = false;
+        look_at_held(t);
+    } while (!give_host_mask(t, s->mask) || s->pending);
+}
+
+void signal_force(struct task *t, int signo, int code, uint64_t addr)
+{
+    siginfo_t info = {.si_signo = signo, .si_code = code};
+    if (code != SI_KERNEL)
+        info.si_addr = (void *)(uintptr_t)addr;
+    uint32_t access = t->signals.fault_access;
+    t->signals.fault_access = 0;
+    trace_delivery(t, &info);
+    struct linux_sigaction a = take_action(t->process, signo);
+    if (!is_caught(&a) || t->signals.mask & SIGNAL_BIT(signo))
+        signal_die(t, signo);
+    enter_handler(t, &info, &a, access);
+}
+
+int signal_set_stack(struct task *t, const struct linux_stack *s, uint64_t sp)
+{
+    struct linux_stack *now = &t->signals.altstack;
+    uint32_t mode = (uint32_t)s->flags & ~SS_AUTODISARM_FLAG;
+    if (on_signal_stack(now, sp))
+        return -EPERM;
+    if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0)
+        return -EINVAL;
+    if (mode == SS_DISABLE) {
+        *now = (struct linux_stack){.flags = s->flags};
+        return 0;
+    }
+    if (s->size < t->abi->altstack_min)
+        return -ENOMEM;
+    *now = *s;
+    return 0;
+}
+
+/* --- execve --- */
+
+void signals_before_exec(struct task *t)
+{
+    /* Caught signals are reset by the host's own execve; these are always caught on the host. */
+    for (int i = 0; i < SYNC_SIGNALS; i++)
+        if (t->process->actions.action[sync_signals[i]].handler == HANDLER_IGNORE) {
+            struct linux_sigaction ignore = {.handler = HANDLER_IGNORE};
+            host_action(sync_signals[i], &ignore, NULL);
+        }
+    host_call(SYS_rt_sigprocmask, SIG_SETMASK, &t->signals.mask, 0, MASK_SIZE);
+}
+
+void signals_after_failed_exec(struct task *t)
+{
+    for (int i = 0; i < SYNC_SIGNALS; i++)
+        give_host_action(sync_signals[i], &t->process->actions.action[sync_signals[i]]);
+    signal_set_mask(t, t->signals.mask);
+}

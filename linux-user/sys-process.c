@@ -1,0 +1,105 @@
+/* Making and ending processes and threads: the calls' arguments. What they do is in thread.c and exec-program.c. */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "linux-user/dispatch.h"
+#include "linux-user/host.h"
+#include "linux-user/task.h"
+#include "linux-user/thread.h"
+#include "linux-user/uaccess.h"
+
+#define CLONE_CLEAR_SIGHAND_FLAG 0x100000000ULL
+#define CLONE_INTO_CGROUP_FLAG 0x200000000ULL
+
+static int64_t create(struct task *t, const struct clone_request *r)
+{
+    uint64_t f = r->flags;
+    if ((f & CLONE_THREAD && !(f & CLONE_SIGHAND)) || (f & CLONE_SIGHAND && !(f & CLONE_VM)) ||
+        (f & CLONE_SIGHAND && f & CLONE_CLEAR_SIGHAND_FLAG) || (f & CLONE_THREAD && f & CLONE_PIDFD))
+        return -EINVAL;
+    if (f & CLONE_THREAD)
+        return thread_create(t, r);
+    return f & CLONE_VM ? process_create_sharing(t, r) : process_fork(t, r);
+}
+
+/* Both guests have the argument order of CLONE_BACKWARDS: flags, stack, parent_tid, tls, child_tid. */
+int64_t sys_clone(struct task *t, const uint64_t a[6])
+{
+    struct clone_request r = {
+        .flags = (uint32_t)a[0] & ~(uint32_t)CSIGNAL,
+        .exit_signal = (int)(a[0] & CSIGNAL),
+        .stack_pointer = a[1],
+        .parent_tid = a[2],
+        .pidfd = a[2],
+        .tls = a[3],
+        .child_tid = a[4],
+    };
+    if (r.flags & CLONE_PIDFD && r.flags & CLONE_PARENT_SETTID) /* one argument for two */
+        return -EINVAL;
+    return create(t, &r);
+}
+
+/* struct clone_args of <linux/sched.h>. */
+struct clone3_args {
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+enum { CLONE3_FIRST_SIZE = 64, CLONE3_LARGEST = 4096 };
+
+/* A longer struct of a newer kernel is accepted when what is new in it is zero. */
+static int64_t get_clone3_args(struct task *t, struct clone3_args *c, uint64_t at, uint64_t size)
+{
+    memset(c, 0, sizeof *c);
+    if (size > CLONE3_LARGEST)
+        return -E2BIG;
+    if (size < CLONE3_FIRST_SIZE)
+        return -EINVAL;
+    for (uint64_t i = sizeof *c; i < size; i++) {
+        uint8_t byte;
+        if (get_user(t, byte, at + i))
+            return -EFAULT;
+        if (byte)
+            return -E2BIG;
+    }
+    return copy_from_guest(t, c, at, size < sizeof *c ? size : sizeof *c);
+}
+
+int64_t sys_clone3(struct task *t, const uint64_t a[6])
+{
+    struct clone3_args c;
+    int64_t ret = get_clone3_args(t, &c, a[0], a[1]);
+    if (ret)
+        return ret;
+    const uint64_t known = 0x3ffffffffULL & ~(uint64_t)(CLONE_DETACHED | (CSIGNAL & ~0x80 /* CLONE_NEWTIME */));
+    if (c.flags & ~known || c.exit_signal > LINUX_NSIG || !c.stack != !c.stack_size ||
+        (c.flags & (CLONE_THREAD | CLONE_PARENT) && c.exit_signal))
+        return -EINVAL;
+    if (c.set_tid_size)
+        return -EPERM; /* choosing the id takes a privilege over the id namespace */
+    if (c.flags & CLONE_INTO_CGROUP_FLAG)
+        return -EOPNOTSUPP;
+    struct clone_request r = {
+        .flags = c.flags,
+        .exit_signal = (int)c.exit_signal,
+        .stack_pointer = c.stack ? c.stack + c.stack_size : 0,
+        .parent_tid = c.parent_tid,
+        .child_tid = c.child_tid,
+        .pidfd = c.pidfd,
+        .tls = c.tls,
+    };
+    return create(t, &r);
+}
+
+int64_t sys_exit(struct task *t, const uint64_t a[6])
+{
+    t->exit_code = (int)a[0];
+    t->exiting = true;
+    return 0;
+}
+
+int64_t sys_exit_group(struct task *t, const uint64_t a[6])
+{
+    process_exit(t, (int)a[0]);
+}

@@ -1,0 +1,480 @@
+/*
+ * Guest threads on host threads, and fork in its forms.
+ *
+ * The host kernel keeps what belongs to a thread: its id, the robust list and the word it clears and wakes at its end
+ * are the guest's own, registered with the host. That word is cleared when the kernel has done with the thread, in the
+ * kernel's own order, so the host's C library must not depend on it: threads run on stacks that are managed here, and a
+ * stack is used again when the id of its last thread is gone.
+ *
+ * A child that shares memory (vfork, posix_spawn) runs on a stack of its own with the thread-local storage of the host
+ * thread that waits for it. When the guest does not wait, a thread is made that does.
+ */
+#include "linux-user/thread.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/bits.h"
+#include "exec/exec.h"
+#include "linux-user/host.h"
+#include "linux-user/mm.h"
+#include "linux-user/task.h"
+#include "linux-user/uaccess.h"
+
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ULL
+#endif
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+/* --- host stacks --- */
+
+enum { STACK_SIZE = 512 << 10, STACK_GUARD = 4096 };
+
+struct host_stack {
+    struct host_stack *next;
+    char *base; /* of the guard page; STACK_SIZE bytes in all */
+    pid_t tid;  /* the ended thread that may still stand on it; 0: none */
+};
+
+static bool stack_is_free(const struct host_stack *s)
+{
+    return !s->tid || host_call(SYS_tgkill, getpid(), s->tid, 0) == -ESRCH;
+}
+
+static struct host_stack *stack_get(struct process *p)
+{
+    struct host_stack *s = NULL;
+    pthread_mutex_lock(&p->lock);
+    for (struct host_stack **at = &p->stacks; *at; at = &(*at)->next)
+        if (stack_is_free(*at)) {
+            s = *at;
+            *at = s->next;
+            break;
+        }
+    pthread_mutex_unlock(&p->lock);
+    if (s || !(s = calloc(1, sizeof *s)))
+        return s;
+    s->base = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (s->base == MAP_FAILED) {
+        free(s);
+        return NULL;
+    }
+    mprotect(s->base, STACK_GUARD, PROT_NONE);
+    return s;
+}
+
+/* tid: whose id must be gone before the stack is used again. */
+static void stack_put(struct process *p, struct host_stack *s, pid_t tid)
+{
+    s->tid = tid;
+    pthread_mutex_lock(&p->lock);
+    s->next = p->stacks;
+    p->stacks = s;
+    pthread_mutex_unlock(&p->lock);
+}
+
+static char *stack_top(const struct host_stack *s) { return s->base + STACK_SIZE; }
+
+/* Starts a detached host thread on the stack. */
+static int start_thread(struct host_stack *s, void *(*fn)(void *), void *arg)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstack(&attr, s->base + STACK_GUARD, STACK_SIZE - STACK_GUARD);
+    int error = pthread_create(&thread, &attr, fn, arg);
+    pthread_attr_destroy(&attr);
+    return error;
+}
+
+/* --- a child's registers and memory words --- */
+
+/* A task of p with the registers and the mask of t. */
+static struct task *child_task(struct task *t, struct process *p)
+{
+    struct cpu *cpu = cpu_clone(t->cpu);
+    if (!cpu)
+        return NULL;
+    struct task *child = task_new(p, cpu);
+    if (!child) {
+        cpu_free(cpu);
+        return NULL;
+    }
+    child->signals.mask = t->signals.mask;
+    return child;
+}
+
+static void child_registers(struct task *child, const struct clone_request *r)
+{
+    child->abi->set_result(child->cpu, 0);
+    if (r->stack_pointer)
+        child->abi->set_stack_pointer(child->cpu, r->stack_pointer);
+    if (r->flags & CLONE_SETTLS)
+        child->abi->set_tls(child->cpu, r->tls);
+}
+
+static void store_tid(struct task *t, uint64_t to)
+{
+    int32_t tid = gettid();
+    put_user(t, tid, to); /* the kernel does not tell the caller of a bad address either */
+}
+
+/* The child's words that name it; in the child, before it runs. */
+static void child_words(struct task *child, const struct clone_request *r)
+{
+    if (r->flags & CLONE_PARENT_SETTID && r->flags & CLONE_VM)
+        store_tid(child, r->parent_tid);
+    if (r->flags & CLONE_CHILD_SETTID)
+        store_tid(child, r->child_tid);
+    if (r->flags & CLONE_CHILD_CLEARTID)
+        host_call(SYS_set_tid_address, r->child_tid);
+}
+
+/* --- threads --- */
+
+/* What a new host thread gets from its maker, who waits until it is ready. */
+struct thread_start {
+    struct task *task;
+    const struct clone_request *request;
+    sem_t ready;
+    int64_t result; /* its id, or -errno */
+};
+
+/* What the new thread is not to share with the process; a host thread begins sharing everything. */
+static int64_t unshare_rest(uint64_t flags)
+{
+    uint64_t off = (flags & CLONE_FS ? 0 : CLONE_FS) | (flags & CLONE_FILES ? 0 : CLONE_FILES) |
+                   (flags & (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP));
+    return off ? host_call(SYS_unshare, off) : 0;
+}
+
+static void *thread_main(void *arg)
+{
+    struct thread_start *start = arg;
+    struct task *t = start->task;
+    struct process *p = t->process;
+    struct host_stack *stack = t->stack;
+    int64_t result = unshare_rest(start->request->flags);
+    bool ok = result == 0;
+    if (ok) {
+        child_words(t, start->request);
+        result = gettid();
+        ok = task_signals_start(t);
+        result = ok ? result : -ENOMEM;
+    }
+    start->result = result;
+    sem_post(&start->ready);
+    if (ok) {
+        task_run(t);
+    } else {
+        task_free(t);
+        stack_put(p, stack, gettid());
+    }
+    return NULL;
+}
+
+int64_t thread_create(struct task *t, const struct clone_request *r)
+{
+    struct thread_start start = {.request = r};
+    struct process *p = t->process;
+    if (!signal_block_all(t))
+        return -SYS_RESTART_ALWAYS;
+    struct host_stack *stack = stack_get(p);
+    start.task = stack ? child_task(t, p) : NULL;
+    if (!start.task) {
+        if (stack)
+            stack_put(p, stack, 0);
+        signal_set_mask(t, t->signals.mask);
+        return -EAGAIN;
+    }
+    start.task->stack = stack;
+    child_registers(start.task, r);
+    sem_init(&start.ready, 0, 0);
+    if (start_thread(stack, thread_main, &start)) {
+        task_free(start.task);
+        stack_put(p, stack, 0);
+        start.result = -EAGAIN;
+    } else {
+        while (sem_wait(&start.ready))
+            ;
+    }
+    sem_destroy(&start.ready);
+    signal_set_mask(t, t->signals.mask);
+    return start.result;
+}
+
+void thread_leave(struct task *t)
+{
+    struct process *p = t->process;
+    struct host_stack *stack = t->stack;
+    int code = t->exit_code;
+    uint64_t all = ~UINT64_C(0);
+    pthread_mutex_lock(&p->lock);
+    bool last = p->tasks == t && !t->next;
+    pthread_mutex_unlock(&p->lock);
+    pid_t tid = gettid();
+    bool first = tid == getpid() || !stack;
+    if (first && (last || p->vfork_child)) /* nothing to tidy up: what a vfork child has is freed by its parent */
+        process_exit(t, code);
+    host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
+    task_signals_end(t);
+    task_free(t);
+    /* The process's status is the first thread's, when all have ended: the kernel sees to that. */
+    if (first)
+        for (;;)
+            host_call(SYS_exit, code);
+    stack_put(p, stack, tid);
+}
+
+/* --- processes that share memory --- */
+
+struct sharing_start {
+    const struct clone_request *request;
+    struct process *process; /* the child's */
+    struct task *task;
+    struct host_stack *stack;
+    pid_t tid;               /* written by the kernel before the child runs */
+    struct sharing_news *news; /* NULL: the guest itself waits for the child's end */
+};
+
+/* Told by the child, or after a failure. */
+struct sharing_news {
+    sem_t told;
+    int64_t result; /* the child's id, or -errno */
+};
+
+static void tell(struct sharing_news *n, int64_t result)
+{
+    n->result = result;
+    sem_post(&n->told);
+}
+
+/* Handlers go, ignored signals stay: CLONE_CLEAR_SIGHAND. */
+static void clear_handlers(struct process *p)
+{
+    for (int s = 1; s <= LINUX_NSIG; s++) {
+        struct linux_sigaction a = {0}, *now = &p->actions.action[s];
+        if (now->handler > 1)
+            signal_set_action(p, s, &a, NULL);
+    }
+}
+
+static int sharing_main(void *arg)
+{
+    struct sharing_start *start = arg;
+    struct task *t = start->task;
+    if (start->request->flags & CLONE_CLEAR_SIGHAND)
+        clear_handlers(start->process);
+    child_words(t, start->request);
+    current_task = t;
+    if (start->news)
+        tell(start->news, start->tid);
+    signal_set_mask(t, t->signals.mask);
+    task_run(t);
+    return 0;
+}
+
+/* Parts of the request that are the host kernel's to do. */
+static uint64_t host_flags(const struct clone_request *r)
+{
+    const uint64_t ours = CLONE_SETTLS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID | CLONE_THREAD |
+                          CLONE_CLEAR_SIGHAND | CLONE_DETACHED;
+    return (r->flags & ~ours) | (uint64_t)r->exit_signal;
+}
+
+/* Makes the child and waits until it shares memory no more; its id or -errno. All signals are blocked. */
+static int64_t sharing_run(struct sharing_start *start)
+{
+    struct task *waiting = current_task;
+    uint64_t flags = (host_flags(start->request) & ~(uint64_t)CLONE_PIDFD) | CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID;
+    pid_t pid = clone(sharing_main, stack_top(start->stack), (int)flags, start, &start->tid);
+    int64_t result = pid < 0 ? -errno : pid;
+    current_task = waiting;
+    if (pid < 0 && start->news)
+        tell(start->news, result);
+    return result;
+}
+
+static void sharing_free(struct sharing_start *start, struct process *owner)
+{
+    if (start->task)
+        task_free(start->task);
+    if (start->stack)
+        stack_put(owner, start->stack, 0);
+    if (start->process)
+        pthread_mutex_destroy(&start->process->lock);
+    free(start->process);
+}
+
+static bool sharing_prepare(struct sharing_start *start, struct task *t, const struct clone_request *r)
+{
+    start->request = r;
+    start->process = malloc(sizeof *start->process);
+    if (!start->process)
+        return false;
+    memcpy(start->process, t->process, sizeof *start->process);
+    pthread_mutex_init(&start->process->lock, NULL);
+    start->process->tasks = NULL;
+    start->process->stacks = NULL;
+    start->process->vfork_child = true;
+    start->stack = stack_get(t->process);
+    start->task = start->stack ? child_task(t, start->process) : NULL;
+    if (!start->task)
+        return false;
+    start->task->signals.altstack = r->flags & CLONE_VFORK ? t->signals.altstack : (struct linux_stack){.flags = SS_DISABLE};
+    child_registers(start->task, r);
+    return true;
+}
+
+/* A helper thread of the emulator waits in the guest's place; it owns the request and itself. */
+struct sharing_helper {
+    struct sharing_start start;
+    struct clone_request request;
+    struct process *owner;
+    struct host_stack *stack;
+};
+
+static void *sharing_helper_main(void *arg)
+{
+    struct sharing_helper *h = arg;
+    struct process *owner = h->owner;
+    struct host_stack *stack = h->stack;
+    if (signal_host_stack_start(h->start.task)) { /* the child's, too */
+        sharing_run(&h->start);
+        signal_host_stack_end(h->start.task);
+    } else {
+        tell(h->start.news, -ENOMEM);
+    }
+    sharing_free(&h->start, owner);
+    free(h);
+    stack_put(owner, stack, gettid());
+    return NULL;
+}
+
+static int64_t share_beside(struct task *t, const struct clone_request *r)
+{
+    struct sharing_news news = {.result = -ENOMEM};
+    struct sharing_helper *h = calloc(1, sizeof *h);
+    if (!h)
+        return -ENOMEM;
+    h->request = *r;
+    h->owner = t->process;
+    h->stack = stack_get(t->process);
+    bool prepared = sharing_prepare(&h->start, t, &h->request);
+    sem_init(&news.told, 0, 0);
+    h->start.news = &news;
+    if (prepared && h->stack && !start_thread(h->stack, sharing_helper_main, h)) {
+        while (sem_wait(&news.told))
+            ;
+    } else {
+        if (h->stack)
+            stack_put(t->process, h->stack, 0);
+        sharing_free(&h->start, t->process);
+        free(h);
+    }
+    sem_destroy(&news.told);
+    return news.result;
+}
+
+static void store_pidfd(struct task *t, const struct clone_request *r, int64_t pid)
+{
+    int32_t pidfd;
+    if (pid > 0 && r->flags & CLONE_PIDFD) {
+        pidfd = (int32_t)host_call(SYS_pidfd_open, pid, 0);
+        put_user(t, pidfd, r->pidfd);
+    }
+}
+
+int64_t process_create_sharing(struct task *t, const struct clone_request *r)
+{
+    int64_t pid = -ENOMEM;
+    if (!signal_block_all(t))
+        return -SYS_RESTART_ALWAYS;
+    if (r->flags & CLONE_VFORK) {
+        struct sharing_start start = {0};
+        if (sharing_prepare(&start, t, r))
+            pid = sharing_run(&start);
+        sharing_free(&start, t->process);
+    } else {
+        pid = share_beside(t, r);
+    }
+    store_pidfd(t, r, pid);
+    signal_set_mask(t, t->signals.mask);
+    return pid;
+}
+
+/* --- fork --- */
+
+/* Only this thread lives on in the child. */
+static void forked_child(struct task *t, const struct clone_request *r)
+{
+    struct process *p = t->process;
+    pthread_mutex_init(&p->lock, NULL);
+    for (struct task *other = p->tasks, *next; other; other = next) {
+        next = other->next;
+        if (other == t)
+            continue;
+        if (other->stack) {
+            other->stack->next = p->stacks;
+            p->stacks = other->stack;
+        }
+        task_signals_forget(other);
+        free(other);
+    }
+    for (struct host_stack *s = p->stacks; s; s = s->next)
+        s->tid = 0;
+    p->tasks = t;
+    t->next = NULL;
+    t->stack = NULL; /* the first thread of its process now */
+    p->vfork_child = false;
+    t->signals.held = 0;
+    child_registers(t, r);
+    child_words(t, r);
+    if (r->flags & CLONE_CLEAR_SIGHAND)
+        clear_handlers(p);
+}
+
+int64_t process_fork(struct task *t, const struct clone_request *r)
+{
+    struct process *p = t->process;
+    int64_t pid;
+    const uint64_t done_here = CLONE_PIDFD | CLONE_SETTLS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
+                               CLONE_PARENT_SETTID | CLONE_CLEAR_SIGHAND;
+    if (!signal_block_all(t))
+        return -SYS_RESTART_ALWAYS;
+    pthread_mutex_lock(&p->lock);
+    mm_fork_prepare(p->mm);
+    exec_fork_prepare(p->exec);
+    /* The C library's fork keeps its own locks in order; other kinds of child it doesn't know. */
+    if (!(r->flags & ~done_here) && r->exit_signal == SIGCHLD) {
+        pid = fork();
+        pid = pid < 0 ? -errno : pid;
+    } else {
+        pid = host_call(SYS_clone, host_flags(r) & ~(uint64_t)CLONE_PIDFD, 0, 0, 0, 0);
+    }
+    if (pid == 0) {
+        exec_fork_child(p->exec, t->cpu);
+        mm_fork_done(p->mm);
+        forked_child(t, r);
+        signal_set_mask(t, t->signals.mask);
+        return -SYS_KEEP_REGS;
+    }
+    exec_fork_parent(p->exec);
+    mm_fork_done(p->mm);
+    pthread_mutex_unlock(&p->lock);
+    if (pid > 0 && r->flags & CLONE_PARENT_SETTID) {
+        int32_t tid = (int32_t)pid;
+        put_user(t, tid, r->parent_tid);
+    }
+    store_pidfd(t, r, pid);
+    signal_set_mask(t, t->signals.mask);
+    return pid;
+}
