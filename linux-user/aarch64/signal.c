@@ -2,7 +2,7 @@
  * Signal frames of arm64, as Linux's uapi headers asm/sigcontext.h and asm/ucontext.h lay them out: a siginfo, a ucontext
  * whose register area ends in records {magic, size, …}, and above both a frame record {fp, lr} for unwinders.
  */
-#include "linux-user/aarch64/frame.h"
+#include "linux-user/aarch64/signal.h"
 
 #include <errno.h>
 #include <string.h>

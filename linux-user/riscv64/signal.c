@@ -2,7 +2,7 @@
  * Signal frames of riscv64, as Linux's uapi headers asm/sigcontext.h, asm/ptrace.h and asm/ucontext.h lay them out: a siginfo
  * and a ucontext whose register area ends in a list of extension records, empty here.
  */
-#include "linux-user/riscv64/frame.h"
+#include "linux-user/riscv64/signal.h"
 
 #include <errno.h>
 #include <string.h>
