@@ -1,0 +1,61 @@
+"""RISC-V: which instances of a pattern can be executed alone, and what their operands must be. See ../insn.py."""
+
+import re
+
+TABLES = [(32, "targets/riscv/insn32.decode"), (16, "targets/riscv/insn16.decode")]
+COMPILER = "riscv64-linux-gnu"
+CFLAGS = ["-march=rv64gc", "-mabi=lp64", "-mcmodel=medany", "-Wa,-march=rv64gc"]
+PEER_OPTIONS = "-cpu max"
+LLVM = ["--triple=riscv64", "-mattr=+m,+a,+f,+d,+c,+zfh,+zba,+zbb,+zbs,+zbc,+zbkb,+zbkc,+zbkx,+zknd,+zkne,+zknh"]
+REGISTER_FIELDS = (7, 15, 20, 27, 2)  # bit positions
+NOP = 0x13
+
+EXEMPT = {
+    "ECALL": "leaves the program: tests/linux",
+    "EBREAK|C_EBREAK": "the signal's details are for tests/linux",
+    "C_RESERVED|C_ZCB": "no instructions: what is undefined inside other patterns",
+}
+
+ALIGNED, SIGNED, COMPARE, WORDS = 1, 2, 4, 8
+MEMORY, JUMP = 1, 2
+STUB_REGISTER = 31
+CSRS = (1, 2, 3)  # fflags, frm, fcsr; the counters differ from run to run
+
+
+def width_of(word):
+    return 32 if word & 3 == 3 else 16
+
+
+def register(w, name):
+    """Number of the register that a field names; compressed fields of three bits name x8 to x15."""
+    return w[name] + (8 if w.pattern.args[name].func == "rvc_register" else 0)
+
+
+def make(w, case, rng):
+    """Adapts the word and completes the case, or returns None when this instance can't be executed."""
+    name = w.pattern.name
+    if "rd" in w and register(w, "rd") == STUB_REGISTER:
+        return None
+    if name == "JALR":
+        case.kind, case.base = JUMP, register(w, "rs1")
+        case.adjust = (w["imm"] ^ 0x800) - 0x800 if width_of(w.word) == 32 else w["imm"]
+        return case if 0 < case.base < STUB_REGISTER else None
+    if re.fullmatch("JAL|BEQ|BNE|BLTU?|BGEU?", name):
+        w["imm"] = 4  # to exit_taken, in units of two bytes
+        return case
+    if name.startswith("CSRR"):
+        w["csr"] = rng.choice(CSRS)
+        return case
+    if re.fullmatch("F?L[BHWD]U?|F?S[BHWD]|LR|SC|AMO.*|CBO_.*", name):
+        case.kind, case.base = MEMORY, register(w, "rs1")
+        if not 0 < case.base < STUB_REGISTER:
+            return None
+        if "imm" in w and width_of(w.word) == 32:
+            w["imm"] = (w["imm"] & 1023) - 512
+        if re.match("LR|SC|AMO", name):
+            case.flags = ALIGNED
+        if name == "SC" and rng.randrange(2):
+            # LR of the same size before every second one makes it succeed
+            loaded = next(r for r in range(5, 31) if r not in (register(w, "rs1"), register(w, "rs2")))
+            case.prefix = 0x1000002f | w.word & 0xff000 | loaded << 7
+    return case
