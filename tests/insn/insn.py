@@ -76,6 +76,11 @@ class Word:
             v = v << n | self.word >> pos & (1 << n) - 1
         return v
 
+    def number(self, name):
+        """The argument as the decoder gives it, but for signs."""
+        a = self.pattern.args[name]
+        return a.value if isinstance(a, decodegen.Constant) else self[name] * a.scale + a.bias
+
     def ignored(self):
         """Bits that are neither fixed nor in a field."""
         fields = 0
