@@ -35,6 +35,7 @@ static inline void lane_set(union lanes *x, unsigned e, unsigned i, uint64_t val
 
 static inline unsigned simd_desc_op(uint32_t desc) { return desc & 0xff; }
 static inline unsigned simd_desc_e(uint32_t desc) { return desc >> 8 & 0xff; }
-static inline unsigned simd_desc_lanes(uint32_t desc) { return desc >> 16; }
+static inline unsigned simd_desc_lanes(uint32_t desc) { return desc >> 16 & 0xff; }
+static inline unsigned simd_desc_param(uint32_t desc) { return desc >> 24; }
 
 #endif

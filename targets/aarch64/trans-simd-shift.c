@@ -5,15 +5,14 @@
 #include "targets/aarch64/a64-decode.h"
 #include "targets/aarch64/translate-simd.h"
 
-/* immh:immb: the highest one of immh gives the element size; below it the distance. */
-static bool shift_shape(struct simd *v, DisasContext *s, arg_SSHR_i *a, unsigned sizes, bool right)
+bool simd_shift_shape(struct simd *v, DisasContext *s, unsigned q, unsigned imm, unsigned sizes, bool right, unsigned rd)
 {
-    if (a->imm < 8)
+    if (imm < 8)
         return false;
-    unsigned e = 28 - __builtin_clz(a->imm);
-    if (!simd_shape(v, s, a->q, e, sizes, a->rd))
+    unsigned e = 28 - __builtin_clz(imm);
+    if (!simd_shape(v, s, q, e, sizes, rd))
         return false;
-    v->shift = right ? (16u << e) - a->imm : a->imm - (8u << e);
+    v->shift = right ? (16u << e) - imm : imm - (8u << e);
     return true;
 }
 
@@ -21,7 +20,7 @@ static bool shift_shape(struct simd *v, DisasContext *s, arg_SSHR_i *a, unsigned
 static bool shift(DisasContext *s, arg_SSHR_i *a, bool right, simd_gen *gen)
 {
     struct simd v;
-    if (!shift_shape(&v, s, a, a->q == Q_SCALAR ? 1 << LANE_D : BHSD, right))
+    if (!simd_shift_shape(&v, s, a->q, a->imm, a->q == Q_SCALAR ? 1 << LANE_D : BHSD, right, a->rd))
         return false;
     v.n = a64_read_v(s, a->rn);
     simd_write(&v, gen(&v));
@@ -64,7 +63,7 @@ SHIFT(SRI_i, true, insert(v, v->shift == simd_bits(v) ? ~UINT64_C(0) : ~(~UINT64
 static bool saturating(DisasContext *s, arg_SSHR_i *a, enum simd_op op)
 {
     struct simd v;
-    if (!shift_shape(&v, s, a, BHSD, false))
+    if (!simd_shift_shape(&v, s, a->q, a->imm, BHSD, false, a->rd))
         return false;
     ir_ref n = a64_read_v(s, a->rn);
     simd_write(&v, simd_call(&v, op, n, simd_splat(s->b, v.e, v.shift), n));
@@ -81,7 +80,7 @@ bool a64_trans_SQSHLU_i(DisasContext *s, arg_SSHR_i *a) { return saturating(s, a
 static bool narrow(DisasContext *s, arg_SSHR_i *a, enum ir_op right, bool rounds, enum ir_op saturate, enum ir_op widen)
 {
     struct simd v;
-    if (a->imm >= 64 || !shift_shape(&v, s, a, BHS, true))
+    if (a->imm >= 64 || !simd_shift_shape(&v, s, a->q, a->imm, BHS, true, a->rd))
         return false;
     ir_ref n = a64_read_v(s, a->rn);
     if (a->q == Q_SCALAR)
@@ -114,7 +113,7 @@ NARROW(SQRSHRUN, VSSHRI, true, VSQNARROWU, VUWIDEN)
 static bool widen(DisasContext *s, arg_SSHR_i *a, enum ir_op op)
 {
     struct simd v;
-    if (a->imm >= 64 || !shift_shape(&v, s, a, BHS, false))
+    if (a->imm >= 64 || !simd_shift_shape(&v, s, a->q, a->imm, BHS, false, a->rd))
         return false;
     ir_ref x = b_v1(s->b, op, v.e, simd_half(s, a->q, a->rn));
     a64_write_v(s, a->rd, v.shift ? b_v1i(s->b, IR_VSHLI, v.e + 1, x, v.shift) : x);

@@ -76,5 +76,5 @@ ir_ref simd_saturated(const struct simd *v, ir_ref r, ir_ref exact)
 ir_ref simd_call(const struct simd *v, enum simd_op op, ir_ref n, ir_ref m, ir_ref d)
 {
     const struct ir_helper *h = op >= SIMD_SATURATING ? &a64_helper_simd_saturating : &a64_helper_simd;
-    return b_callv(v->b, h, b_i32(v->b, simd_desc(op, v->e, v->bytes)), n, m, d);
+    return b_callv(v->b, h, b_i32(v->b, simd_desc(op, v->e, v->bytes, 0)), n, m, d);
 }

@@ -27,6 +27,8 @@ struct simd {
 
 /* Fills the shape; false if it is reserved: e is not in `sizes`, or q = Q_64 with 64-bit elements. */
 bool simd_shape(struct simd *v, DisasContext *s, unsigned q, unsigned e, unsigned sizes, unsigned rd);
+/* The same of a shift by immediate, imm = immh:immb: the highest one gives the element size; below it the distance. */
+bool simd_shift_shape(struct simd *v, DisasContext *s, unsigned q, unsigned imm, unsigned sizes, bool right, unsigned rd);
 /* x with zeros from `bytes` (1, 2, 4, 8 or 16) on. */
 ir_ref simd_cut(struct ir_builder *b, unsigned bytes, ir_ref x);
 /* Writes Vd: x cut to the length. */
@@ -67,10 +69,52 @@ enum simd_op {
     SIMD_SQRDMLSH,
     SIMD_OP_COUNT
 };
-/* The helpers' first argument: an operation, the lane size, how many lanes. */
-static inline uint32_t simd_desc(unsigned op, unsigned e, unsigned bytes) { return op | e << 8 | (bytes >> e) << 16; }
+/* The helpers' first argument: an operation, the lane size, how many lanes, a parameter. */
+static inline uint32_t simd_desc(unsigned op, unsigned e, unsigned bytes, unsigned param)
+{
+    return op | e << 8 | (bytes >> e) << 16 | param << 24;
+}
 /* Lanes above the length are zero in the result. */
 ir_ref simd_call(const struct simd *v, enum simd_op op, ir_ref n, ir_ref m, ir_ref d);
+
+/*
+ * The same in floating point, where base/softfloat has to compute: half precision, modes that MXCSR cannot express, and
+ * operations that are Arm's own. The extra number of a few is simd_desc()'s `param`.
+ */
+enum simd_fp {
+    SIMD_FADD,
+    SIMD_FSUB,
+    SIMD_FMUL,
+    SIMD_FDIV,
+    SIMD_FMAX,
+    SIMD_FMIN,
+    SIMD_FMAXNUM,
+    SIMD_FMINNUM,
+    SIMD_FMULX,
+    SIMD_FRECPS,
+    SIMD_FRSQRTS,
+    SIMD_FCMPEQ,
+    SIMD_FCMPGE,
+    SIMD_FCMPGT,
+    SIMD_FMA, /* n * m + d */
+    SIMD_FSQRT,
+    SIMD_FRECPE,
+    SIMD_FRSQRTE,
+    SIMD_FRECPX,
+    SIMD_FRINT,   /* param: rounding mode or IR_RM_DYN, and IR_RM_QUIET */
+    SIMD_FTOS,    /* param: rounding mode */
+    SIMD_FTOU,
+    SIMD_FTOS_FIX, /* param: fraction bits; towards zero */
+    SIMD_FTOU_FIX,
+    SIMD_STOF, /* param: fraction bits */
+    SIMD_UTOF,
+    SIMD_FP_COUNT
+};
+/* Between formats: the low lanes of n, as many as the description says, of size e to size `param`. */
+enum { SIMD_FCVT = SIMD_FP_COUNT, SIMD_FCVT_ODD };
+
+/* %fsize of the decode tables: the element size from the bit sz. */
+int a64_simd_fsize(DisasContext *s, int sz);
 
 /* Shorthands for a handler's expression; v is its struct simd. */
 #define V1(op, x)         b_v1(v->b, IR_##op, v->e, x)
