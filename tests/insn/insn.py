@@ -225,7 +225,7 @@ def explain(rules, program, case, number, commands, sets):
         before = seen[0][0]
         print(f"  operands of set {which}: " + " ".join(f"{k}={v}" for k, v in before.items() if interesting(rules, k, case)))
         ends = [end_of(after) for _, after in seen]
-        if len(set(ends)) > 1:
+        if len(set(ends)) > 1 or "signal" in ends[0]:
             print("  ended by     " + ", ".join(ends))
             return
         names = sorted(set().union(*(after for _, after in seen)), key=lambda n: list(before).index(n) if n in before else 99)
