@@ -131,28 +131,37 @@ THREE(FACGT, fp2(v, IR_VFCMPGT, SIMD_FCMPGT, absolute(v, v->n), absolute(v, v->m
 
 /* --- pairwise: even lanes with odd lanes of the two operands side by side --- */
 
-static ir_ref pairwise(const struct simd *v, enum ir_op op, enum simd_fp soft)
+static ir_ref neighbours(const struct simd *v, enum ir_op op, enum simd_fp soft, ir_ref n, ir_ref m)
 {
-    ir_ref n = v->n, m = v->m;
-    if (v->bytes < 16)
-        n = m = V2(VCAT64, n, m);
     return fp2(v, op, soft, V2(VUZP1, n, m), V2(VUZP2, n, m));
 }
 
+static bool pairwise(DisasContext *s, arg_FADD_v *a, enum ir_op op, enum simd_fp soft)
+{
+    struct simd v;
+    if (!simd_shape(&v, s, a->q, a->e, HSD, a->rd))
+        return false;
+    ir_ref n = a64_read_v(s, a->rn), m = a64_read_v(s, a->rm);
+    if (a->q == Q_64)
+        n = m = b_v2(s->b, IR_VCAT64, LANE_D, n, m);
+    simd_write(&v, neighbours(&v, op, soft, n, m));
+    return true;
+}
+
 /* The scalar forms: lane 0 with lane 1. */
-static bool pair(DisasContext *s, arg_FADDP_s *a, simd_gen *gen)
+static bool pair(DisasContext *s, arg_FADDP_s *a, enum ir_op op, enum simd_fp soft)
 {
     struct simd v;
     if (!simd_shape(&v, s, Q_SCALAR, a->e, HSD, a->rd))
         return false;
-    v.n = v.m = a64_read_v(s, a->rn);
-    simd_write(&v, gen(&v));
+    ir_ref n = a64_read_v(s, a->rn);
+    simd_write(&v, neighbours(&v, op, soft, n, n));
     return true;
 }
 
-#define PAIRWISE(NAME, op)                                                                           \
-    THREE(NAME, pairwise(v, IR_V##op, SIMD_##op))                                                    \
-    bool a64_trans_##NAME##_s(DisasContext *s, arg_FADDP_s *a) { return pair(s, a, gen_##NAME); }
+#define PAIRWISE(NAME, op)                                                                                     \
+    bool a64_trans_##NAME(DisasContext *s, arg_FADD_v *a) { return pairwise(s, a, IR_V##op, SIMD_##op); }      \
+    bool a64_trans_##NAME##_s(DisasContext *s, arg_FADDP_s *a) { return pair(s, a, IR_V##op, SIMD_##op); }
 
 PAIRWISE(FADDP, FADD)
 PAIRWISE(FMAXP, FMAX)
@@ -170,7 +179,7 @@ static bool across(DisasContext *s, arg_FMAXV *a, enum ir_op op, enum simd_fp so
     ir_ref x = a64_read_v(s, a->rn);
     while (v.bytes > 1u << v.e) {
         v.bytes /= 2;
-        x = fp2(&v, op, soft, b_v2(s->b, IR_VUZP1, v.e, x, x), b_v2(s->b, IR_VUZP2, v.e, x, x));
+        x = neighbours(&v, op, soft, x, x);
     }
     simd_write(&v, x);
     return true;
