@@ -11,6 +11,7 @@
 #include <sys/shm.h>
 #include <unistd.h>
 
+#include "exec/exec.h"
 #include "linux-user/areas.h"
 #include "linux-user/mm.h"
 #include "linux-user/uaccess.h"
@@ -25,6 +26,19 @@ static uint64_t rnd(uint64_t n)
     random_state ^= random_state >> 7;
     random_state ^= random_state << 17;
     return random_state % n;
+}
+
+/* What exec/ would be told: the last range whose translations were dropped, and how often that happened. */
+static struct {
+    uint64_t start, end;
+    unsigned count;
+} dropped;
+
+void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)
+{
+    dropped.start = start;
+    dropped.end = end;
+    dropped.count++;
 }
 
 /* --- the list --- */
@@ -95,6 +109,7 @@ static void setup(void)
     sigaction(SIGSEGV, &sa, NULL);
     sigaction(SIGBUS, &sa, NULL);
     mm = mm_new(BITS, 1 + rnd(1000));
+    mm_set_exec(mm, (struct exec *)&dropped);
     arena = mm_program_base(mm);
 }
 
@@ -182,6 +197,32 @@ Test(mm, execute_permission_is_for_the_translator_alone)
     cr_expect_null(code.window(code.opaque, arena, &avail));
     cr_expect_eq(peek(arena), -1);
     cr_expect_eq(mm_protection(mm, arena + 2 * PAGE), -1);
+}
+
+Test(mm, translations_are_dropped_when_code_goes_away)
+{
+    enum { RX = PROT_READ | PROT_EXEC };
+    unsigned n = 0;
+    cr_assert_eq(mm_mmap(mm, arena, 4 * PAGE, RX, ANON | MAP_FIXED, -1, 0), arena);
+    cr_assert_eq(mm_mmap(mm, arena + 4 * PAGE, 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0), arena + 4 * PAGE);
+    cr_expect_eq(dropped.count, n);
+    mm_mprotect(mm, arena, PAGE, RX | PROT_WRITE);
+    cr_expect_eq(dropped.count, n, "still executable");
+    mm_mprotect(mm, arena, PAGE, RW);
+    cr_expect(dropped.count == ++n && dropped.start == arena && dropped.end == arena + PAGE);
+    mm_munmap(mm, arena + 4 * PAGE, PAGE);
+    mm_madvise(mm, arena + 5 * PAGE, PAGE, MADV_DONTNEED);
+    cr_expect_eq(dropped.count, n, "was no code");
+    mm_madvise(mm, arena + PAGE, PAGE, MADV_DONTNEED);
+    cr_expect_eq(dropped.count, ++n);
+    mm_mmap(mm, arena + PAGE, PAGE, RX, ANON | MAP_FIXED, -1, 0);
+    cr_expect(dropped.count == ++n && dropped.start == arena + PAGE && dropped.end == arena + 2 * PAGE);
+    mm_mremap(mm, arena + 2 * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, arena + 8 * PAGE);
+    cr_expect(dropped.count == ++n && dropped.start == arena + 2 * PAGE);
+    mm_mremap(mm, arena + 6 * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, arena + 8 * PAGE);
+    cr_expect(dropped.count == ++n && dropped.start == arena + 8 * PAGE);
+    mm_munmap(mm, arena + 3 * PAGE, PAGE);
+    cr_expect_eq(dropped.count, ++n);
 }
 
 Test(mm, code_beyond_the_end_of_its_file)

@@ -10,12 +10,18 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "exec/exec.h"
 #include "linux-user/aarch64/vdso.h"
 #include "linux-user/riscv64/vdso.h"
 #include "linux-user/sysroot.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
 #include "linux-user/vdso.h"
+
+/* Nothing is executed here. */
+void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)
+{
+}
 
 /* --- sysroot --- */
 
