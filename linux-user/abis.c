@@ -1,10 +1,11 @@
 /* The list of Linux ABIs: one row per guest architecture. */
 #include "linux-user/abi.h"
 
-extern const struct linux_abi linux_abi_aarch64;
+extern const struct linux_abi linux_abi_aarch64, linux_abi_riscv64;
 
 const struct linux_abi *const linux_abis[] = {
     &linux_abi_aarch64,
+    &linux_abi_riscv64,
     NULL,
 };
 

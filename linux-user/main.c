@@ -50,17 +50,21 @@ static const char *machine_name(uint16_t machine, char buf[32])
     return buf;
 }
 
-/* What the program is called: qemu-aarch64 and metic-aarch64 run that guest alone. NULL: any. */
-static const struct target *target_of_name(const char *argv0)
+/* What metic is called: qemu-aarch64 and metic-aarch64 run that guest alone. False: there is no such guest. */
+static bool target_of_name(const char *argv0, const struct target **only)
 {
     const char *slash = strrchr(argv0, '/'), *name = slash ? slash + 1 : argv0;
     const char *dash = strchr(name, '-');
+    *only = NULL;
     if (!dash || (strncmp(name, "qemu-", 5) && strncmp(name, "metic-", 6)))
-        return NULL;
+        return true;
     char arch[32];
     size_t n = strcspn(dash + 1, "-"); /* qemu-aarch64-static */
     snprintf(arch, sizeof arch, "%.*s", (int)n, dash + 1);
-    return target_by_name(arch);
+    *only = target_by_name(arch);
+    if (!*only)
+        report_error("called as %s: no front end for %s", name, arch);
+    return *only;
 }
 
 static int refuse(int code, const char *path, const char *why)
@@ -240,7 +244,10 @@ int main(int argc, char **argv, char **envp)
     static struct options options; /* both live as long as the process */
     static struct process process;
     struct program prog = {.file.fd = -1, .loader.fd = -1};
+    const struct target *only;
     int at;
+    if (!target_of_name(argv[0], &only))
+        return EXIT_USAGE;
     switch (options_read(&options, argc, argv, envp, &at)) {
     case OPTIONS_DONE:
         return 0;
@@ -265,7 +272,7 @@ int main(int argc, char **argv, char **envp)
     e = follow_scripts(options.sysroot, &prog);
     if (e)
         return e;
-    process.abi = choose_abi(&prog, target_of_name(argv[0]));
+    process.abi = choose_abi(&prog, only);
     if (!process.abi)
         return EXIT_CANNOT_RUN;
     e = plan(process.abi, &prog.file, prog.path);
