@@ -2,7 +2,6 @@
 #include <errno.h>
 
 #include "base/bits.h"
-#include "exec/exec.h"
 #include "linux-user/abi.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
@@ -97,15 +96,4 @@ int64_t sys_shmat(struct task *t, const uint64_t a[6])
 int64_t sys_shmdt(struct task *t, const uint64_t a[6])
 {
     return mm_shmdt(t->process->mm, a[0]);
-}
-
-/* riscv_flush_icache(start, end, flags): for every thread, also when the flag asks for the calling one alone. */
-int64_t sys_riscv_flush_icache(struct task *t, const uint64_t a[6])
-{
-    enum { LOCAL = 1 };
-    if (a[2] & ~(uint64_t)LOCAL)
-        return -EINVAL;
-    bool all = a[0] >= a[1]; /* the kernel always takes everything */
-    exec_invalidate(t->process->exec, all ? 0 : a[0], all ? UINT64_MAX : a[1]);
-    return 0;
 }
