@@ -106,10 +106,10 @@ def load_rules(arch):
 def load_patterns(rules):
     """[(width, pattern)] of the guest's decoder tables."""
     found = []
-    for width, glob in rules.TABLES:
+    for width, tables in rules.TABLES:
         parser = decodegen.Parser(width)
-        for path in sorted(ROOT.glob(glob)):
-            parser.read(str(path))
+        for path in tables:
+            parser.read(str(ROOT / path))
         found += [(width, p) for p in parser.patterns]
     return found
 
@@ -337,8 +337,13 @@ def main():
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--only", help="regular expression of pattern names")
     ap.add_argument("--show", type=int, default=10, help="patterns to explain")
+    ap.add_argument("--fetch-peer", metavar="FOLDER", help="take the peer from Debian's package qemu-user, unpacked here")
     o = ap.parse_args()
     rules = load_rules(o.arch)
+    if o.fetch_peer:
+        subprocess.run([sys.executable, ROOT / "tools/fetch-root", "--extract", "amd64", "sid", o.fetch_peer, "qemu-user"],
+                       check=True)
+        o.peer = f"{o.fetch_peer}/usr/bin/qemu-{o.arch}"
     if o.peer:
         o.peer += " " + rules.PEER_OPTIONS
     with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,10 @@
 """A64: which instances of a pattern can be executed alone, and what their operands must be. See ../insn.py."""
 
+import pathlib
 import re
 
-TABLES = [(32, "targets/aarch64/*.decode")]
+FOLDER = pathlib.Path(__file__).resolve().parents[3] / "targets/aarch64"
+TABLES = [(32, [FOLDER / name for name in re.findall(r"'([\w-]+\.decode)'", (FOLDER / "meson.build").read_text())])]
 COMPILER = "aarch64-linux-gnu"
 CFLAGS = ["-mgeneral-regs-only", "-march=armv8-a"]
 PEER_OPTIONS = "-cpu neoverse-v1,pauth=off"

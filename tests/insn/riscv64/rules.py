@@ -2,7 +2,7 @@
 
 import re
 
-TABLES = [(32, "targets/riscv/insn32.decode"), (16, "targets/riscv/insn16.decode")]
+TABLES = [(32, ["targets/riscv/insn32.decode"]), (16, ["targets/riscv/insn16.decode"])]
 COMPILER = "riscv64-linux-gnu"
 CFLAGS = ["-march=rv64gc", "-mabi=lp64", "-mcmodel=medany", "-Wl,--no-relax"]
 PEER_OPTIONS = "-cpu max"
