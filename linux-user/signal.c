@@ -26,6 +26,7 @@ _Thread_local struct task *current_task;
 
 enum { HOST_STACK_SIZE = 64 << 10 }; /* the host's frame with the widest vector registers, and the handler */
 enum { MASK_SIZE = 8 };              /* the kernel's sigset_t */
+enum { SIGRTMIN_KERNEL = 32 };       /* up to SIGRTMIN: the C library's own */
 enum { HANDLER_DEFAULT = 0, HANDLER_IGNORE = 1 };
 #define HOST_SA_RESTORER 0x04000000
 
@@ -133,6 +134,14 @@ void signals_start(struct process *p)
         if (sync_index(s) >= 0)
             give_host_action(s, &p->actions.action[s]);
     }
+}
+
+void signals_retake(struct process *p)
+{
+    pthread_mutex_lock(&p->lock);
+    for (int s = SIGRTMIN_KERNEL; s < SIGRTMIN; s++)
+        give_host_action(s, &p->actions.action[s]);
+    pthread_mutex_unlock(&p->lock);
 }
 
 int64_t signal_set_action(struct process *p, int signo, const struct linux_sigaction *new, struct linux_sigaction *old)

@@ -75,6 +75,8 @@ int signal_set_stack(struct task *t, const struct linux_stack *s, uint64_t sp);
 
 /* Takes over the dispositions the process was started with. */
 void signals_start(struct process *p);
+/* The host's C library has made its first thread, and with it has taken its reserved signals from the guest. */
+void signals_retake(struct process *p);
 /* A new thread's host side: alternate stack. The guest's mask becomes the host's. False without memory. */
 bool task_signals_start(struct task *t);
 void task_signals_end(struct task *t);

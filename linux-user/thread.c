@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/single_threaded.h>
 
 #include "base/bits.h"
 #include "exec/exec.h"
@@ -82,9 +83,10 @@ static void stack_put(struct process *p, struct host_stack *s, pid_t tid)
 
 static char *stack_top(const struct host_stack *s) { return s->base + STACK_SIZE; }
 
-/* Starts a detached host thread on the stack. */
-static int start_thread(struct host_stack *s, void *(*fn)(void *), void *arg)
+/* Starts a detached host thread of p's on the stack. */
+static int start_thread(struct process *p, struct host_stack *s, void *(*fn)(void *), void *arg)
 {
+    bool first = __libc_single_threaded;
     pthread_attr_t attr;
     pthread_t thread;
     pthread_attr_init(&attr);
@@ -92,6 +94,8 @@ static int start_thread(struct host_stack *s, void *(*fn)(void *), void *arg)
     pthread_attr_setstack(&attr, s->base + STACK_GUARD, STACK_SIZE - STACK_GUARD);
     int error = pthread_create(&thread, &attr, fn, arg);
     pthread_attr_destroy(&attr);
+    if (first)
+        signals_retake(p);
     return error;
 }
 
@@ -198,7 +202,7 @@ int64_t thread_create(struct task *t, const struct clone_request *r)
     start.task->stack = stack;
     child_registers(start.task, r);
     sem_init(&start.ready, 0, 0);
-    if (start_thread(stack, thread_main, &start)) {
+    if (start_thread(p, stack, thread_main, &start)) {
         task_free(start.task);
         stack_put(p, stack, 0);
         start.result = -EAGAIN;
@@ -218,17 +222,20 @@ void thread_leave(struct task *t)
     int code = t->exit_code;
     uint64_t all = ~UINT64_C(0);
     pthread_mutex_lock(&p->lock);
-    bool last = p->tasks == t && !t->next;
+    bool only = p->tasks == t && !t->next;
     pthread_mutex_unlock(&p->lock);
     pid_t tid = gettid();
     bool first = tid == getpid() || !stack;
-    if (first && (last || p->vfork_child)) /* nothing to tidy up: what a vfork child has is freed by its parent */
+    if (first && (only || p->vfork_child)) /* nothing to tidy up: what a vfork child has is freed by its parent */
         process_exit(t, code);
     host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
     task_signals_end(t);
     task_free(t);
-    /* The process's status is the first thread's, when all have ended: the kernel sees to that. */
-    if (first)
+    /* The process's status is that of the first or the last thread: the kernel sees to that, by its age. */
+    pthread_mutex_lock(&p->lock);
+    bool last = !p->tasks;
+    pthread_mutex_unlock(&p->lock);
+    if (first || last)
         for (;;)
             host_call(SYS_exit, code);
     stack_put(p, stack, tid);
@@ -371,7 +378,7 @@ static int64_t share_beside(struct task *t, const struct clone_request *r)
     bool prepared = sharing_prepare(&h->start, t, &h->request);
     sem_init(&news.told, 0, 0);
     h->start.news = &news;
-    if (prepared && h->stack && !start_thread(h->stack, sharing_helper_main, h)) {
+    if (prepared && h->stack && !start_thread(t->process, h->stack, sharing_helper_main, h)) {
         while (sem_wait(&news.told))
             ;
     } else {
