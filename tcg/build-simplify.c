@@ -340,24 +340,80 @@ static ir_ref rule_vlow(struct ir_builder *b, struct ir_inst *in)
     return in->type == IR_I32 ? b_trunc(b, from == IR_I64 ? r : b_bitcast(b, IR_I64, from, r)) : IR_NONE;
 }
 
-/* A lane that fills the type has no sign to extend; lane 0 of that size is VLOW */
-static ir_ref rule_vget(struct ir_builder *b, struct ir_inst *in)
+/* Whether the upper half of a vector is known to be zero; looks a few instructions back. */
+static bool upper_half_zero(const struct ir_builder *b, ir_ref r, unsigned depth)
 {
-    if (in->ir_lane_ != (in->type == IR_I64 ? LANE_D : LANE_S))
-        return IR_NONE;
-    in->ir_sub = 0;
-    return in->imm == 0 ? b_vlow(b, in->type, in->arg[0]) : IR_NONE;
+    const struct ir_inst *x = def(b, r);
+    switch (x->op) {
+    case IR_CONST: return !x->imm2;
+    case IR_VZEXT:
+    case IR_VLO64:
+    case IR_VHI64:
+    case IR_VFTRUNC: return true;
+    case IR_VAND: return depth && (upper_half_zero(b, x->arg[0], depth - 1) || upper_half_zero(b, x->arg[1], depth - 1));
+    case IR_VADD:
+    case IR_VSUB:
+    case IR_VMUL:
+    case IR_VOR:
+    case IR_VXOR:
+    case IR_VUMIN:
+    case IR_VUMAX:
+    case IR_VSMIN:
+    case IR_VSMAX:
+        return depth && upper_half_zero(b, x->arg[0], depth - 1) && upper_half_zero(b, x->arg[1], depth - 1);
+    case IR_VANDN:
+    case IR_VSHLI:
+    case IR_VUSHRI:
+    case IR_VSSHRI:
+    case IR_VREV:
+    case IR_VNEG:
+    case IR_VABS:
+    case IR_VCNT:
+    case IR_VUADDLP:
+    case IR_VSADDLP: return depth && upper_half_zero(b, x->arg[0], depth - 1);
+    default: return false;
+    }
 }
 
-/* The upper half of VZEXT and VLO64 is zero already */
-static ir_ref rule_vlo64(struct ir_builder *b, struct ir_inst *in)
+/* An operand of which only the low half counts */
+static ir_ref low_half(const struct ir_builder *b, ir_ref r)
+{
+    const struct ir_inst *x = def(b, r);
+    return x->op == IR_VLO64 || x->op == IR_VCAT64 ? x->arg[0] : r;
+}
+
+/* Reads low halves only */
+static ir_ref rule_low_halves(struct ir_builder *b, struct ir_inst *in)
+{
+    for (unsigned k = 0; k < ir_ops[in->op].nargs; k++)
+        in->arg[k] = low_half(b, in->arg[k]);
+    return IR_NONE;
+}
+
+/*
+ * A lane that fills the type has no sign to extend; lane 0 of that size is VLOW; of a smaller size of VZEXT, a field of
+ * the number; lanes of the low half stand in what was cut or joined.
+ */
+static ir_ref rule_vget(struct ir_builder *b, struct ir_inst *in)
 {
     const struct ir_inst *x = def(b, in->arg[0]);
-    if (x->op == IR_VZEXT || x->op == IR_VLO64 || x->op == IR_VHI64)
-        return in->arg[0];
-    if (x->op == IR_VCAT64)
-        return b_v1(b, IR_VLO64, LANE_D, x->arg[0]);
+    if (in->ir_lane_ == (in->type == IR_I64 ? LANE_D : LANE_S)) {
+        in->ir_sub = 0;
+        if (in->imm == 0)
+            return b_vlow(b, in->type, in->arg[0]);
+    } else if (in->imm == 0 && x->op == IR_VZEXT && x->type2 == in->type) {
+        return in->ir_sub ? b_sbfx(b, in->type, x->arg[0], 0, 8 << in->ir_lane_)
+                          : b_ubfx(b, in->type, x->arg[0], 0, 8 << in->ir_lane_);
+    }
+    if ((uint64_t)in->imm << in->ir_lane_ < 8)
+        in->arg[0] = low_half(b, in->arg[0]);
     return IR_NONE;
+}
+
+static ir_ref rule_vlo64(struct ir_builder *b, struct ir_inst *in)
+{
+    in->arg[0] = low_half(b, in->arg[0]);
+    return upper_half_zero(b, in->arg[0], 3) ? in->arg[0] : IR_NONE;
 }
 
 /* x & x = x | x = x */
@@ -382,6 +438,8 @@ static rule_fn *const rules[IR_OP_COUNT] = {
     [IR_TRUNC] = rule_trunc,    [IR_SETCC] = rule_setcc,    [IR_SELCC] = rule_selcc,     [IR_ADC] = rule_carry,
     [IR_NZCV_ADC] = rule_carry, [IR_FNEG] = rule_involution, [IR_BITCAST] = rule_bitcast, [IR_UNBOX] = rule_unbox,
     [IR_VLOW] = rule_vlow,      [IR_VGET] = rule_vget,      [IR_VLO64] = rule_vlo64,     [IR_VAND] = rule_vand_vor,
+    [IR_VCAT64] = rule_low_halves, [IR_VUWIDEN ... IR_VSWIDEN] = rule_low_halves,
+    [IR_VUMULL ... IR_VSMULL] = rule_low_halves, [IR_CLMUL64] = rule_low_halves,
     [IR_VOR] = rule_vand_vor,   [IR_VXOR] = rule_vzero,     [IR_VANDN] = rule_vzero,     [IR_VNOT] = rule_involution,
 };
 

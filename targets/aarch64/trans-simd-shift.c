@@ -5,7 +5,8 @@
 #include "targets/aarch64/a64-decode.h"
 #include "targets/aarch64/translate-simd.h"
 
-bool simd_shift_shape(struct simd *v, DisasContext *s, unsigned q, unsigned imm, unsigned sizes, bool right, unsigned rd)
+bool simd_shift_shape(struct simd *v, DisasContext *s, unsigned q, unsigned imm, unsigned sizes, bool right,
+                      unsigned rd)
 {
     if (imm < 8)
         return false;
@@ -37,6 +38,13 @@ static ir_ref rounded(const struct simd *v, enum ir_op op)
     return V2(VADD, b_v1i(v->b, op, v->e, v->n, v->shift), round_bit(v, v->n));
 }
 
+/* An element of ones shifted right by the distance, which may be all its bits */
+static uint64_t top_cleared(const struct simd *v)
+{
+    unsigned left = simd_bits(v) - v->shift;
+    return left ? ~UINT64_C(0) >> (64 - left) : 0;
+}
+
 /* Bits of Vd where the mask is one, of x elsewhere */
 static ir_ref insert(const struct simd *v, uint64_t mask, ir_ref x)
 {
@@ -57,8 +65,7 @@ SHIFT(SRSRA_i, true, V2(VADD, simd_vd(v), rounded(v, IR_VSSHRI)))
 SHIFT(URSRA_i, true, V2(VADD, simd_vd(v), rounded(v, IR_VUSHRI)))
 SHIFT(SHL_i, false, VI(VSHLI, v->n, v->shift))
 SHIFT(SLI_i, false, insert(v, (UINT64_C(1) << v->shift) - 1, VI(VSHLI, v->n, v->shift)))
-SHIFT(SRI_i, true, insert(v, v->shift == simd_bits(v) ? ~UINT64_C(0) : ~(~UINT64_C(0) >> (64 - simd_bits(v)) >> v->shift),
-                          VI(VUSHRI, v->n, v->shift)))
+SHIFT(SRI_i, true, insert(v, ~top_cleared(v), VI(VUSHRI, v->n, v->shift)))
 
 static bool saturating(DisasContext *s, arg_SSHR_i *a, enum simd_op op)
 {
@@ -97,8 +104,11 @@ static bool narrow(DisasContext *s, arg_SSHR_i *a, enum ir_op right, bool rounds
     return true;
 }
 
-#define NARROW(NAME, right, rounds, saturate, widen) \
-    bool a64_trans_##NAME(DisasContext *s, arg_SSHR_i *a) { return narrow(s, a, IR_##right, rounds, IR_##saturate, IR_##widen); }
+#define NARROW(NAME, right, rounds, saturate, widen)                             \
+    bool a64_trans_##NAME(DisasContext *s, arg_SSHR_i *a)                        \
+    {                                                                            \
+        return narrow(s, a, IR_##right, rounds, IR_##saturate, IR_##widen);      \
+    }
 NARROW(SHRN, VUSHRI, false, VNARROW, NOP)
 NARROW(RSHRN, VUSHRI, true, VNARROW, NOP)
 NARROW(SQSHRN, VSSHRI, false, VSQNARROW, VSWIDEN)

@@ -28,7 +28,8 @@ struct simd {
 /* Fills the shape; false if it is reserved: e is not in `sizes`, or q = Q_64 with 64-bit elements. */
 bool simd_shape(struct simd *v, DisasContext *s, unsigned q, unsigned e, unsigned sizes, unsigned rd);
 /* The same of a shift by immediate, imm = immh:immb: the highest one gives the element size; below it the distance. */
-bool simd_shift_shape(struct simd *v, DisasContext *s, unsigned q, unsigned imm, unsigned sizes, bool right, unsigned rd);
+bool simd_shift_shape(struct simd *v, DisasContext *s, unsigned q, unsigned imm, unsigned sizes, bool right,
+                      unsigned rd);
 /* x with zeros from `bytes` (1, 2, 4, 8 or 16) on. */
 ir_ref simd_cut(struct ir_builder *b, unsigned bytes, ir_ref x);
 /* Writes Vd: x cut to the length. */
