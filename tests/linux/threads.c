@@ -369,7 +369,9 @@ static void bare_threads(void)
         while (__atomic_load_n(&bare_words[1], __ATOMIC_ACQUIRE))
             syscall(SYS_futex, &bare_words[1], 0 /* FUTEX_WAIT */, -1, NULL, NULL, 0);
         CHECK(bare_ran == i);
-        FAILS((int)syscall(SYS_tgkill, getpid(), tid, 0) ? -1 : 0, ESRCH);
+        while (syscall(SYS_tgkill, getpid(), tid, 0) == 0) /* its last steps in the kernel */
+            sched_yield();
+        FAILS(syscall(SYS_tgkill, getpid(), tid, 0), ESRCH);
     }
     FAILS(clone(bare, stack + SIZE, CLONE_THREAD | CLONE_VM, NULL), EINVAL);
     FAILS(clone(bare, stack + SIZE, CLONE_SIGHAND, NULL), EINVAL);
