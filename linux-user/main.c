@@ -50,21 +50,21 @@ static const char *machine_name(uint16_t machine, char buf[32])
     return buf;
 }
 
-/* What metic is called: qemu-aarch64 and metic-aarch64 run that guest alone. False: there is no such guest. */
+/* What metic is called: as qemu-aarch64 or metic-aarch64 it runs that guest alone. False: there is no such guest. */
 static bool target_of_name(const char *argv0, const struct target **only)
 {
     const char *slash = strrchr(argv0, '/'), *name = slash ? slash + 1 : argv0;
-    const char *dash = strchr(name, '-');
+    bool as_qemu = !strncmp(name, "qemu-", 5), as_metic = !strncmp(name, "metic-", 6);
     *only = NULL;
-    if (!dash || (strncmp(name, "qemu-", 5) && strncmp(name, "metic-", 6)))
+    if (!as_qemu && !as_metic)
         return true;
     char arch[32];
-    size_t n = strcspn(dash + 1, "-"); /* qemu-aarch64-static */
-    snprintf(arch, sizeof arch, "%.*s", (int)n, dash + 1);
+    const char *word = strchr(name, '-') + 1;
+    snprintf(arch, sizeof arch, "%.*s", (int)strcspn(word, "-"), word); /* qemu-aarch64-static */
     *only = target_by_name(arch);
-    if (!*only)
+    if (!*only && as_qemu)
         report_error("called as %s: no front end for %s", name, arch);
-    return *only;
+    return *only || as_metic; /* metic-0.1 is just metic */
 }
 
 static int refuse(int code, const char *path, const char *why)

@@ -60,7 +60,8 @@ struct mm *mm_new(unsigned address_bits, uint64_t seed)
     uint64_t r1 = seed * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (pages - 1);
     uint64_t r2 = seed * UINT64_C(0xbf58476d1ce4e5b9) >> 20 & (pages - 1);
     mm->top = ALIGN_DOWN((mm->limit >> 3) * 7, (uint64_t)PAGE) - r1 * PAGE;
-    mm->program_base = ALIGN_DOWN(mm->limit / 3, (uint64_t)PAGE) + r2 * PAGE;
+    /* Well below a third of the space, where the host puts its own mappings when the stack is unlimited. */
+    mm->program_base = ALIGN_DOWN(mm->limit / 6, (uint64_t)PAGE) + r2 * PAGE;
     mm->brk_room = ALIGN_DOWN(mm->limit >> 6, (uint64_t)PAGE);
     return mm;
 }
