@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/auxv.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -175,15 +175,20 @@ static int find_loader(struct process *p, struct program *prog, const char *want
 
 /* --- the process --- */
 
-/* How a program that this one executes is started: metic itself with the same options. */
+/*
+ * How a program that this one executes is started: metic itself with the same options. /proc/self/exe is right wherever
+ * the guest goes and whoever started metic; where there is no /proc, the name it was executed by has to do.
+ */
 static const char *const *self_command(const struct options *o)
 {
+    const char *own = (const char *)getauxval(AT_EXECFN);
+    char *absolute = access("/proc/self/exe", F_OK) && own ? realpath(own, NULL) : NULL;
     size_t n = 0;
     while (o->again[n])
         n++;
     const char **self = calloc(n + 2, sizeof *self);
     CHECK(self);
-    self[0] = "/proc/self/exe";
+    self[0] = absolute ? absolute : "/proc/self/exe";
     memcpy(self + 1, o->again, n * sizeof *self);
     return self;
 }
