@@ -2,17 +2,17 @@
  * Executes single instructions of the guest and tells what they did: shared by the harness in C, the entry and exit in
  * assembly and the list of cases that insn.py writes.
  *
- * Every case has a stub of 16 bytes at a fixed address: a prefix instruction (or a nop), the instruction, a jump to
- * exit_next and a jump to exit_taken. The stub is entered through the last integer register, which therefore holds the
- * stub's address; everything else is loaded from struct state.
+ * Every case has a stub at a fixed address: STUB_PREFIX instructions (nops but for few cases), the instruction, a jump
+ * to exit_next and a jump to exit_taken. The stub is entered through the last integer register, which therefore holds
+ * the stub's address; everything else is loaded from struct state.
  */
 #ifndef TESTS_INSN_HARNESS_H
 #define TESTS_INSN_HARNESS_H
 
 #include "state.h" /* tests/insn/<arch> */
 
-#define STUB_SIZE 16
-#define STUB_TAKEN 12 /* offset of the jump to exit_taken */
+#define STUB_SIZE (4 * (STUB_PREFIX + 3))
+#define STUB_TAKEN (STUB_SIZE - 4) /* offset of the jump to exit_taken */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

@@ -23,7 +23,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -32,6 +31,7 @@ sys.dont_write_bytecode = True
 import decodegen  # noqa: E402
 
 SETS = 8          # sets of operands behind a recorded hash
+SEQUENCE = 8      # instructions of a sequence
 PLAIN, MEMORY, JUMP = 0, 1, 2
 ALIGNED, SIGNED, COMPARE, WORDS = 1, 2, 4, 8
 NO_REGISTER = 255
@@ -39,10 +39,10 @@ NO_REGISTER = 255
 
 @dataclasses.dataclass
 class Case:
-    """One instance of a pattern and how its operands are chosen (struct insn_case)."""
+    """One instance of a pattern, what is executed before it, and how its operands are chosen (struct insn_case)."""
     pattern: str
     word: int
-    prefix: int
+    prefix: list = dataclasses.field(default_factory=list)
     kind: int = PLAIN
     base: int = NO_REGISTER
     index: int = NO_REGISTER
@@ -50,12 +50,14 @@ class Case:
     adjust: int = 0
 
     def text(self):
-        return f"{self.pattern} {self.word:x} {self.prefix:x} {self.kind} {self.base} {self.index} {self.flags} {self.adjust}"
+        words = ",".join(f"{w:x}" for w in [*self.prefix, self.word])
+        return f"{self.pattern} {words} {self.kind} {self.base} {self.index} {self.flags} {self.adjust}"
 
     @staticmethod
     def parse(line):
-        name, word, prefix, *rest = line.split()
-        return Case(name, int(word, 16), int(prefix, 16), *map(int, rest[:5])), *rest[5:]
+        name, words, *rest = line.split()
+        *prefix, word = (int(w, 16) for w in words.split(","))
+        return Case(name, word, prefix, *map(int, rest[:5])), *rest[5:]
 
 
 class Word:
@@ -138,7 +140,7 @@ def make_cases(arch, rules, judge, per_pattern, seed, only=None):
             bits = rng.getrandbits(width)
             bits = rng.choice((bits, bits, bits & rng.getrandbits(width), bits | rng.getrandbits(width)))
             word = Word(p, p.value | bits & ~p.mask)
-            case = rules.make(word, Case(p.name, 0, rules.NOP), rng)
+            case = rules.make(word, Case(p.name, 0), rng)
             if case and word.word not in tried and not any(word.word & m == v for m, v in p.exclusions):
                 tried.add(word.word)
                 case.word = word.word
@@ -151,11 +153,31 @@ def make_cases(arch, rules, judge, per_pattern, seed, only=None):
     return cases
 
 
+def make_sequences(rules, cases, count, seed):
+    """Cases of several instructions: one that uses memory first, a jump last, between them those that do neither."""
+    rng = random.Random(f"{seed} sequences")
+    alone = [c for c in cases if not c.prefix]
+    memory = [c for c in alone if c.kind == MEMORY]
+    plain = [c for c in alone if c.kind == PLAIN and not rules.is_jump(c)]
+    jumps = [c for c in alone if rules.is_jump(c) and c.kind == PLAIN]
+    found = []
+    for _ in range(count if plain else 0):
+        first = rng.choice(memory if memory and rng.randrange(2) else plain)
+        middle = rng.choices(plain, k=SEQUENCE - 2)
+        last = rng.choice(jumps if jumps and rng.randrange(3) == 0 else plain)
+        found.append(dataclasses.replace(first, pattern="sequence", word=last.word,
+                                         prefix=[c.word for c in [first, *middle]]))
+    return found
+
+
 def build(arch, rules, cases, folder):
-    """The guest program of the cases."""
+    """The guest program of the cases; all have room for the longest prefix."""
+    prefix = max(len(c.prefix) for c in cases)
     with open(folder / "cases.inc", "w") as f:
         for c in cases:
-            f.write(f"        case_stub {c.prefix:#x}, {c.word:#x}\n")
+            for word in [rules.NOP] * (prefix - len(c.prefix)) + c.prefix:
+                f.write(f"        case_prefix {word:#x}\n")
+            f.write(f"        case_last {c.word:#x}\n")
     with open(folder / "cases.c", "w") as f:
         f.write('#include "harness.h"\nconst struct insn_case cases[] = {\n')
         for c in cases:
@@ -163,7 +185,7 @@ def build(arch, rules, cases, folder):
         f.write(f"}};\nconst uint32_t ncases = {len(cases)};\n")
     program = folder / "insn"
     subprocess.run([f"{rules.COMPILER}-gcc", *rules.CFLAGS, "-O2", "-static", "-nostdlib", "-ffreestanding", "-fno-pie",
-                    "-no-pie", "-fno-stack-protector", "-fno-tree-loop-distribute-patterns", f"-I{folder}", f"-I{HERE}",
+                    "-no-pie", "-fno-stack-protector", "-fno-tree-loop-distribute-patterns", f"-DSTUB_PREFIX={prefix}", f"-I{folder}", f"-I{HERE}",
                     f"-I{HERE / arch}", "-Wl,--section-start=.jumps=0x1fff000", "-Wl,--section-start=.stubs=0x2000000",
                     "-Wl,--section-start=.scratch=0x4000000", "-Wl,--no-warn-rwx-segments", "-Wl,--build-id=none",
                     "-o", program, HERE / "harness.c", HERE / arch / "arch.c", HERE / arch / "start.S", folder / "cases.c"],
@@ -209,6 +231,11 @@ def state(command, program, number, which):
     return {w[1]: w[2] for w in rows if len(w) == 3}, {w[0]: w[1] for w in rows if len(w) == 2}
 
 
+def describe(rules, case):
+    for word in [*case.prefix, case.word]:
+        print(f"{word:08x}  {disassemble(rules, word)}")
+
+
 def end_of(after):
     """How a case ended (harness.h), in words."""
     where = int(after.get("where", "0"), 16)
@@ -217,7 +244,7 @@ def end_of(after):
 
 def explain(rules, program, case, number, commands, sets):
     """Registers that differ in the first set of operands where the emulators do; of one emulator: what it changed."""
-    print(f"{case.pattern} {case.word:08x}  {disassemble(rules, case.word)}")
+    describe(rules, case)
     for which in range(sets):
         seen = [state(c, program, number, which) for c in commands]
         if len(seen) == 2 and seen[0] == seen[1]:
@@ -239,7 +266,7 @@ def explain(rules, program, case, number, commands, sets):
 def interesting(rules, name, case):
     """Registers whose number stands in a register field of the word, and the special ones."""
     m = re.match(r"[xvf](\d+)", name)
-    return not m or int(m[1]) in {case.word >> pos & 31 for pos in rules.REGISTER_FIELDS}
+    return not m or int(m[1]) in {w >> pos & 31 for w in [*case.prefix, case.word] for pos in rules.REGISTER_FIELDS}
 
 
 def compare_runs(rules, program, cases, expected, got, commands, sets, limit):
@@ -257,7 +284,7 @@ def compare_runs(rules, program, cases, expected, got, commands, sets, limit):
             if number is not None:
                 explain(rules, program, cases[number], number, commands, sets)
             else:
-                print(f"{cases[numbers[0]].word:08x}  {disassemble(rules, cases[numbers[0]].word)}")
+                describe(rules, cases[numbers[0]])
     return sum(map(len, wrong.values()))
 
 
@@ -265,46 +292,58 @@ def results_path(arch):
     return HERE / arch / "results.xz"
 
 
+def judge(arch, rules, cases, expected, emulators, reference, sets, limit, folder):
+    """Runs the cases under each emulator; the number of differences from the expected hashes ({case text: hash})."""
+    failed = 0
+    for part in ([c for c in cases if c.pattern != "sequence"], [c for c in cases if c.pattern == "sequence"]):
+        if not part:
+            continue
+        program = build(arch, rules, part, folder)
+        want = [expected[c.text()] for c in part] if expected else execute(reference, program, len(part), sets)
+        for command in emulators:
+            got = execute(command, program, len(part), sets)
+            wrong = compare_runs(rules, program, part, want, got, [command, reference] if reference else [command],
+                                 sets if reference else 1, limit)
+            kinds = len({c.pattern for c in part})
+            what = f"{kinds} patterns, {len(part)} instances" if kinds > 1 else f"{len(part)} sequences"
+            print(f"{what}, {sets} sets of operands: {wrong} differ", flush=True)
+            failed += wrong
+    return failed
+
+
+def all_cases(o, rules):
+    cases = make_cases(o.arch, rules, o.judge, o.per_pattern, o.seed, o.only)
+    return cases + make_sequences(rules, cases, o.sequences, o.seed)
+
+
 def record(o, rules, folder):
-    cases = make_cases(o.arch, rules, o.judge, o.per_pattern, o.seed)
-    hashes = execute(shlex.split(o.peer), build(o.arch, rules, cases, folder), len(cases), SETS)
-    bad = [c.text() for c, h in zip(cases, hashes) if len(h) != 8]
-    if bad:
-        sys.exit("the peer did not survive:\n" + "\n".join(bad))
-    text = "".join(f"{c.text()} {h}\n" for c, h in zip(cases, hashes))
+    text = ""
+    cases = all_cases(o, rules)
+    for part in ([c for c in cases if c.pattern != "sequence"], [c for c in cases if c.pattern == "sequence"]):
+        hashes = execute(shlex.split(o.peer), build(o.arch, rules, part, folder), len(part), SETS)
+        bad = [c.text() for c, h in zip(part, hashes) if len(h) != 8]
+        if bad:
+            sys.exit("the peer did not survive:\n" + "\n".join(bad))
+        text += "".join(f"{c.text()} {h}\n" for c, h in zip(part, hashes))
     results_path(o.arch).write_bytes(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
-    print(f"{len(cases)} instances recorded, {results_path(o.arch).stat().st_size} bytes")
+    print(f"{len(cases)} cases recorded, {results_path(o.arch).stat().st_size} bytes")
     return 0
 
 
 def check(o, rules, folder):
     rows = [Case.parse(line) for line in lzma.decompress(results_path(o.arch).read_bytes()).decode().splitlines()]
-    cases, expected = [r[0] for r in rows], [r[1] for r in rows]
+    cases, expected = [r[0] for r in rows], {r[0].text(): r[1] for r in rows}
     known = {c.pattern for c in cases}
     missing = sorted({p.name for _, p in load_patterns(rules) if p.name not in known and not exempt(rules, p.name)})
     if missing:
         print("no results are recorded of: " + " ".join(missing))
-    program, failed = build(o.arch, rules, cases, folder), len(missing)
-    for emulator in o.emulator:
-        command = shlex.split(emulator)
-        got = execute(command, program, len(cases), SETS)
-        wrong = compare_runs(rules, program, cases, expected, got, [command], 1, o.show)
-        print(f"{len(known)} patterns, {len(cases)} instances, {SETS} sets of operands: {wrong} differ")
-        failed += wrong
-    return failed != 0
+    emulators = [shlex.split(e) for e in o.emulator]
+    return judge(o.arch, rules, cases, expected, emulators, None, SETS, o.show, folder) + len(missing) != 0
 
 
 def compare(o, rules, folder):
-    cases = make_cases(o.arch, rules, o.judge, o.per_pattern, o.seed, o.only)
-    program, peer = build(o.arch, rules, cases, folder), shlex.split(o.peer)
-    expected, failed = execute(peer, program, len(cases), o.sets), 0
-    for emulator in o.emulator:
-        command = shlex.split(emulator)
-        got = execute(command, program, len(cases), o.sets)
-        wrong = compare_runs(rules, program, cases, expected, got, [command, peer], o.sets, o.show)
-        print(f"{len({c.pattern for c in cases})} patterns, {len(cases)} instances, {o.sets} sets of operands: {wrong} differ")
-        failed += wrong
-    return failed != 0
+    emulators = [shlex.split(e) for e in o.emulator]
+    return judge(o.arch, rules, all_cases(o, rules), None, emulators, shlex.split(o.peer), o.sets, o.show, folder) != 0
 
 
 def show(o, rules, folder):
@@ -314,7 +353,7 @@ def show(o, rules, folder):
         for width, p in patterns:
             if width == rules.width_of(value) and value & p.mask == p.value:
                 word = Word(p, value)
-                case = rules.make(word, Case(p.name, 0, rules.NOP), random.Random(1))
+                case = rules.make(word, Case(p.name, 0), random.Random(1))
                 if not case:
                     sys.exit(f"{text} ({p.name}) is not executed: {exempt(rules, p.name) or 'by its operands'}")
                 case.word = word.word
@@ -333,6 +372,7 @@ def main():
     ap.add_argument("--emulator", action="append", default=[], help="command that runs a guest program")
     ap.add_argument("--peer", help="the same of the emulator that is believed")
     ap.add_argument("--per-pattern", type=int, default=12)
+    ap.add_argument("--sequences", type=int, default=1000, help="cases of several instructions")
     ap.add_argument("--sets", type=int, default=SETS)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--only", help="regular expression of pattern names")

@@ -33,6 +33,10 @@ def width_of(word):
     return 32
 
 
+def is_jump(case):
+    return re.fullmatch("B|BL|B_cond|CBN?Z|TBN?Z", case.pattern) is not None
+
+
 def writes_back(w):
     if "w" in w:
         return w["w"] != 0
@@ -66,11 +70,12 @@ def memory(w, case, rng):
         # A load-exclusive before every second one makes it succeed
         if rng.randrange(2):
             loaded = next(r for r in range(30) if r not in (w["rn"], w["rs"], w["rt"], w["rt2"]))
-            case.prefix = (w.word & 0xc03fffe0 | 0x08400000 | 0x1f0000 | 0x7c00) & ~0x8000 | loaded
+            prefix = (w.word & 0xc03fffe0 | 0x08400000 | 0x1f0000 | 0x7c00) & ~0x8000 | loaded
             if name == "STXP":
-                case.prefix = case.prefix & ~0x7c00 | (loaded + 1 if loaded < 29 else 31) << 10
+                prefix = prefix & ~0x7c00 | (loaded + 1 if loaded < 29 else 31) << 10
                 if (loaded + 1) in (w["rn"], w["rs"], w["rt"], w["rt2"]):
                     return None
+            case.prefix = [prefix]
     if name in ("CAS", "CASP"):
         if w["rs"] >= 29 or w["rn"] in (w["rs"], w["rs"] + 1):
             return None

@@ -114,12 +114,14 @@ leave_caller:
         add     sp, sp, #176
         ret
 
-        .macro  case_stub prefix, word
-        .inst   \prefix, \word
+        .macro  case_prefix word
+        .inst   \word
+        .endm
+        .macro  case_last word
+        .inst   \word
         b       jump_next
         b       jump_taken
         .endm
-#define NOP 0xd503201f
 
         .section .jumps, "ax"
 jump_next:

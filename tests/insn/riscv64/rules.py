@@ -27,6 +27,10 @@ def width_of(word):
     return 32 if word & 3 == 3 else 16
 
 
+def is_jump(case):
+    return re.fullmatch("JAL|BEQ|BNE|BLTU?|BGEU?", case.pattern) is not None
+
+
 def make(w, case, rng):
     """Adapts the word and completes the case, or returns None when this instance can't be executed."""
     name = w.pattern.name
@@ -53,5 +57,5 @@ def make(w, case, rng):
         if name == "SC" and rng.randrange(2):
             # LR of the same size before every second one makes it succeed
             loaded = next(r for r in range(5, 31) if r not in (w.number("rs1"), w.number("rs2")))
-            case.prefix = 0x1000002f | w.word & 0xff000 | loaded << 7
+            case.prefix = [0x1000002f | w.word & 0xff000 | loaded << 7]
     return case

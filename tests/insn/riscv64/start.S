@@ -87,11 +87,17 @@ leave_caller:
         addi    sp, sp, 128
         ret
 
-        /* The instruction of 4 or 2 bytes stands at offset 4, its way out at 8 or 6, the other at 12. */
-        .macro  case_stub prefix, word
+        /* Every instruction takes 4 bytes with the no-operation behind a compressed one. */
+        .macro  case_prefix word
+        .if     (\word & 3) == 3
+        .4byte  \word
+        .else
+        .2byte  \word, 1
+        .endif
+        .endm
+        .macro  case_last word
         .option push
         .option norvc
-        .4byte  \prefix
         .if     (\word & 3) == 3
         .4byte  \word
         j       jump_next
