@@ -131,6 +131,8 @@ int main(int argc, char **argv)
     pthread_mutex_unlock(&lock);
     for (int i = 0; i < THREADS; i++)
         pthread_join(t[i], NULL);
+    while (tail != head) /* put after the consumers had left */
+        got_sum += ring[tail++ % RING];
     bool right = counted == wanted && put_sum == got_sum && signals_taken > 0 && signals_taken <= signals_sent && short_lived > 0;
     if (!right)
         printf("counted %ld of %ld, sums %ld %ld, signals %ld of %ld\n", counted, wanted, put_sum, got_sum, signals_taken,
