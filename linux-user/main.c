@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -285,6 +286,8 @@ int main(int argc, char **argv, char **envp)
         e = find_loader(&process, &prog, options.sysroot);
     if (e)
         return e;
+    const char *slash = strrchr(prog.name, '/');
+    prctl(PR_SET_NAME, slash ? slash + 1 : prog.name); /* as execve does; metic may have been started by another name */
     process.options = &options;
     process.self = self_command(&options);
     process.uname_release = options.release;

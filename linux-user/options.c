@@ -176,11 +176,18 @@ static enum options_result unset_envs(struct options *o, const char *value)
     return OPTIONS_RUN;
 }
 
+/* A name that stays good when the program changes its working folder. Owned by the caller. */
+static char *absolute_name(const char *folder)
+{
+    char *name = realpath(folder, NULL);
+    return name ? name : strdup(folder);
+}
+
 static enum options_result apply(struct options *o, enum option option, const char *value, bool from_env)
 {
     switch (option) {
     case OPT_SYSROOT:
-        o->sysroot = value;
+        o->sysroot = absolute_name(value);
         return OPTIONS_RUN;
     case OPT_SET_ENV:
         return set_env(o, value, from_env);
@@ -257,6 +264,16 @@ static enum option find(const char *word)
     return (enum option)i;
 }
 
+/* A program started by execve gets the option, even if it came from an environment that the guest has changed since. */
+static void repeat(struct options *o, enum option option, const char *value)
+{
+    if (!table[option].repeat)
+        return;
+    append(&o->again, strdup(table[option].word));
+    if (table[option].argument)
+        append(&o->again, option == OPT_SYSROOT ? absolute_name(value) : strdup(value));
+}
+
 static enum options_result read_words(struct options *o, int argc, char **argv, int *program)
 {
     int i = 1;
@@ -278,11 +295,7 @@ static enum options_result read_words(struct options *o, int argc, char **argv, 
         enum options_result r = apply(o, option, value, false);
         if (r != OPTIONS_RUN)
             return r;
-        if (table[option].repeat) {
-            append(&o->again, strdup(argv[i]));
-            if (value)
-                append(&o->again, strdup(value));
-        }
+        repeat(o, option, value);
         i += value != NULL;
     }
     if (i >= argc) {
@@ -306,6 +319,8 @@ enum options_result options_read(struct options *o, int argc, char **argv, char 
         enum options_result r = value && *value ? apply(o, i, value, true) : OPTIONS_RUN;
         if (r != OPTIONS_RUN)
             return r;
+        if (value && *value)
+            repeat(o, i, value);
     }
     enum options_result r = read_words(o, argc, argv, program);
     if (r == OPTIONS_RUN && o->log_file && !log_open(o->log_file)) {
