@@ -8,7 +8,7 @@ The cases are text files: small/*.txt need a small root (quick), full/*.txt a la
     ---
     the expected output, standard error included
 
-Options: `exit N` (default 0; -N: death by signal N), `timeout S` (default 120), `guest ARCH...` (only those),
+Options: `exit N` (default 0; -N: death by signal N), `timeout S` (default 300), `guest ARCH...` (only those),
 `shell WORDS` (instead of bash -c; `shell direct`: the script's words are the program and its arguments), `regex` (the
 expected output is a regular expression for the whole), `native` (expected: what the host's bash prints, exit code
 included), `sort` (compare sorted lines). `$P` is the folder of the programs of programs/*.c, compiled for the guest by
@@ -53,7 +53,7 @@ class Case:
     def __init__(self, head, script, want, where):
         name, *options = [part.strip() for part in head.split(";")]
         self.name, self.script, self.want, self.where = name, script, want, where
-        self.exit, self.timeout, self.guest, self.shell = 0, 120.0, None, None
+        self.exit, self.timeout, self.guest, self.shell = 0, 300.0, None, None
         self.regex = self.native = self.sort = False
         for o in options:
             key, _, value = o.partition(" ")
