@@ -175,7 +175,9 @@ static ir_ref rule_andn(struct ir_builder *b, struct ir_inst *in)
 
 /*
  * A shift by 0 is nothing; distances are taken mod t;
- * (x << c) << d = x << (c + d) below t; (x << c) >> d = the field of x at d - c, d >= c, with or without sign
+ * (x << c) << d = x << (c + d) below t; (x << c) >> d = the field of x at d - c, d >= c, with or without sign;
+ * with d < c it is the low field of x << (c - d), which is better where the field is an extension: hosts' addressing
+ * modes shift, and RISC-V code without Zba extends and scales so
  */
 static ir_ref rule_shift(struct ir_builder *b, struct ir_inst *in)
 {
@@ -196,6 +198,12 @@ static ir_ref rule_shift(struct ir_builder *b, struct ir_inst *in)
         if (in->op != IR_SHL && d >= c)
             return in->op == IR_SHR ? b_ubfx(b, in->type, def(b, x)->arg[0], d - c, t - d)
                                     : b_sbfx(b, in->type, def(b, x)->arg[0], d - c, t - d);
+        unsigned len = t - c;
+        if (in->op != IR_SHL && (len == 8 || len == 16 || len == 32)) {
+            ir_ref field = in->op == IR_SHR ? b_ubfx(b, in->type, def(b, x)->arg[0], 0, len)
+                                            : b_sbfx(b, in->type, def(b, x)->arg[0], 0, len);
+            return b_shli(b, in->type, field, c - d);
+        }
     }
     in->arg[1] = b_const(b, in->type, d);
     return IR_NONE;
