@@ -1,9 +1,11 @@
 /*
  * The state of one compilation, shared by the parts of this back end:
- *   regalloc.c   where values and guest registers live (one pass forward, with a prepass backward)
+ *   plan.c       the pass backward before: lifetimes, wanted registers, registers of loops
+ *   regalloc.c   the pass forward: where values and guest registers live
  *   isel-int.c   integer ops         isel-mem.c   memory and atomics
  *   isel-fp.c    scalar floats       isel-vec.c   vectors
- *   isel-exit.c  leaving the unit, NZCV      abi.c   prologue, helper calls, fault recovery
+ *   isel-exit.c  leaving the unit    late.c       flags computed where they are needed
+ *   abi.c        prologue, helper calls, ops done by C     recover.c   the state at a fault
  *
  * Register use: RBP is the state pointer plus STATE_BIAS, RSP the return-prediction stack. `pins` map guest registers
  * to host registers: global ones are there in every unit, local ones only inside a unit that loops to itself. XMM15
@@ -37,45 +39,77 @@ extern const int8_t global_gpr[GLOBAL_GPRS];
 
 struct value {
     ir_ref root;      /* itself, or the value whose register it shares */
-    uint32_t last;    /* index of the last instruction that needs it (of a root: of all that share it) */
+    ir_ref result;    /* comparisons, NZCV_SUB: a - b, if an earlier instruction computes it, else IR_NONE */
+    uint32_t last;    /* roots: index of the last instruction that needs it or one that shares its register */
     int8_t reg;       /* host register, or NO_REG */
     int8_t hint;      /* register it should be made in, or NO_REG */
+    int16_t hint_slot;
     int16_t cell;     /* spill cell that holds it, or -1 */
-    int16_t home;     /* slot whose memory holds it too, or -1 */
+    int16_t home;     /* slot whose memory holds it, or -1 */
     uint8_t type;     /* enum ir_type of the root's instruction */
-    bool late;        /* not computed until needed */
+    bool late;        /* computed at the exits that need it (late.c) */
+    bool clean;       /* F32, F64: the rest of its register is zero */
 };
 
 /* A guest register while the unit is compiled. */
 struct slot_state {
-    ir_ref cur;  /* value it holds (root not applied), IR_NONE: unknown */
-    int8_t pin;  /* host register, or NO_REG */
-    bool local;  /* pin of this unit only */
-    bool dirty;  /* the state's memory is behind `cur` (slots without pin) */
-    bool put;    /* written somewhere in the unit */
-    bool used;
+    ir_ref cur;   /* slots without pin: the value it holds, IR_NONE: what its memory says */
+    ir_ref homed; /* root whose home is this slot's memory, or IR_NONE */
+    int8_t pin;   /* host register, or NO_REG */
+    bool local;   /* the pin is of this unit only */
+    bool dirty;   /* the memory is behind `cur` */
+    bool put;     /* written somewhere in the unit */
+    bool used;    /* read or written somewhere in the unit */
+    uint16_t uses;
 };
 
 /* Work postponed to the end of the unit, out of the hot path. */
+enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_UNLINKED, STUB_SLOW };
 struct stub {
-    enum { STUB_EXIT, STUB_POLL, STUB_UNLINKED, STUB_SLOW, STUB_DIV } kind;
+    uint8_t kind;   /* enum stub_kind */
+    bool loop;      /* STUB_LEAVE: local pins are to be stored too */
     uint8_t *jump;  /* place of the jump to it (patch_here) */
-    uint8_t *back;  /* where to continue (STUB_SLOW, STUB_DIV) */
-    uint64_t pc;    /* exits: guest target */
+    uint8_t *back;  /* STUB_SLOW: where to continue; STUB_EXIT: place of a second jump to it */
+    uint64_t from, pc; /* exits: guest instruction, guest target */
     struct code_exit *exit;
-    uint32_t first, n; /* pending stores in g->pending */
-    uint32_t inst;     /* STUB_SLOW, STUB_DIV: the instruction */
-    int8_t dst, src[3];
+    uint32_t first, n; /* STUB_EXIT: what to store, in g->pending */
+    uint32_t inst;  /* STUB_SLOW, STUB_EXIT: the instruction */
+    int8_t dst, src[4];
 };
 
-/* A guest register to be stored, as it was at an exit. */
+/* Where a value is at one moment: register, cell, constant or memory of a slot. */
+struct place {
+    ir_ref root;
+    int8_t reg;
+    int16_t cell, home;
+};
+enum { MAX_LEAVES = 6 };
+
+/* A guest register to be stored at an exit. */
 struct pending {
     uint16_t slot;
-    int8_t reg; /* host register, or NO_REG: const, cell or late */
-    int16_t cell;
+    bool late;
     ir_ref value;
-    int8_t arg_reg[4]; /* late: registers (NO_REG: constant or cell) of its operands, then of the nested one */
-    int16_t arg_cell[4];
+    uint8_t nleaves; /* of a late value; else 1 */
+    struct place leaf[MAX_LEAVES];
+};
+
+/* A constant behind the code, and the place of the rip-relative displacement that reads it. */
+struct pool_use {
+    uint8_t *place;
+    uint64_t lo, hi;
+    uint8_t size; /* 4, 8, 16 */
+    uint8_t tail; /* bytes of the instruction behind the displacement */
+};
+
+/* Fixed code in front of all units; addresses it runs at. */
+struct prologue {
+    uint8_t *base;
+    uint8_t *leave_at;   /* RAX: guest pc */
+    uint8_t *unlinked;   /* RAX: struct code_exit */
+    uint8_t *leave;      /* pc is in the state */
+    uint8_t *slow;       /* pushed: offset of an ir_inst from base; operands and result in cells; registers kept */
+    uint8_t *return_miss; /* RAX: guest pc of a return that was not predicted */
 };
 
 struct gen {
@@ -86,23 +120,29 @@ struct gen {
     const struct host_layout *l;
     const struct prologue *prologue;
 
-    struct value *val; /* by ir_ref */
-    ir_ref held[REGS]; /* root value in each register */
-    int16_t pin_of[REGS]; /* slot pinned to each register, -1 */
-    uint32_t temps;    /* registers that may be allocated */
-    uint32_t locked;   /* in use by the current instruction */
-    uint64_t cells;    /* spill cells in use */
+    struct value *val;    /* by ir_ref */
+    ir_ref held[REGS];    /* root in each register */
+    bool is_pin[REGS];
+    uint32_t temps;       /* registers that may be allocated */
+    uint32_t displaced;   /* global pins whose register has another use in this unit */
+    uint32_t locked;      /* in use by the current instruction */
+    uint64_t cells;       /* spill cells in use */
     struct slot_state slot[MAX_SLOTS];
-    uint32_t i;        /* current instruction */
-    uint32_t insn;     /* number of the current guest instruction */
-    ir_ref flags_of;   /* value whose comparison with 0 the host flags hold now, or IR_NONE */
-    uint8_t *loop;     /* host address (in the buffer) of the loop head behind the preheader, or NULL */
+    uint16_t open[MAX_SLOTS]; /* slots without pin that may be dirty */
+    uint32_t nopen;
+    uint32_t i;           /* current instruction */
+    uint32_t insn;        /* number of the current guest instruction */
+    ir_ref flags_of;      /* value by which the flags were set last */
+    uint8_t *flags_at;    /* and where in the code */
+    uint8_t *loop;        /* loop head behind the preheader, or NULL: not a loop */
     uint8_t *entry;
 
     struct stub *stubs;
     uint32_t nstubs, max_stubs;
     struct pending *pending;
     uint32_t npending, max_pending;
+    struct pool_use *pool;
+    uint32_t npool, max_pool;
     struct fault_point *faults;
     uint32_t nfaults, max_faults;
     struct reg_loc *locs;
@@ -111,89 +151,139 @@ struct gen {
     uint32_t nconsts, max_consts;
     uint64_t *insn_pcs;
     uint32_t ninsns, max_insns;
-    bool failed; /* out of exit cells */
+    bool failed; /* out of exit cells or spill cells */
 };
 
-/* Fixed code in front of all units; addresses it runs at. */
-struct prologue {
-    uint8_t *leave;      /* pinned registers to the state, back to C */
-    uint8_t *slow;       /* RAX: struct slow_op; operands and result in the state; all registers kept */
-    uint8_t *pool;       /* constants, enum pool_offset */
-    uint8_t *call;       /* helper call: RAX = function, on the C stack */
-};
+/* Grows an array of the state by one element and returns it. */
+#define GROW(array, n, max)                                                                       \
+    ((n) == (max) ? ((max) = (max) ? 2 * (max) : 32, (array) = x86_grow((array), (max), sizeof *(array))) : (array), \
+     &(array)[(n)++])
+void *x86_grow(void *p, uint32_t n, size_t size);
+
+/* Spill cells by use: allocated ones, then operands and result of ops done by C. */
+enum { NCELLS = 52, CELL_ARG = 52, CELL_RESULT = 60 };
 
 /* --- operands of memory --- */
 static inline struct mem state_mem(unsigned offset) { return MEM(RBP, (int)offset - STATE_BIAS); }
 static inline struct mem slot_mem(const struct gen *g, unsigned s) { return state_mem(g->guest->slots[s].offset); }
 static inline struct mem cell_mem(const struct gen *g, int cell) { return state_mem(g->l->spill + 8 * cell); }
 
+static inline ir_ref root_of(const struct gen *g, ir_ref v) { return g->val[v].root; }
+static inline bool is_float_type(unsigned t) { return t == IR_F32 || t == IR_F64; }
+static inline bool in_xmm(unsigned t) { return t >= IR_F32; }
+static inline unsigned type_size(unsigned t)
+{
+    static const uint8_t size[IR_TYPE_COUNT] = {0, 4, 8, 4, 8, 16};
+    return size[t];
+}
+
+/* --- plan.c --- */
+void x86_plan(struct gen *g);
+/* Global pins of a guest: host register of each slot, by rank. */
+void x86_global_pins(const struct ir_guest *guest, int8_t pin[MAX_SLOTS]);
+
 /* --- regalloc.c --- */
-void ra_prepare(struct gen *g);
-/* Puts the value into a register (loading constants and spilled values) and locks it for this instruction. */
+/* Puts the value into a register (loading what is elsewhere) and locks it for this instruction. */
 int ra_use(struct gen *g, ir_ref v);
-/* The register if it is in one, else NO_REG. */
-int ra_where(const struct gen *g, ir_ref v);
+/* The register it is in, locked, or NO_REG. */
+int ra_where(struct gen *g, ir_ref v);
 bool ra_const(const struct gen *g, ir_ref v, uint64_t *c);
 /* A constant that fits a sign-extended 32-bit immediate of the width. */
 bool ra_imm(const struct gen *g, ir_ref v, bool wide, int32_t *imm);
-/* Register for the current instruction's result: never one that is locked. */
+/* The slot whose memory holds the value while no register does; for operands in memory. */
+bool ra_in_slot(const struct gen *g, ir_ref v, struct mem *m);
+/* Register for the current instruction's result, different from all that are locked. */
 int ra_def(struct gen *g);
-/* The same, but may be the register of operand v (already used) when it dies here; else a copy of v is made in it. */
+/* The same, but may be an operand's register: for instructions that read all operands before they write. */
+int ra_def_over(struct gen *g);
+/* Register for the result that holds a copy of operand v (two-operand instructions). */
 int ra_def_copy(struct gen *g, ir_ref v);
-/* A free register for the time of this instruction, locked. */
+/* Makes a given register (taken before) the result's. */
+void ra_bind(struct gen *g, int reg);
+/* A free register for the time of this instruction. */
 int ra_temp(struct gen *g, bool xmm);
-/* Frees the given register: its value moves elsewhere. The register is locked. */
+/* Makes a given temporary register free, for the time of this instruction. */
 void ra_take(struct gen *g, int reg);
-/* Copies v (any place) into the register, which must be free or taken; does not change where v lives. */
+/* Copies v (wherever it is) into the register, which is free or taken. */
 void ra_copy_to(struct gen *g, ir_ref v, int reg);
+bool ra_dies(const struct gen *g, ir_ref v);
 /* After each instruction: unlocks, forgets values that died. */
 void ra_step(struct gen *g);
-bool ra_dies(const struct gen *g, ir_ref v);
-/* Moves every live value out of the registers of the mask (to cells or slots). */
+void ra_get(struct gen *g, const struct ir_inst *in);
+void ra_put(struct gen *g, const struct ir_inst *in);
+/* Moves every live value out of the registers of the mask that are not pins. */
 void ra_evict(struct gen *g, uint32_t mask);
-void ra_put(struct gen *g, unsigned slot, ir_ref v);
-void ra_get(struct gen *g, unsigned slot);
-/* Records that all state memory is up to date / that it must be read anew. */
-void ra_sync(struct gen *g);   /* writes dirty slots to the state now */
-void ra_forget(struct gen *g); /* slots are unknown, pins are reloaded */
+/* Writes all guest registers to the state; they stay where they are, too. */
+void ra_sync(struct gen *g);
+/* Before and after a helper that writes guest registers. */
+void ra_detach(struct gen *g);
+void ra_forget(struct gen *g);
+struct place ra_place(const struct gen *g, ir_ref v);
 /* Snapshot of what must be stored when leaving here; `dead`: 1 + slot not to be stored. Returns first in g->pending. */
 uint32_t ra_pending(struct gen *g, unsigned dead, uint32_t *n);
-/* Registers a fault point for the instruction emitted next. */
-void ra_fault_point(struct gen *g);
 
-/* --- helpers shared by the isel files --- */
+/* --- moves (regalloc.c) --- */
 void x86_move(struct gen *g, int dst, int src);
-void x86_load_slot(struct gen *g, int reg, unsigned slot);
+void x86_load_slot(struct gen *g, int reg, unsigned slot, unsigned type);
 void x86_store_slot(struct gen *g, unsigned slot, int reg);
-void x86_load_cell(struct gen *g, int reg, int cell, enum ir_type t);
-void x86_store_cell(struct gen *g, int cell, int reg, enum ir_type t);
-void x86_load_const(struct gen *g, int reg, enum ir_type t, const struct ir_inst *in);
+void x86_load_cell(struct gen *g, int reg, int cell, unsigned type);
+void x86_store_cell(struct gen *g, int cell, int reg, unsigned type);
+void x86_load_const(struct gen *g, int reg, ir_ref c);
+/* op reg, [constant]: SSE form, or VEX with vvvv. tail: bytes of immediate that follow. */
+void x86_pool(struct gen *g, unsigned op, int reg, unsigned size, uint64_t lo, uint64_t hi, unsigned tail);
+void x86_pool_vex(struct gen *g, unsigned op, int reg, int vvvv, unsigned size, uint64_t lo, uint64_t hi, unsigned tail);
+void x86_pins_store(struct gen *g, uint32_t mask);
+void x86_pins_load(struct gen *g, uint32_t mask);
+/* Local pins and displaced ones, at the borders of a loop. */
+void x86_loop_enter(struct gen *g);
+void x86_loop_leave(struct gen *g);
 
-struct stub *x86_stub(struct gen *g, int kind);
-/* Emits the postponed parts. */
-void x86_emit_stubs(struct gen *g);
-/* Code that stores pending slots (in a stub or in line); registers other than pinned ones may be changed after. */
-void x86_emit_pending(struct gen *g, uint32_t first, uint32_t n);
-/* Compares for a condition: emits cmp/test/ucomis; returns the jump condition. Float conditions that need two jumps are
-   answered through *parity: 0 none, 1: also needs no parity (and), 2: or parity. */
-enum x86_cc x86_compare(struct gen *g, const struct ir_inst *in, int *parity);
-/* NZCV of a LATE instruction into EAX; operands in the given registers or constants. Clobbers RCX without BMI2. */
-void x86_nzcv(struct gen *g, const struct ir_inst *in, ir_ref a, int ra, ir_ref b, int rb);
+/* --- late.c --- */
+/* Is the value (an instruction of the unit) one that can be computed late? */
+bool x86_can_be_late(const struct gen *g, ir_ref v);
+/* What it needs: at most MAX_LEAVES values. */
+unsigned x86_leaves(const struct gen *g, ir_ref v, ir_ref leaf[MAX_LEAVES]);
+/* Stores the late value to the slot; RAX, RCX, RDX and XMM15 change, after the operands have been read. */
+void x86_store_late(struct gen *g, unsigned slot, ir_ref v, const struct place *leaf);
+/* NZCV of the current flags into EAX; changes ECX (EDX). invert: the host's carry is the inverse. */
+void x86_flags_to_nzcv(struct gen *g, bool invert);
+/* NZCV of ucomisd's flags into EAX. */
+void x86_fcmp_to_nzcv(struct gen *g);
 
-/* Each handles the ops of its file and returns true, or false. */
-bool isel_int(struct gen *g, const struct ir_inst *in);
-bool isel_mem(struct gen *g, const struct ir_inst *in);
-bool isel_exit(struct gen *g, const struct ir_inst *in);
-bool isel_fp(struct gen *g, const struct ir_inst *in);
-bool isel_vec(struct gen *g, const struct ir_inst *in);
-void isel_slow(struct gen *g, const struct ir_inst *in); /* any value op, by the interpreter's functions */
-void isel_call(struct gen *g, const struct ir_inst *in);
-
-size_t x86_emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *guest, const struct host_layout *l,
-                         struct host_entry *out);
+/* --- recover.c --- */
+void x86_fault_point(struct gen *g); /* for the instruction emitted next */
 void x86_recover(void *cpu, const struct ir_guest *guest, const struct compiled *c, const struct fault_point *p,
                  const void *ucontext);
-/* Global pins of a guest: slot -> register, by rank. */
-void x86_global_pins(const struct ir_guest *guest, int8_t pin[MAX_SLOTS]);
+
+/* --- isel-exit.c --- */
+struct stub *x86_stub(struct gen *g, enum stub_kind kind);
+void x86_emit_stubs(struct gen *g);
+/* Flags: is RAX's entry of the thread's jump table its own? The entry is at RDX + 8 * RCX. */
+void x86_table_lookup(struct asmbuf *a, const struct host_layout *l);
+bool isel_exit(struct gen *g, const struct ir_inst *in);
+
+/* --- isel-int.c --- */
+/* Compares for SETCC, SELCC, GOTO_IF; returns the condition under which it holds. *parity: 0; 1: and no parity;
+   2: or parity (floats). Uses registers, defines none. */
+enum x86_cc x86_compare(struct gen *g, const struct ir_inst *in, int *parity);
+bool isel_int(struct gen *g, const struct ir_inst *in);
+/* --- isel-mem.c, isel-fp.c, isel-vec.c: true if the op was theirs --- */
+bool isel_mem(struct gen *g, const struct ir_inst *in);
+bool isel_fp(struct gen *g, const struct ir_inst *in);
+bool isel_vec(struct gen *g, const struct ir_inst *in);
+/* ucomis or comis of two registers. */
+void x86_ucomis(struct gen *g, bool wide, bool signalling, int a, int b);
+/* op of 66/F3/F2 class: dst = a op b, VEX or SSE; dst may be a or b. */
+void x86_op3(struct gen *g, unsigned op, int dst, int a, int b);
+void x86_op3_imm(struct gen *g, unsigned op, int dst, int a, int b, unsigned imm);
+
+/* --- abi.c --- */
+void isel_slow(struct gen *g, const struct ir_inst *in); /* any value op, by the interpreter's functions */
+/* The same out of line for the current instruction: jumped to from `jump`, operands in the registers given. */
+void x86_slow_stub(struct gen *g, uint8_t *jump, int dst, const int8_t src[4]);
+void x86_emit_slow(struct gen *g, const struct stub *s);
+void isel_call(struct gen *g, const struct ir_inst *in);
+size_t x86_emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *guest, const struct host_layout *l,
+                         struct host_entry *out, struct prologue *p);
 
 #endif

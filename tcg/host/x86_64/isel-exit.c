@@ -1,0 +1,352 @@
+/*
+ * Leaving a unit: direct exits through data words (struct code_exit), calls and returns on the prediction stack, indirect
+ * jumps through the thread's table, and the code of stubs behind the unit.
+ */
+#include <stdatomic.h>
+
+#include "tcg/host/x86_64/gen.h"
+
+struct stub *x86_stub(struct gen *g, enum stub_kind kind)
+{
+    struct stub *s = GROW(g->stubs, g->nstubs, g->max_stubs);
+    *s = (struct stub){.kind = kind, .inst = g->i, .dst = NO_REG};
+    return s;
+}
+
+/* --- storing guest registers --- */
+
+static void store_const(struct gen *g, unsigned slot, const struct ir_inst *c)
+{
+    struct asmbuf *a = &g->a;
+    struct mem m = slot_mem(g, slot);
+    unsigned type = g->guest->slots[slot].type;
+    if (type == IR_V128) {
+        x86_load_const(g, XMM0 + XSCRATCH, c - g->u->inst);
+        x86_store_slot(g, slot, XMM0 + XSCRATCH);
+        return;
+    }
+    uint64_t v = c->type == IR_I32 || c->type == IR_F32 ? (uint32_t)c->imm : (uint64_t)c->imm;
+    bool wide = type_size(type) == 8;
+    if (!wide || v == (uint64_t)(int64_t)(int32_t)v) {
+        emit_rm(a, 0xc7 | op_w(wide), 0, m);
+        emit32(a, v);
+        return;
+    }
+    emit_rm(a, 0xc7, 0, m);
+    emit32(a, v);
+    m.disp += 4;
+    emit_rm(a, 0xc7, 0, m);
+    emit32(a, v >> 32);
+}
+
+/* Without general registers: they may hold operands of what is stored next. */
+static void store_place(struct gen *g, unsigned slot, const struct place *p)
+{
+    if (p->reg != NO_REG) {
+        x86_store_slot(g, slot, p->reg);
+    } else if (g->u->inst[p->root].op == IR_CONST) {
+        store_const(g, slot, &g->u->inst[p->root]);
+    } else {
+        unsigned from = g->val[p->root].type, to = g->guest->slots[slot].type;
+        static const uint8_t as_float[IR_TYPE_COUNT] = {0, IR_F32, IR_F64, IR_F32, IR_F64, IR_V128};
+        int x = XMM0 + XSCRATCH;
+        if (p->home >= 0)
+            x86_load_slot(g, x, p->home, as_float[from]); /* zeros above */
+        else
+            x86_load_cell(g, x, p->cell, as_float[from]);
+        unsigned op = to == IR_V128 ? OP_0F | 0x29 : (type_size(to) == 8 ? OP_F2 : OP_F3) | OP_0F | 0x11;
+        emit_rm(&g->a, op, XSCRATCH, slot_mem(g, slot));
+    }
+}
+
+static void store_pending(struct gen *g, uint32_t first, uint32_t n)
+{
+    const struct pending *p = g->pending + first;
+    for (uint32_t k = 0; k < n; k++)
+        if (!p[k].late)
+            store_place(g, p[k].slot, &p[k].leaf[0]);
+    for (uint32_t k = 0; k < n; k++)
+        if (p[k].late)
+            x86_store_late(g, p[k].slot, p[k].value, p[k].leaf);
+}
+
+/* --- jumps to guest addresses; all state is where the target expects it --- */
+
+static void leave_at(struct gen *g, uint64_t pc)
+{
+    emit_const(&g->a, RAX, pc, true);
+    emit_jmp(&g->a, g->prologue->leave_at);
+}
+
+/* JMP or CALL through a cell that will be linked. */
+static void through_cell(struct gen *g, uint64_t pc, bool call)
+{
+    struct code_exit *e = g->ctx->new_exit(g->ctx->opaque, pc);
+    if (!e) {
+        g->failed = true;
+        return;
+    }
+    emit_rip(&g->a, 0xff, call ? 2 : 4, &e->slot, 0);
+    struct stub *s = x86_stub(g, STUB_UNLINKED);
+    s->exit = e;
+}
+
+static uint8_t *known_entry(struct gen *g, uint64_t pc)
+{
+    if (pc == g->u->pc)
+        return g->entry;
+    return g->ctx->lookup(g->ctx->opaque, pc);
+}
+
+static void jump_to(struct gen *g, uint64_t pc)
+{
+    if (!g->ctx->chain) {
+        leave_at(g, pc);
+        return;
+    }
+    uint8_t *to = known_entry(g, pc);
+    if (to)
+        emit_jmp(&g->a, to);
+    else
+        through_cell(g, pc, false);
+}
+
+static uint64_t insn_pc(const struct gen *g) { return g->insn_pcs[g->insn]; }
+static bool is_backward(uint64_t from, uint64_t to) { return to <= from; }
+
+static void test_request(struct gen *g)
+{
+    emit_alu_mem_imm(&g->a, ALU_CMP, false, state_mem(g->l->exit_request), 0);
+}
+
+/* Leaves with the pc if the thread is asked to. */
+static void poll(struct gen *g, uint64_t pc)
+{
+    test_request(g);
+    uint8_t *jump = emit_jcc_forward(&g->a, X_NE);
+    struct stub *s = x86_stub(g, STUB_LEAVE);
+    s->jump = jump;
+    s->pc = pc;
+}
+
+/* Everything of an exit behind its pending stores. */
+static void exit_tail(struct gen *g, uint64_t from, uint64_t pc)
+{
+    if (g->loop)
+        x86_loop_leave(g);
+    if (g->ctx->chain && is_backward(from, pc))
+        poll(g, pc);
+    jump_to(g, pc);
+}
+
+/* Back to the head of a unit that is a loop, registers kept. */
+static void loop_again(struct gen *g)
+{
+    test_request(g);
+    emit_jcc(&g->a, X_E, g->a.exec + (g->loop - g->a.start));
+    uint8_t *jump = emit_jmp_forward(&g->a);
+    struct stub *s = x86_stub(g, STUB_LEAVE);
+    s->jump = jump;
+    s->pc = g->u->pc;
+    s->loop = true;
+}
+
+static void push_pc(struct gen *g, uint64_t pc)
+{
+    if (pc == (uint64_t)(int64_t)(int32_t)pc) {
+        emit8(&g->a, 0x68);
+        emit32(&g->a, pc);
+    } else {
+        emit_const(&g->a, RSI, pc, true);
+        emit_push(&g->a, RSI);
+    }
+}
+
+static void after_call(struct gen *g, uint64_t pc)
+{
+    emit_alu_imm(&g->a, ALU_ADD, true, RSP, 8);
+    jump_to(g, pc);
+}
+
+static void exit_goto(struct gen *g, const struct ir_inst *in)
+{
+    uint32_t n, first = ra_pending(g, in->ir_dead, &n);
+    uint64_t pc = in->imm;
+    store_pending(g, first, n);
+    if (g->loop && pc == g->u->pc && in->ir_sub == JUMP_PLAIN) {
+        loop_again(g);
+    } else if (in->ir_sub == JUMP_CALL && g->ctx->chain) {
+        if (g->loop)
+            x86_loop_leave(g);
+        if (is_backward(insn_pc(g), pc))
+            poll(g, pc);
+        push_pc(g, in->imm2);
+        uint8_t *to = known_entry(g, pc);
+        if (to)
+            emit_call(&g->a, to);
+        else
+            through_cell(g, pc, true);
+        after_call(g, in->imm2);
+    } else {
+        exit_tail(g, insn_pc(g), pc);
+    }
+}
+
+static void exit_goto_if(struct gen *g, const struct ir_inst *in)
+{
+    struct asmbuf *a = &g->a;
+    uint64_t pc = in->imm;
+    int parity;
+    enum x86_cc cc = x86_compare(g, in, &parity);
+    if (g->loop && pc == g->u->pc) {
+        /* Inline: not taken means over it. */
+        uint8_t *over = NULL, *over2 = NULL, *take = NULL;
+        if (parity == 1)
+            over2 = emit_jcc_forward(a, X_P);
+        else if (parity == 2)
+            take = emit_jcc_forward(a, X_P);
+        over = emit_jcc_forward(a, cc ^ 1);
+        if (take)
+            patch_here(a, take);
+        uint32_t n, first = ra_pending(g, in->ir_dead, &n);
+        store_pending(g, first, n);
+        loop_again(g);
+        patch_here(a, over);
+        if (over2)
+            patch_here(a, over2);
+        return;
+    }
+    uint32_t n, first = ra_pending(g, in->ir_dead, &n);
+    uint8_t *skip = parity == 1 ? emit_jcc_forward(a, X_P) : NULL;
+    bool bare = !n && !g->loop && g->ctx->chain && !is_backward(insn_pc(g), pc);
+    uint8_t *to = bare ? known_entry(g, pc) : NULL;
+    if (to) {
+        if (parity == 2)
+            emit_jcc(a, X_P, to);
+        emit_jcc(a, cc, to);
+    } else {
+        uint8_t *jump2 = parity == 2 ? emit_jcc_forward(a, X_P) : NULL;
+        uint8_t *jump = emit_jcc_forward(a, cc);
+        struct stub *s = x86_stub(g, STUB_EXIT);
+        s->jump = jump;
+        s->back = jump2;
+        s->from = insn_pc(g);
+        s->pc = pc;
+        s->first = first;
+        s->n = n;
+    }
+    if (skip)
+        patch_here(a, skip);
+}
+
+static void exit_goto_ind(struct gen *g, const struct ir_inst *in)
+{
+    struct asmbuf *a = &g->a;
+    /* The target must survive the stores, which use RAX, RCX, RDX, and the change of pins behind a loop. */
+    int t = ra_use(g, in->arg[0]);
+    if (t == RAX || t == RCX || t == RDX || g->loop) {
+        if (t != RDI)
+            ra_take(g, RDI);
+        t = ra_use(g, in->arg[0]); /* it may have moved */
+        emit_mov(a, true, RDI, t);
+        t = RDI;
+    }
+    uint32_t n, first = ra_pending(g, 0, &n);
+    store_pending(g, first, n);
+    if (g->loop)
+        x86_loop_leave(g);
+    emit_mov(a, true, RAX, t);
+    if (!g->ctx->chain) {
+        emit_jmp(a, g->prologue->leave_at);
+        return;
+    }
+    if (in->ir_sub == JUMP_RETURN) {
+        emit_rm(a, 0x39 | OP_W, RAX, MEM(RSP, 8));
+        emit_jcc(a, X_NE, g->prologue->return_miss);
+        emit8(a, 0xc3);
+        return;
+    }
+    test_request(g);
+    emit_jcc(a, X_NE, g->prologue->leave_at);
+    x86_table_lookup(a, g->l);
+    emit_jcc(a, X_NE, g->prologue->leave_at);
+    struct mem entry = {RDX, RCX, 3, 8};
+    if (in->ir_sub == JUMP_CALL) {
+        push_pc(g, in->imm2);
+        emit_rm(a, 0xff, 2, entry);
+        after_call(g, in->imm2);
+    } else {
+        emit_rm(a, 0xff, 4, entry);
+    }
+}
+
+/* exec/code.h: entry i = JUMP_HASH(pc), 16 bytes each: {pc, host address}. */
+void x86_table_lookup(struct asmbuf *a, const struct host_layout *l)
+{
+    emit_mov(a, true, RCX, RAX);
+    emit_shift_imm(a, SHIFT_SHR, true, RCX, 13);
+    emit_alu(a, ALU_XOR, false, RCX, RAX);
+    emit_alu_imm(a, ALU_AND, false, RCX, 0x3ffe);
+    emit_load(a, true, RDX, state_mem(l->jump_table));
+    emit_rm(a, 0x39 | OP_W, RAX, (struct mem){RDX, RCX, 3, 0});
+}
+
+static void exit_trap(struct gen *g, const struct ir_inst *in)
+{
+    uint32_t n, first = ra_pending(g, 0, &n);
+    store_pending(g, first, n);
+    if (g->loop)
+        x86_loop_leave(g);
+    emit_rm(&g->a, 0xc7, 0, state_mem(g->l->exit_reason));
+    emit32(&g->a, in->ir_sub);
+    if (in->imm2) {
+        emit_const(&g->a, RAX, in->imm2, true);
+        emit_store(&g->a, true, state_mem(g->l->exit_detail), RAX);
+    }
+    leave_at(g, in->imm);
+}
+
+bool isel_exit(struct gen *g, const struct ir_inst *in)
+{
+    switch (in->op) {
+    case IR_GOTO: exit_goto(g, in); return true;
+    case IR_GOTO_IF: exit_goto_if(g, in); return true;
+    case IR_GOTO_IND: exit_goto_ind(g, in); return true;
+    case IR_TRAP: exit_trap(g, in); return true;
+    default: return false;
+    }
+}
+
+/* --- stubs --- */
+
+void x86_emit_stubs(struct gen *g)
+{
+    struct asmbuf *a = &g->a;
+    for (uint32_t i = 0; i < g->nstubs && !a->overflow; i++) { /* stubs make further stubs */
+        struct stub s = g->stubs[i];
+        if (s.jump)
+            patch_here(a, s.jump);
+        switch (s.kind) {
+        case STUB_EXIT:
+            if (s.back)
+                patch_here(a, s.back);
+            store_pending(g, s.first, s.n);
+            exit_tail(g, s.from, s.pc);
+            break;
+        case STUB_LEAVE:
+            if (s.loop)
+                x86_loop_leave(g);
+            leave_at(g, s.pc);
+            break;
+        case STUB_UNLINKED:
+            s.exit->unlinked = asm_exec(a);
+            atomic_store_explicit(&s.exit->slot, s.exit->unlinked, memory_order_relaxed);
+            emit_rip(a, 0x8d | OP_W, RAX, s.exit, 0);
+            emit_jmp(a, g->prologue->unlinked);
+            break;
+        case STUB_SLOW:
+            x86_emit_slow(g, &s);
+            break;
+        }
+    }
+}

@@ -1,0 +1,300 @@
+/* Memory accesses and atomics. x86's order gives acquire and release to plain accesses (Intel SDM vol. 3, 9.2). */
+#include "tcg/host/x86_64/gen.h"
+
+/* base + (index << scale) + disp as an operand; what does not fit becomes part of a register. */
+static struct mem address(struct gen *g, const struct ir_inst *in)
+{
+    struct asmbuf *a = &g->a;
+    struct mem m = {.base = NO_REG, .index = NO_REG};
+    uint64_t base, index;
+    int64_t disp = in->imm;
+    bool has_index = in->op == IR_LD || in->op == IR_ST ? in->arg[1] != IR_NONE : false;
+    unsigned scale = has_index ? in->ir_scale : 0;
+    if (has_index && ra_const(g, in->arg[1], &index)) {
+        disp += index << scale;
+        has_index = false;
+    }
+    if (ra_const(g, in->arg[0], &base)) {
+        uint64_t whole = base + disp;
+        if (!has_index && whole == (uint64_t)(int64_t)(int32_t)whole) {
+            m.disp = whole;
+            return m;
+        }
+    }
+    m.base = ra_use(g, in->arg[0]);
+    if (has_index) {
+        m.index = ra_use(g, in->arg[1]);
+        m.scale = scale;
+    }
+    if (disp != (int32_t)disp) {
+        int t = ra_temp(g, false);
+        emit_const(a, t, disp, true);
+        emit_alu(a, ALU_ADD, true, t, m.base);
+        m.base = t;
+        disp = 0;
+    }
+    m.disp = disp;
+    return m;
+}
+
+static void swap_bytes(struct gen *g, int r, unsigned size)
+{
+    if (size == 1) {
+        emit8(&g->a, 0x66);
+        emit_shift_imm(&g->a, SHIFT_ROL, false, r, 8);
+    } else if (size >= 2) {
+        emit_opcode(&g->a, OP_0F | 0xc8 | (r & 7) | op_w(size == 3), 0, 0, r);
+    }
+}
+
+static void load_int(struct gen *g, const struct ir_inst *in)
+{
+    struct asmbuf *a = &g->a;
+    unsigned size = in->mem & MEM_SIZE;
+    bool sign = in->mem & MEM_SIGN, wide = in->type == IR_I64, be = (in->mem & MEM_BE) && size;
+    struct mem m = address(g, in);
+    int d = ra_def_over(g);
+    x86_fault_point(g);
+    if (be) {
+        emit_rm(a, size == 1 ? OP_0F | 0xb7 : 0x8b | op_w(size == 3), d, m);
+        swap_bytes(g, d, size);
+        if (size == 1)
+            emit_rr(a, OP_0F | (sign ? 0xbf : 0xb7) | op_w(sign && wide), d, d);
+        else if (size == 2 && sign && wide)
+            emit_rr(a, 0x63 | OP_W, d, d);
+        return;
+    }
+    switch (size) {
+    case 0: emit_rm(a, OP_0F | (sign ? 0xbe : 0xb6) | op_w(sign && wide), d, m); break;
+    case 1: emit_rm(a, OP_0F | (sign ? 0xbf : 0xb7) | op_w(sign && wide), d, m); break;
+    case 2: emit_rm(a, sign && wide ? 0x63 | OP_W : 0x8b, d, m); break;
+    default: emit_rm(a, 0x8b | op_w(wide), d, m); break;
+    }
+}
+
+static void load_vec(struct gen *g, const struct ir_inst *in)
+{
+    static const unsigned op[] = {0, 0, OP_F3 | OP_0F | 0x10, OP_F2 | OP_0F | 0x10, OP_0F | 0x10};
+    struct mem m = address(g, in);
+    int d = ra_def_over(g);
+    x86_fault_point(g);
+    emit_rm(&g->a, op[in->mem & MEM_SIZE], d - XMM0, m); /* MOVSS, MOVSD, MOVUPS */
+}
+
+/* A store that later loads must not pass: Arm's STLR is seen by every later LDAR. */
+static void full_fence(struct gen *g)
+{
+    emit8(&g->a, 0xf0);
+    emit_alu_mem_imm(&g->a, ALU_OR, false, MEM(RSP, 0), 0);
+}
+
+static void store(struct gen *g, const struct ir_inst *in)
+{
+    struct asmbuf *a = &g->a;
+    unsigned size = in->mem & MEM_SIZE;
+    ir_ref v = in->arg[2];
+    unsigned type = g->val[root_of(g, v)].type;
+    uint64_t c;
+    struct mem m = address(g, in);
+    if (in_xmm(type)) {
+        static const unsigned op[] = {0, 0, OP_F3 | OP_0F | 0x11, OP_F2 | OP_0F | 0x11, OP_0F | 0x11};
+        int x = ra_use(g, v);
+        x86_fault_point(g);
+        emit_rm(a, op[size], x - XMM0, m);
+    } else if (ra_const(g, v, &c) && !(in->mem & MEM_BE) && (size < 3 || c == (uint64_t)(int64_t)(int32_t)c)) {
+        x86_fault_point(g);
+        if (size == 1)
+            emit_rm(a, OP_66 | 0xc7, 0, m);
+        else
+            emit_rm(a, (size ? 0xc7 : 0xc6) | op_w(size == 3), 0, m);
+        if (size == 0) {
+            emit8(a, c);
+        } else if (size == 1) {
+            emit8(a, c);
+            emit8(a, c >> 8);
+        } else {
+            emit32(a, c);
+        }
+    } else {
+        int x = ra_use(g, v);
+        if ((in->mem & MEM_BE) && size) {
+            int t = ra_temp(g, false);
+            emit_mov(a, true, t, x);
+            swap_bytes(g, t, size);
+            x = t;
+        }
+        x86_fault_point(g);
+        switch (size) {
+        case 0: emit_rm(a, 0x88 | OP_B, x, m); break;
+        case 1: emit_rm(a, OP_66 | 0x89, x, m); break;
+        default: emit_rm(a, 0x89 | op_w(size == 3), x, m); break;
+        }
+    }
+    if (in->mem & MEM_REL)
+        full_fence(g);
+}
+
+/* --- atomics; results are old values, extended as `mem` says --- */
+
+static void extend(struct gen *g, const struct ir_inst *in, int d)
+{
+    unsigned size = in->mem & MEM_SIZE;
+    bool sign = in->mem & MEM_SIGN, wide = in->type == IR_I64;
+    if (size == 0)
+        emit_rr(&g->a, OP_0F | OP_BRM | (sign ? 0xbe : 0xb6) | op_w(sign && wide), d, d);
+    else if (size == 1)
+        emit_rr(&g->a, OP_0F | (sign ? 0xbf : 0xb7) | op_w(sign && wide), d, d);
+    else if (size == 2 && sign && wide)
+        emit_rr(&g->a, 0x63 | OP_W, d, d);
+    else if (size == 2)
+        emit_mov(&g->a, false, d, d);
+}
+
+/* Opcode of an instruction with byte form op - 1, for the size. */
+static unsigned sized(unsigned op, unsigned size)
+{
+    return size == 0 ? (op - 1) | OP_B : size == 1 ? OP_66 | op : op | op_w(size == 3);
+}
+
+static void exchange(struct gen *g, const struct ir_inst *in)
+{
+    unsigned size = in->mem & MEM_SIZE;
+    bool add = in->op == IR_AADD;
+    struct mem m = address(g, in);
+    ra_use(g, in->arg[1]);
+    int t = ra_temp(g, false); /* the operand is kept: a fault must not find it changed */
+    ra_copy_to(g, in->arg[1], t);
+    x86_fault_point(g);
+    if (add)
+        emit8(&g->a, 0xf0);
+    emit_rm(&g->a, add ? OP_0F | sized(0xc1, size) : sized(0x87, size), t, m); /* XADD, XCHG */
+    extend(g, in, t);
+    ra_bind(g, t);
+}
+
+static void compare_and_swap(struct gen *g, const struct ir_inst *in)
+{
+    unsigned size = in->mem & MEM_SIZE;
+    ra_take(g, RAX);
+    struct mem m = address(g, in);
+    int new = ra_use(g, in->arg[2]);
+    ra_copy_to(g, in->arg[1], RAX);
+    x86_fault_point(g);
+    emit8(&g->a, 0xf0);
+    emit_rm(&g->a, OP_0F | sized(0xb1, size), new, m); /* CMPXCHG */
+    extend(g, in, RAX);
+    ra_bind(g, RAX);
+}
+
+/* RAX = old; T = new from RAX and the operand; CMPXCHG until it holds. */
+static void read_modify_write(struct gen *g, const struct ir_inst *in)
+{
+    struct asmbuf *a = &g->a;
+    unsigned size = in->mem & MEM_SIZE, bits = 8 << size;
+    bool w = size == 3;
+    ra_take(g, RAX);
+    struct mem m = address(g, in);
+    int y = ra_use(g, in->arg[1]), t = ra_temp(g, false);
+    x86_fault_point(g);
+    emit_rm(a, size == 0 ? OP_0F | 0xb6 : size == 1 ? OP_0F | 0xb7 : 0x8b | op_w(w), RAX, m);
+    uint8_t *again = a->p;
+    switch (in->op) {
+    case IR_AAND:
+    case IR_AOR:
+    case IR_AXOR:
+        emit_mov(a, true, t, y);
+        emit_alu(a, in->op == IR_AAND ? ALU_AND : in->op == IR_AOR ? ALU_OR : ALU_XOR, true, t, RAX);
+        break;
+    default: {
+        /* Operands moved to the top of 32 or 64 bits, where comparing them is comparing the narrow ones. */
+        bool is_min = in->op == IR_ASMIN || in->op == IR_AUMIN, is_signed = in->op == IR_ASMIN || in->op == IR_ASMAX;
+        emit_mov(a, true, t, y);
+        if (bits < 32) {
+            int u = ra_temp(g, false);
+            emit_mov(a, false, u, RAX);
+            emit_shift_imm(a, SHIFT_SHL, false, u, 32 - bits);
+            emit_shift_imm(a, SHIFT_SHL, false, t, 32 - bits);
+            emit_alu(a, ALU_CMP, false, u, t);
+            emit_mov(a, true, t, y);
+        } else {
+            emit_alu(a, ALU_CMP, w, RAX, t);
+        }
+        enum x86_cc keep = is_min ? (is_signed ? X_L : X_B) : (is_signed ? X_G : X_A);
+        emit_rr(a, OP_0F | (0x40 + keep) | OP_W, t, RAX);
+    }
+    }
+    x86_fault_point(g);
+    emit8(a, 0xf0);
+    emit_rm(a, OP_0F | sized(0xb1, size), t, m);
+    emit_jcc(a, X_NE, a->exec + (again - a->start));
+    extend(g, in, RAX);
+    ra_bind(g, RAX);
+}
+
+/* CMPXCHG16B: RDX:RAX, RCX:RBX; RBX is a pin, kept in XMM15 meanwhile. */
+static void compare_and_swap_16(struct gen *g, const struct ir_inst *in)
+{
+    struct asmbuf *a = &g->a;
+    ra_take(g, RAX);
+    ra_take(g, RDX);
+    ra_take(g, RCX);
+    int base = ra_use(g, in->arg[0]), new = ra_use(g, in->arg[2]), t;
+    if (base == RBX || in->imm) {
+        t = ra_temp(g, false);
+        emit_lea(a, true, t, MEM(base, (int32_t)in->imm));
+        base = t;
+    }
+    int old = ra_use(g, in->arg[1]);
+    emit_rr(a, OP_66 | OP_0F | 0x7e | OP_W, old - XMM0, RAX); /* MOVQ */
+    emit_rr(a, OP_66 | OP_3A | 0x16 | OP_W, old - XMM0, RDX); /* PEXTRQ */
+    emit8(a, 1);
+    emit_rr(a, OP_66 | OP_3A | 0x16 | OP_W, new - XMM0, RCX);
+    emit8(a, 1);
+    /* Is the memory there and writable? A fault must find RBX in its place. */
+    x86_fault_point(g);
+    emit8(a, 0xf0);
+    emit_alu_mem_imm(a, ALU_OR, false, MEM(base, 0), 0);
+    emit_rr(a, OP_66 | OP_0F | 0x6e | OP_W, XSCRATCH, RBX);
+    emit_rr(a, OP_66 | OP_0F | 0x7e | OP_W, new - XMM0, RBX);
+    x86_fault_point(g);
+    emit8(a, 0xf0);
+    emit_rm(a, OP_0F | 0xc7 | OP_W, 1, MEM(base, 0));
+    emit_rr(a, OP_66 | OP_0F | 0x7e | OP_W, XSCRATCH, RBX);
+    int d = ra_def_over(g);
+    emit_rr(a, OP_66 | OP_0F | 0x6e | OP_W, d - XMM0, RAX);
+    emit_rr(a, OP_66 | OP_3A | 0x22 | OP_W, d - XMM0, RDX); /* PINSRQ */
+    emit8(a, 1);
+}
+
+bool isel_mem(struct gen *g, const struct ir_inst *in)
+{
+    switch (in->op) {
+    case IR_LD:
+        if (in_xmm(in->type))
+            load_vec(g, in);
+        else
+            load_int(g, in);
+        return true;
+    case IR_ST: store(g, in); return true;
+    case IR_FENCE:
+        if (in->ir_sub == IR_FENCE_FULL)
+            full_fence(g);
+        return true;
+    case IR_CAS:
+        if (in->type == IR_V128)
+            compare_and_swap_16(g, in);
+        else
+            compare_and_swap(g, in);
+        return true;
+    case IR_AXCHG:
+    case IR_AADD: exchange(g, in); return true;
+    case IR_AAND:
+    case IR_AXOR:
+    case IR_AOR:
+    case IR_ASMIN:
+    case IR_ASMAX:
+    case IR_AUMIN:
+    case IR_AUMAX: read_modify_write(g, in); return true;
+    default: return false;
+    }
+}

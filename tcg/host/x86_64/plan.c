@@ -1,0 +1,269 @@
+/*
+ * The pass before: from the last instruction to the first, it finds how long values live, which register each had best
+ * be made in, which flags can be computed late, and which guest registers a loop keeps in host registers.
+ */
+#include <stdlib.h>
+
+#include "tcg/host/x86_64/gen.h"
+
+const int8_t global_gpr[GLOBAL_GPRS] = {RBX, R12, R13, R14, R15, R8, R9, R10, R11};
+
+void x86_global_pins(const struct ir_guest *guest, int8_t pin[MAX_SLOTS])
+{
+    memset(pin, NO_REG, MAX_SLOTS);
+    for (unsigned s = 0; s < guest->nslots; s++) {
+        unsigned rank = guest->slots[s].rank;
+        if (rank && rank <= GLOBAL_GPRS && guest->slots[s].type == IR_I64)
+            pin[s] = global_gpr[rank - 1];
+    }
+}
+
+/* --- roots: which values share a register --- */
+
+static ir_ref find_root(struct gen *g, ir_ref r)
+{
+    const struct ir_inst *in = &g->u->inst[r];
+    ir_ref a = g->val[in->arg[0]].root;
+    const struct value *va = &g->val[a];
+    switch (in->op) {
+    case IR_ZEXT:
+        return va->type == IR_I32 ? a : r;
+    case IR_TRUNC:
+        return a;
+    case IR_VLOW:
+        return is_float_type(in->type) ? a : r;
+    case IR_VZEXT:
+        return is_float_type(in->type2) && va->clean && va->type == in->type2 ? a : r;
+    default:
+        return r;
+    }
+}
+
+static void find_roots(struct gen *g)
+{
+    for (ir_ref r = 0; r < g->u->n; r++) {
+        const struct ir_inst *in = &g->u->inst[r];
+        struct value *v = &g->val[r];
+        *v = (struct value){.root = r, .reg = NO_REG, .hint = NO_REG, .hint_slot = -1, .cell = -1, .home = -1};
+        v->type = ir_result_type(in);
+        v->root = find_root(g, r);
+        v->clean = is_float_type(v->type) && (in->op == IR_LD || in->op == IR_CONST || in->op == IR_GET);
+    }
+}
+
+/* --- a - b for comparisons and flags of (a, b) --- */
+
+enum { NEAR = 16 };
+
+static void find_result(struct gen *g, ir_ref r)
+{
+    const struct ir_inst *in = &g->u->inst[r];
+    bool compare = (in->op == IR_GOTO_IF || in->op == IR_SETCC || in->op == IR_SELCC) &&
+                   (in->cc == CC_EQ || in->cc == CC_NE);
+    if (!compare && in->op != IR_NZCV_SUB)
+        return;
+    unsigned type = compare ? in->type2 : in->type;
+    uint64_t c;
+    if (ra_const(g, in->arg[1], &c) && !c)
+        return;
+    for (ir_ref k = r - 1; k > 0 && r - k < NEAR; k--) {
+        const struct ir_inst *sub = &g->u->inst[k];
+        if (sub->op == IR_SUB && sub->type == type && sub->arg[0] == in->arg[0] && sub->arg[1] == in->arg[1]) {
+            g->val[r].result = k;
+            return;
+        }
+    }
+}
+
+/* --- lifetimes --- */
+
+struct plan {
+    uint32_t next_put[MAX_SLOTS];  /* the next PUT of the slot behind here */
+    ir_ref wanted[MAX_SLOTS];      /* root that is to be PUT in the slot's pin and may be made there */
+};
+
+static void need(struct gen *g, ir_ref v, uint32_t at)
+{
+    if (v == IR_NONE)
+        return;
+    struct value *root = &g->val[g->val[v].root];
+    if (root->last < at)
+        root->last = at;
+}
+
+static bool sees_state(const struct ir_inst *in)
+{
+    if (in->op == IR_CALL)
+        return in->helper->effects & (HELPER_READS_STATE | HELPER_WRITES_STATE | HELPER_FAULTS);
+    return ir_ops[in->op].props & (IR_P_FAULT | IR_P_SIDE_EXIT | IR_P_EXIT);
+}
+
+static void plan_put(struct gen *g, struct plan *p, ir_ref r, const struct ir_inst *in)
+{
+    unsigned s = in->ir_slot_;
+    ir_ref v = in->arg[0], root = g->val[v].root;
+    if (g->slot[s].pin != NO_REG) {
+        need(g, v, r);
+        p->wanted[s] = IR_NONE;
+        if (is_xmm(g->slot[s].pin) == in_xmm(g->val[root].type)) {
+            p->wanted[s] = root;
+            g->val[root].hint_slot = s;
+        }
+    } else {
+        uint32_t until = p->next_put[s];
+        if (g->val[v].late) {
+            ir_ref leaf[MAX_LEAVES];
+            for (unsigned k = 0, n = x86_leaves(g, v, leaf); k < n; k++)
+                need(g, leaf[k], until);
+        } else {
+            need(g, v, until);
+        }
+    }
+    p->next_put[s] = r;
+}
+
+/* Late are the candidates that only PUTs read. */
+static void find_late(struct gen *g)
+{
+    const struct ir_unit *u = g->u;
+    for (ir_ref r = 1; r < u->n; r++)
+        g->val[r].late = x86_can_be_late(g, r);
+    for (ir_ref r = u->n; r-- > 1;) {
+        const struct ir_inst *in = &u->inst[r];
+        if (in->op == IR_PUT) /* a pinned slot wants the value itself */
+            g->val[in->arg[0]].late &= g->slot[in->ir_slot_].pin == NO_REG;
+        if (in->op == IR_PUT || g->val[r].late)
+            continue;
+        for (unsigned k = 0, n = ir_nargs(in); k < n; k++)
+            g->val[in->arg[k]].late = false;
+    }
+}
+
+static void lifetimes(struct gen *g)
+{
+    const struct ir_unit *u = g->u;
+    struct plan *p = calloc(1, sizeof *p);
+    CHECK(p);
+    for (unsigned s = 0; s < g->guest->nslots; s++)
+        p->next_put[s] = u->n;
+    for (ir_ref r = u->n; r-- > 1;) {
+        const struct ir_inst *in = &u->inst[r];
+        struct value *v = &g->val[r];
+        if (v->hint_slot >= 0 && p->wanted[v->hint_slot] == r)
+            v->hint = g->slot[v->hint_slot].pin;
+        if (sees_state(in))
+            memset(p->wanted, 0, g->guest->nslots * sizeof p->wanted[0]);
+        if (in->op == IR_GET)
+            p->wanted[in->ir_slot_] = IR_NONE;
+        if (in->op == IR_PUT) {
+            plan_put(g, p, r, in);
+            continue;
+        }
+        if (v->late && in->op != IR_NZCV_FCMP) /* its operands are counted where it is PUT */
+            continue;
+        if (v->result != IR_NONE && in->op != IR_NZCV_SUB) {
+            need(g, v->result, r);
+            for (unsigned k = 2, n = ir_nargs(in); k < n; k++)
+                need(g, in->arg[k], r);
+            continue;
+        }
+        for (unsigned k = 0, n = ir_nargs(in); k < n; k++)
+            need(g, in->arg[k], r);
+    }
+    free(p);
+}
+
+/* --- pins --- */
+
+static void count_slots(struct gen *g)
+{
+    for (ir_ref r = 1; r < g->u->n; r++) {
+        const struct ir_inst *in = &g->u->inst[r];
+        if (in->op != IR_GET && in->op != IR_PUT)
+            continue;
+        struct slot_state *s = &g->slot[in->ir_slot_];
+        s->used = true;
+        s->uses++;
+        s->put |= in->op == IR_PUT;
+    }
+}
+
+static bool is_loop(const struct gen *g)
+{
+    for (ir_ref r = 1; r < g->u->n; r++) {
+        const struct ir_inst *in = &g->u->inst[r];
+        if ((in->op == IR_GOTO_IF || (in->op == IR_GOTO && in->ir_sub == JUMP_PLAIN)) &&
+            (uint64_t)in->imm == g->u->pc)
+            return true;
+    }
+    return false;
+}
+
+/* The most used slot without a pin whose registers are of this class; -1: none. */
+static int busiest(const struct gen *g, bool xmm)
+{
+    int best = -1;
+    for (unsigned s = 0; s < g->guest->nslots; s++) {
+        unsigned type = g->guest->slots[s].type;
+        if (g->slot[s].pin != NO_REG || !g->slot[s].used || in_xmm(type) != xmm || type == IR_I32)
+            continue;
+        if (best < 0 || g->slot[s].uses > g->slot[best].uses)
+            best = s;
+    }
+    return best;
+}
+
+static bool pin_locally(struct gen *g, int reg)
+{
+    int s = busiest(g, is_xmm(reg));
+    if (s < 0)
+        return false;
+    g->slot[s].pin = reg;
+    g->slot[s].local = true;
+    g->is_pin[reg] = true;
+    return true;
+}
+
+/* A loop keeps further slots in registers: in those of global pins it does not use, and in most vector registers. */
+static void local_pins(struct gen *g)
+{
+    enum { LOCAL_XMMS = 9 }; /* the rest, six, hold values */
+    int8_t pin[MAX_SLOTS];
+    x86_global_pins(g->guest, pin);
+    for (unsigned s = 0; s < g->guest->nslots; s++) {
+        if (pin[s] == NO_REG || g->slot[s].used)
+            continue;
+        g->slot[s].pin = NO_REG;
+        if (!pin_locally(g, pin[s])) {
+            g->slot[s].pin = pin[s];
+            break;
+        }
+        g->displaced |= 1u << pin[s];
+    }
+    for (int i = 0; i < LOCAL_XMMS && pin_locally(g, XMM0 + XSCRATCH - 1 - i); i++)
+        ;
+}
+
+void x86_plan(struct gen *g)
+{
+    int8_t pin[MAX_SLOTS];
+    x86_global_pins(g->guest, pin);
+    for (unsigned s = 0; s < g->guest->nslots; s++) {
+        g->slot[s] = (struct slot_state){.pin = pin[s]};
+        if (pin[s] != NO_REG)
+            g->is_pin[pin[s]] = true;
+    }
+    count_slots(g);
+    bool loop = g->ctx->chain && is_loop(g);
+    if (loop)
+        local_pins(g);
+    g->loop = loop ? g->a.start : NULL; /* its place is known later */
+    for (int r = 0; r < REGS; r++)
+        if (!g->is_pin[r] && r != RSP && r != RBP && r != XMM0 + XSCRATCH)
+            g->temps |= 1u << r;
+    find_roots(g);
+    for (ir_ref r = 1; r < g->u->n; r++)
+        find_result(g, r);
+    find_late(g);
+    lifetimes(g);
+}
