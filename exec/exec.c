@@ -18,6 +18,7 @@ const struct host_layout cpu_layout = {
     .host_sp = offsetof(struct cpu, host_sp),
     .ret_sp = offsetof(struct cpu, ret_sp),
     .ret_stack = offsetof(struct cpu, ret_stack),
+    .ret_base = GUARD_SIZE + RET_STACK_SIZE - RET_STACK_BASE,
     .jump_table = offsetof(struct cpu, jump_table),
     .helpers = offsetof(struct cpu, helpers),
     .mxcsr = offsetof(struct cpu, mxcsr),

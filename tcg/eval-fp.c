@@ -192,3 +192,23 @@ bool ir_eval_fp(const struct ir_inst *in, const union ir_value *const *arg, stru
     *out = (union ir_value){.q = {r}};
     return true;
 }
+
+/* --- MXCSR, the canonical form of the dynamic modes (Intel SDM vol. 1, 10.2.3) --- */
+
+struct fp_env ir_fp_env(uint32_t mxcsr, const struct fp_rules *rules)
+{
+    static const uint8_t round[4] = {FP_RNE, FP_RDN, FP_RUP, FP_RTZ};
+    return (struct fp_env){
+        .rules = rules,
+        .round = round[mxcsr >> 13 & 3],
+        .flush_inputs = mxcsr >> 6 & 1,
+        .flush_outputs = mxcsr >> 15 & 1,
+    };
+}
+
+/* Softfloat's flags at their places in MXCSR. */
+uint32_t ir_mxcsr_flags(unsigned f)
+{
+    return (f & FP_INVALID ? 0x01 : 0) | (f & FP_DIVZERO ? 0x04 : 0) | (f & FP_OVERFLOW ? 0x08 : 0) |
+           (f & FP_UNDERFLOW ? 0x10 : 0) | (f & FP_INEXACT ? 0x20 : 0);
+}

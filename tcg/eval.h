@@ -21,6 +21,10 @@ union ir_value {
 
 struct fp_env;
 
+/* The environment that a value of MXCSR (rounding control, DAZ, FTZ) stands for; no flags raised. */
+struct fp_env ir_fp_env(uint32_t mxcsr, const struct fp_rules *rules);
+/* Softfloat's flags at their places in MXCSR. */
+uint32_t ir_mxcsr_flags(unsigned flags);
 /* The FP condition cc on an enum fp_order. */
 bool ir_fp_cc_holds(enum ir_cc cc, int order);
 /* Compares two floats of the type (raw bits), raising flags in env as cc says. */

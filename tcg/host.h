@@ -14,6 +14,7 @@ struct host_layout {
     uint16_t host_sp;      /* void *: C stack while generated code runs */
     uint16_t ret_sp;       /* void *: return-prediction stack pointer while C runs */
     uint16_t ret_stack;    /* void *: the return stack's memory, see exec/cpu.h */
+    uint32_t ret_base;     /* offset of the empty stack's top in that memory */
     uint16_t jump_table;   /* struct jump_entry *: by guest pc hash, see exec/code.h */
     uint16_t helpers;      /* void (**)(void): same order as ir_guest.helpers */
     uint16_t mxcsr;        /* uint32: the guest's rounding mode and sticky flags as the host wants them */
@@ -67,11 +68,13 @@ struct compiled {
 struct host_entry {
     void (*enter)(void *cpu, void *code); /* runs generated code; returns when it leaves */
     void *leave_recovered;                /* leaves without storing guest registers: after recover() */
+    void *own[8];                         /* further addresses, for compile() */
 };
 
 /* What the host asks its surroundings for while compiling. */
 struct compile_ctx {
     const struct host_layout *layout;
+    const struct host_entry *entry; /* what emit_prologue() gave */
     void *opaque;
     /* Host entry of an already translated block at guest pc with the unit's flags, or NULL. */
     void *(*lookup)(void *opaque, uint64_t pc);

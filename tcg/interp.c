@@ -265,24 +265,6 @@ static void call(const struct ir_inst *in, const union ir_value *value, void *st
 
 /* --- floating-point environment --- */
 
-static struct fp_env env_of(uint32_t mxcsr, const struct fp_rules *rules)
-{
-    static const uint8_t round[4] = {FP_RNE, FP_RDN, FP_RUP, FP_RTZ};
-    return (struct fp_env){
-        .rules = rules,
-        .round = round[mxcsr >> 13 & 3],
-        .flush_inputs = mxcsr >> 6 & 1,
-        .flush_outputs = mxcsr >> 15 & 1,
-    };
-}
-
-/* Softfloat's flags at their places in MXCSR. */
-static uint32_t mxcsr_flags(unsigned f)
-{
-    return (f & FP_INVALID ? 0x01 : 0) | (f & FP_DIVZERO ? 0x04 : 0) | (f & FP_OVERFLOW ? 0x08 : 0) |
-           (f & FP_UNDERFLOW ? 0x10 : 0) | (f & FP_INEXACT ? 0x20 : 0);
-}
-
 static inline uint32_t *mxcsr_of(void *state, const struct interp_layout *layout)
 {
     return (uint32_t *)((char *)state + layout->mxcsr);
@@ -292,10 +274,10 @@ static void run_fp(const struct ir_unit *u, const struct ir_inst *in, const unio
                    const struct interp_layout *layout, union ir_value *out)
 {
     uint32_t *mxcsr = mxcsr_of(state, layout);
-    struct fp_env env = env_of(*mxcsr, u->guest->fp);
+    struct fp_env env = ir_fp_env(*mxcsr, u->guest->fp);
     if (!ir_eval_fp(in, arg, &env, out))
         BUG("the interpreter does not know the op %s", ir_ops[in->op].name);
-    *mxcsr |= mxcsr_flags(env.flags);
+    *mxcsr |= ir_mxcsr_flags(env.flags);
 }
 
 /* `a cc b` of a GOTO_IF. */
@@ -306,9 +288,9 @@ static inline bool holds(const struct ir_unit *u, const struct ir_inst *in, cons
     if (LIKELY(in->cc < CC_FOEQ))
         return ir_int_cc(in->cc, in->type2 == IR_I64, a, b);
     uint32_t *mxcsr = mxcsr_of(state, layout);
-    struct fp_env env = env_of(*mxcsr, u->guest->fp);
+    struct fp_env env = ir_fp_env(*mxcsr, u->guest->fp);
     bool r = ir_eval_fp_cc(in->cc, in->type2, a, b, &env);
-    *mxcsr |= mxcsr_flags(env.flags);
+    *mxcsr |= ir_mxcsr_flags(env.flags);
     return r;
 }
 

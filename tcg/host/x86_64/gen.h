@@ -28,7 +28,7 @@ static inline bool is_xmm(int r) { return r >= XMM0; }
 
 /* What the processor has: found once by host_init(). */
 struct x86_features {
-    bool avx, avx2, fma, bmi1, bmi2, lzcnt, movbe, f16c, gfni, avx512vl;
+    bool avx, avx2, fma, bmi1, bmi2, lzcnt, aes, pclmul;
 };
 extern struct x86_features x86;
 
@@ -102,15 +102,23 @@ struct pool_use {
     uint8_t tail; /* bytes of the instruction behind the displacement */
 };
 
+/* An op done by C: the place of its instruction's offset in the code. */
+struct slow_use {
+    uint8_t *place;
+    uint32_t inst;
+};
+
 /* Fixed code in front of all units; addresses it runs at. */
 struct prologue {
     uint8_t *base;
+    uint8_t *mxcsr;      /* the standard MXCSR, in memory */
     uint8_t *leave_at;   /* RAX: guest pc */
     uint8_t *unlinked;   /* RAX: struct code_exit */
-    uint8_t *leave;      /* pc is in the state */
     uint8_t *slow;       /* pushed: offset of an ir_inst from base; operands and result in cells; registers kept */
     uint8_t *return_miss; /* RAX: guest pc of a return that was not predicted */
 };
+
+enum { PROLOGUE_ROOM = 2048 };
 
 struct gen {
     struct asmbuf a;
@@ -143,6 +151,8 @@ struct gen {
     uint32_t npending, max_pending;
     struct pool_use *pool;
     uint32_t npool, max_pool;
+    struct slow_use *slow_uses;
+    uint32_t nslow_uses, max_slow_uses;
     struct fault_point *faults;
     uint32_t nfaults, max_faults;
     struct reg_loc *locs;
@@ -213,6 +223,9 @@ void ra_get(struct gen *g, const struct ir_inst *in);
 void ra_put(struct gen *g, const struct ir_inst *in);
 /* Moves every live value out of the registers of the mask that are not pins. */
 void ra_evict(struct gen *g, uint32_t mask);
+/* For a call: values that live on are saved, and stay in their registers; then no temporary holds anything. */
+void ra_save_all(struct gen *g);
+void ra_release_all(struct gen *g);
 /* Writes all guest registers to the state; they stay where they are, too. */
 void ra_sync(struct gen *g);
 /* Before and after a helper that writes guest registers. */
@@ -282,6 +295,7 @@ void isel_slow(struct gen *g, const struct ir_inst *in); /* any value op, by the
 /* The same out of line for the current instruction: jumped to from `jump`, operands in the registers given. */
 void x86_slow_stub(struct gen *g, uint8_t *jump, int dst, const int8_t src[4]);
 void x86_emit_slow(struct gen *g, const struct stub *s);
+void x86_emit_slow_insts(struct gen *g);
 void isel_call(struct gen *g, const struct ir_inst *in);
 size_t x86_emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *guest, const struct host_layout *l,
                          struct host_entry *out, struct prologue *p);

@@ -492,6 +492,21 @@ void ra_evict(struct gen *g, uint32_t mask)
     }
 }
 
+void ra_save_all(struct gen *g)
+{
+    for (uint32_t m = g->temps; m; m &= m - 1) {
+        ir_ref root = g->held[__builtin_ctz(m)];
+        if (root && live_after(g, root))
+            save(g, root, true);
+    }
+}
+
+void ra_release_all(struct gen *g)
+{
+    for (uint32_t m = g->temps; m; m &= m - 1)
+        release(g, __builtin_ctz(m));
+}
+
 /* --- guest registers --- */
 
 void ra_get(struct gen *g, const struct ir_inst *in)

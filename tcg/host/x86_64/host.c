@@ -1,0 +1,172 @@
+/* The x86-64 host: its description, and compiling one unit from start to end. */
+#include <cpuid.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "tcg/host/x86_64/gen.h"
+
+struct x86_features x86;
+
+static void init(void)
+{
+    __builtin_cpu_init();
+    bool avx = __builtin_cpu_supports("avx");
+    x86 = (struct x86_features){
+        .avx = avx,
+        .avx2 = __builtin_cpu_supports("avx2"),
+        .fma = avx && __builtin_cpu_supports("fma"),
+        .bmi1 = avx && __builtin_cpu_supports("bmi"),
+        .bmi2 = avx && __builtin_cpu_supports("bmi2"),
+        .aes = __builtin_cpu_supports("aes"),
+        .pclmul = __builtin_cpu_supports("pclmul"),
+    };
+    unsigned a, b, c, d;
+    if (__get_cpuid(0x80000001, &a, &b, &c, &d))
+        x86.lzcnt = c >> 5 & 1;
+}
+
+static size_t emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *guest, const struct host_layout *l,
+                            struct host_entry *out)
+{
+    struct prologue *p = (struct prologue *)out->own;
+    _Static_assert(sizeof *p <= sizeof out->own, "the prologue's addresses must fit");
+    return x86_emit_prologue(buf, exec, guest, l, out, p);
+}
+
+/* --- one unit --- */
+
+static void begin(struct gen *g)
+{
+    static const uint8_t nop5[] = {0x0f, 0x1f, 0x44, 0x00, 0x00}; /* patch_entry() puts a jump here */
+    g->entry = g->a.exec;
+    for (unsigned i = 0; i < sizeof nop5; i++)
+        emit8(&g->a, nop5[i]);
+    if (!g->loop)
+        return;
+    x86_loop_enter(g);
+    while ((uintptr_t)asm_exec(&g->a) & 15 && !g->a.overflow)
+        emit8(&g->a, 0x90);
+    g->loop = g->a.p;
+}
+
+/* Values that share another's register, are constants or are computed late need no code where they stand. */
+static bool needs_code(const struct gen *g, const struct ir_inst *in)
+{
+    return in->op != IR_NOP && in->op != IR_CONST && g->val[g->i].root == g->i &&
+           (!g->val[g->i].late || in->op == IR_NZCV_FCMP);
+}
+
+static void instruction(struct gen *g, const struct ir_inst *in)
+{
+    switch (in->op) {
+    case IR_INSN:
+        g->insn = g->ninsns;
+        *GROW(g->insn_pcs, g->ninsns, g->max_insns) = in->imm;
+        return;
+    case IR_GET: ra_get(g, in); break;
+    case IR_PUT: ra_put(g, in); break;
+    case IR_CALL: isel_call(g, in); break;
+    default:
+        if (!isel_int(g, in) && !isel_mem(g, in) && !isel_exit(g, in) && !isel_fp(g, in) && !isel_vec(g, in))
+            isel_slow(g, in);
+    }
+    ra_step(g);
+}
+
+static void emit_pool(struct gen *g)
+{
+    struct asmbuf *a = &g->a;
+    if (!g->npool)
+        return;
+    emit_align(a, 16);
+    for (unsigned size = 16; size >= 4; size /= 2)
+        for (uint32_t i = 0; i < g->npool && !a->overflow; i++) {
+            const struct pool_use *use = &g->pool[i];
+            if (use->size != size)
+                continue;
+            int32_t disp = a->p - (use->place + use->tail);
+            memcpy(use->place - 4, &disp, 4);
+            emit32(a, use->lo);
+            if (size >= 8)
+                emit32(a, use->lo >> 32);
+            if (size == 16)
+                emit64(a, use->hi);
+        }
+}
+
+static void free_state(struct gen *g, bool arrays)
+{
+    free(g->val);
+    free(g->stubs);
+    free(g->pending);
+    free(g->pool);
+    free(g->slow_uses);
+    if (arrays) {
+        free(g->faults);
+        free(g->locs);
+        free(g->consts);
+        free(g->insn_pcs);
+    }
+    free(g);
+}
+
+static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint8_t *buf, uint8_t *exec, size_t room,
+                    struct compiled *out)
+{
+    struct gen *g = calloc(1, sizeof *g);
+    CHECK(g);
+    g->u = u;
+    g->guest = u->guest;
+    g->ctx = ctx;
+    g->l = ctx->layout;
+    g->prologue = (const struct prologue *)ctx->entry->own;
+    g->a = (struct asmbuf){.start = buf, .p = buf, .end = buf + room, .exec = exec};
+    g->val = malloc(u->n * sizeof *g->val);
+    CHECK(g->val);
+    x86_plan(g);
+    begin(g);
+    for (g->i = 1; g->i < u->n && !g->a.overflow && !g->failed; g->i++) {
+        const struct ir_inst *in = &u->inst[g->i];
+        if (needs_code(g, in))
+            instruction(g, in);
+    }
+    x86_emit_stubs(g);
+    uint32_t dead_off = g->a.p - g->a.start;
+    emit_const(&g->a, RAX, u->pc, true);
+    emit_jmp(&g->a, g->prologue->leave_at);
+    x86_emit_slow_insts(g);
+    emit_pool(g);
+    bool ok = !g->a.overflow && !g->failed;
+    if (ok)
+        *out = (struct compiled){
+            .code = exec,
+            .size = g->a.p - g->a.start,
+            .faults = g->faults,
+            .nfaults = g->nfaults,
+            .locs = g->locs,
+            .consts = g->consts,
+            .insn_pcs = g->insn_pcs,
+            .ninsns = g->ninsns,
+            .dead_off = dead_off,
+        };
+    free_state(g, !ok);
+    return ok;
+}
+
+static void patch_entry(uint8_t *buf, const uint8_t *exec, const uint8_t *target)
+{
+    uint64_t bytes;
+    int32_t distance = target - (exec + 5);
+    memcpy(&bytes, buf, 8);
+    bytes = (bytes & ~UINT64_C(0xffffffffff)) | 0xe9 | (uint64_t)(uint32_t)distance << 8;
+    atomic_store_explicit((_Atomic uint64_t *)(void *)buf, bytes, memory_order_release);
+}
+
+const struct tcg_host tcg_host_x86_64 = {
+    .name = "x86_64",
+    .init = init,
+    .emit_prologue = emit_prologue,
+    .compile = compile,
+    .recover = x86_recover,
+    .patch_entry = patch_entry,
+};
