@@ -20,7 +20,7 @@ enum cpu_exit {
     EXIT_FAULT,      /* memory fault of the instruction at pc: fault_* below */
     EXIT_ALIGN,      /* misaligned access: detail: address */
     EXIT_DIV,        /* arithmetic exception (guests that have one) */
-    EXIT_ICACHE,     /* the guest asked to drop translations: [detail, detail2) */
+    EXIT_ICACHE,     /* the guest asked to drop translations: [icache_start, icache_end) */
     EXIT_TARGET = 16 /* first reason that belongs to the guest architecture */
 };
 
@@ -43,7 +43,8 @@ struct cpu {
     void *host_sp, *ret_sp;
     void *jump_table;
     void (*const *helpers)(void);
-    uint64_t exit_detail, exit_detail2;
+    uint64_t exit_detail;
+    uint64_t icache_start, icache_end;
     struct code_exit *last_exit;
     /* EXIT_FAULT: as in the host's siginfo */
     int fault_signo, fault_code;

@@ -145,7 +145,7 @@ static void handle_exit(struct task *t, enum cpu_exit reason)
         signal_force(t, SIGFPE, FPE_INTDIV, cpu->pc);
         break;
     case EXIT_ICACHE:
-        exec_invalidate(t->process->exec, cpu->exit_detail, cpu->exit_detail2);
+        exec_invalidate(t->process->exec, cpu->icache_start, cpu->icache_end);
         break;
     default:
         BUG("guest stopped for reason %d", (int)reason);

@@ -54,11 +54,11 @@ static uint64_t a64_counter(void)
     return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* The line's translations are dropped by the run loop's caller: exit EXIT_ICACHE with [detail, detail2). */
+/* The line's translations are dropped by the run loop's caller: exit EXIT_ICACHE. */
 static void a64_ic_ivau(struct a64_cpu *cpu, uint64_t addr)
 {
-    cpu->cpu.exit_detail = addr & ~UINT64_C(63);
-    cpu->cpu.exit_detail2 = cpu->cpu.exit_detail + 64;
+    cpu->cpu.icache_start = addr & ~UINT64_C(63);
+    cpu->cpu.icache_end = cpu->cpu.icache_start + 64;
 }
 
 static void a64_dc_zva(struct a64_cpu *cpu, uint64_t addr)

@@ -210,6 +210,8 @@ int ra_def_over(struct gen *g);
 int ra_def_copy(struct gen *g, ir_ref v);
 /* Makes a given register (taken before) the result's. */
 void ra_bind(struct gen *g, int reg);
+/* Takes ra_def() back. */
+void ra_undef(struct gen *g);
 /* A free register for the time of this instruction. */
 int ra_temp(struct gen *g, bool xmm);
 /* Makes a given temporary register free, for the time of this instruction. */
@@ -288,6 +290,11 @@ bool isel_vec(struct gen *g, const struct ir_inst *in);
 void x86_ucomis(struct gen *g, bool wide, bool signalling, int a, int b);
 /* op of 66/F3/F2 class: dst = a op b, VEX or SSE; dst may be a or b. */
 void x86_op3(struct gen *g, unsigned op, int dst, int a, int b);
+/* dst = a op constant; dst = op src */
+void x86_op3_pool(struct gen *g, unsigned op, int dst, int a, uint64_t lo, uint64_t hi);
+void x86_op2(struct gen *g, unsigned op, int dst, int src);
+/* Rounding field of ROUNDSD for `rm`; 3: truncation, 4: the dynamic mode; -1: there is none. */
+int x86_round_imm(unsigned rm);
 void x86_op3_imm(struct gen *g, unsigned op, int dst, int a, int b, unsigned imm);
 
 /* --- abi.c --- */

@@ -299,10 +299,8 @@ static void exit_trap(struct gen *g, const struct ir_inst *in)
         x86_loop_leave(g);
     emit_rm(&g->a, 0xc7, 0, state_mem(g->l->exit_reason));
     emit32(&g->a, in->ir_sub);
-    if (in->imm2) {
-        emit_const(&g->a, RAX, in->imm2, true);
-        emit_store(&g->a, true, state_mem(g->l->exit_detail), RAX);
-    }
+    emit_const(&g->a, RAX, in->imm2, true);
+    emit_store(&g->a, true, state_mem(g->l->exit_detail), RAX);
     leave_at(g, in->imm);
 }
 

@@ -47,7 +47,8 @@ static void find_roots(struct gen *g)
         *v = (struct value){.root = r, .reg = NO_REG, .hint = NO_REG, .hint_slot = -1, .cell = -1, .home = -1};
         v->type = ir_result_type(in);
         v->root = find_root(g, r);
-        v->clean = is_float_type(v->type) && (in->op == IR_LD || in->op == IR_CONST || in->op == IR_GET);
+        v->clean = is_float_type(v->type) && (in->op == IR_LD || in->op == IR_CONST || in->op == IR_BITCAST ||
+                                                in->op == IR_GET);
     }
 }
 

@@ -447,6 +447,8 @@ int ra_def_copy(struct gen *g, ir_ref v)
     return define(g, reg);
 }
 
+void ra_undef(struct gen *g) { release(g, g->val[g->i].reg); }
+
 static void forget_value(struct gen *g, ir_ref root)
 {
     struct value *v = &g->val[root];
