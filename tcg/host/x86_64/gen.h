@@ -257,7 +257,7 @@ void x86_loop_leave(struct gen *g);
 /* Is the value (an instruction of the unit) one that can be computed late? */
 bool x86_can_be_late(const struct gen *g, ir_ref v);
 /* What it needs: at most MAX_LEAVES values. */
-unsigned x86_leaves(const struct gen *g, ir_ref v, ir_ref leaf[MAX_LEAVES]);
+unsigned x86_leaves(const struct gen *g, ir_ref v, ir_ref *leaf);
 /* Stores the late value to the slot; RAX, RCX, RDX and XMM15 change, after the operands have been read. */
 void x86_store_late(struct gen *g, unsigned slot, ir_ref v, const struct place *leaf);
 /* NZCV of the current flags into EAX; changes ECX (EDX). invert: the host's carry is the inverse. */

@@ -78,7 +78,7 @@ static void unary(struct gen *g, const struct ir_inst *in, unsigned op, bool wid
     check_nan(g, wide_result, d, a, NO_REG, NO_REG);
 }
 
-static void fma(struct gen *g, const struct ir_inst *in)
+static void multiply_add(struct gen *g, const struct ir_inst *in)
 {
     bool wide = in->type == IR_F64;
     int a = ra_use(g, in->arg[0]), b = ra_use(g, in->arg[1]), c = ra_use(g, in->arg[2]), d = ra_def(g);
@@ -282,7 +282,7 @@ bool isel_fp(struct gen *g, const struct ir_inst *in)
     case IR_FMA:
         if (!x86.fma)
             return false;
-        fma(g, in);
+        multiply_add(g, in);
         return true;
     case IR_FMIN:
     case IR_FMAX:

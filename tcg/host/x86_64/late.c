@@ -14,7 +14,7 @@ bool x86_can_be_late(const struct gen *g, ir_ref v)
            g->u->inst[in->arg[3]].op == IR_CONST;
 }
 
-unsigned x86_leaves(const struct gen *g, ir_ref v, ir_ref leaf[MAX_LEAVES])
+unsigned x86_leaves(const struct gen *g, ir_ref v, ir_ref *leaf)
 {
     const struct ir_inst *in = &g->u->inst[v];
     unsigned n = 0;
