@@ -20,10 +20,10 @@ demo: ## build, fetch guest programs, run them with live output
 	tests/e2e/demo.py
 
 check: all ## unit tests and a quick set of real guest programs
-	meson test -C $(BUILD) --print-errorlogs --no-suite full
+	meson test -C $(BUILD) --print-errorlogs
 
 check-all: all ## everything: full roots, storms, foreign test suites; takes hours
-	meson test -C $(BUILD) --print-errorlogs
+	meson test -C $(BUILD) --print-errorlogs --setup all
 
 bench: all ## time kernels natively, under metic and under a peer
 	bench/run.py --md $(BUILD)/bench.md --json $(BUILD)/bench.json $(BENCH)
