@@ -368,7 +368,7 @@ static bool one(struct gen *g, const struct ir_inst *in, int d, int a)
         bool sign = in->op == IR_VSADDLP;
         if (lane == LANE_B && sign) {
             ones(g, X);
-            x86_op3(g, P38 | 0x1c, X, X, X); /* PABSB of -1: bytes of 1 */
+            x86_op2(g, P38 | 0x1c, X, X); /* PABSB of -1: bytes of 1 */
             x86_op3(g, P38 | 0x04, d, X, a); /* PMADDUBSW: unsigned times signed */
         } else if (lane == LANE_B) {
             op_repeat(g, P38 | 0x04, d, a, LANE_B, 1);
