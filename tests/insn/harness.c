@@ -149,6 +149,11 @@ static void prepare(struct state *s, unsigned number, unsigned set)
     arch_random_state(s, &r, set);
     s->where = WHERE_NEXT;
     s->x[REG_STACK] = middle;
+    if (c->kind == CASE_LOOP) {
+        s->x[c->index] = 1 + (rng(&r) & 31);
+        if (c->base != NO_REGISTER)
+            s->x[c->base] = middle;
+    }
     if (c->kind == CASE_MEMORY) {
         uint64_t offset = set & 1 && !(c->flags & FLAG_ALIGNED) && c->base != REG_STACK ? rng(&r) & 31 : 0;
         if (c->index != NO_REGISTER)
@@ -198,7 +203,7 @@ static void run(unsigned sets, unsigned first)
             prepare(&s, n, set);
             execute(&s);
             h = mix(h, (uint64_t *)&s, sizeof(s) / 8);
-            if (cases[n].kind == CASE_MEMORY) {
+            if (cases[n].kind == CASE_MEMORY || cases[n].kind == CASE_LOOP) {
                 h = mix(h, scratch, SCRATCH_WORDS);
                 fill_scratch();
             }

@@ -21,6 +21,7 @@ enum case_kind {
     CASE_PLAIN,
     CASE_MEMORY, /* register `base` points to the middle of the scratch memory; `index`: a small offset, or NONE */
     CASE_JUMP,   /* register `base` holds the address of the stub's last instruction, less `adjust` */
+    CASE_LOOP,   /* register `index` counts down the rounds of a loop; `base`: as in CASE_MEMORY, or NONE */
 };
 
 enum case_flags {

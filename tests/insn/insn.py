@@ -32,7 +32,7 @@ import decodegen  # noqa: E402
 
 SETS = 8          # sets of operands behind a recorded hash
 SEQUENCE = 8      # instructions of a sequence
-PLAIN, MEMORY, JUMP = 0, 1, 2
+PLAIN, MEMORY, JUMP, LOOP = 0, 1, 2, 3
 ALIGNED, SIGNED, COMPARE, WORDS = 1, 2, 4, 8
 NO_REGISTER = 255
 
@@ -154,7 +154,8 @@ def make_cases(arch, rules, judge, per_pattern, seed, only=None):
 
 
 def make_sequences(rules, cases, count, seed):
-    """Cases of several instructions: one that uses memory first, a jump last, between them those that do neither."""
+    """Cases of several instructions: one that uses memory first, a jump last, between them those that do neither; and
+    loops of such instructions."""
     rng = random.Random(f"{seed} sequences")
     alone = [c for c in cases if not c.prefix]
     memory = [c for c in alone if c.kind == MEMORY]
@@ -167,6 +168,18 @@ def make_sequences(rules, cases, count, seed):
         last = rng.choice(jumps if jumps and rng.randrange(3) == 0 else plain)
         found.append(dataclasses.replace(first, pattern="sequence", word=last.word,
                                          prefix=[c.word for c in [first, *middle]]))
+    counter = rules.COUNTER
+    plain = [c for c in plain if not rules.touches(c.word, counter)]
+    memory = [c for c in memory if c.index == NO_REGISTER and not c.flags and not rules.touches(c.word, counter)
+              and not rules.writes_base(c)]
+    for _ in range(count if plain else 0):
+        case = dataclasses.replace(rng.choice(memory if memory and rng.randrange(2) else plain), pattern="loop")
+        body = [case.word] + [c.word for c in rng.choices(plain, k=SEQUENCE - 3)]
+        if case.kind == MEMORY and any(rules.touches(w, case.base) for w in body[1:]):
+            continue
+        *case.prefix, case.word = [*body, *rules.loop_end(len(body), rng)]
+        case.kind, case.index = LOOP, counter
+        found.append(case)
     return found
 
 
@@ -292,20 +305,25 @@ def results_path(arch):
     return HERE / arch / "results.xz"
 
 
+def parts(cases):
+    """Single instructions and the others: each a program, as stubs have one size."""
+    several = ("sequence", "loop")
+    return [part for part in ([c for c in cases if c.pattern not in several], [c for c in cases if c.pattern in several]) if part]
+
+
 def judge(arch, rules, cases, expected, emulators, reference, sets, limit, folder):
     """Runs the cases under each emulator; the number of differences from the expected hashes ({case text: hash})."""
     failed = 0
-    for part in ([c for c in cases if c.pattern != "sequence"], [c for c in cases if c.pattern == "sequence"]):
-        if not part:
-            continue
+    for part in parts(cases):
         program = build(arch, rules, part, folder)
         want = [expected[c.text()] for c in part] if expected else execute(reference, program, len(part), sets)
         for command in emulators:
             got = execute(command, program, len(part), sets)
             wrong = compare_runs(rules, program, part, want, got, [command, reference] if reference else [command],
                                  sets if reference else 1, limit)
-            kinds = len({c.pattern for c in part})
-            what = f"{kinds} patterns, {len(part)} instances" if kinds > 1 else f"{len(part)} sequences"
+            kinds = collections.Counter(c.pattern for c in part)
+            what = (f"{kinds['sequence']} sequences, {kinds['loop']} loops" if part[0].pattern in ("sequence", "loop") else
+                    f"{len(kinds)} patterns, {len(part)} instances")
             print(f"{what}, {sets} sets of operands: {wrong} differ", flush=True)
             failed += wrong
     return failed
@@ -319,7 +337,7 @@ def all_cases(o, rules):
 def record(o, rules, folder):
     text = ""
     cases = all_cases(o, rules)
-    for part in ([c for c in cases if c.pattern != "sequence"], [c for c in cases if c.pattern == "sequence"]):
+    for part in parts(cases):
         hashes = execute(shlex.split(o.peer), build(o.arch, rules, part, folder), len(part), SETS)
         bad = [c.text() for c, h in zip(part, hashes) if len(h) != 8]
         if bad:
@@ -372,7 +390,7 @@ def main():
     ap.add_argument("--emulator", action="append", default=[], help="command that runs a guest program")
     ap.add_argument("--peer", help="the same of the emulator that is believed")
     ap.add_argument("--per-pattern", type=int, default=12)
-    ap.add_argument("--sequences", type=int, default=1000, help="cases of several instructions")
+    ap.add_argument("--sequences", type=int, default=1000, help="sequences, and loops")
     ap.add_argument("--sets", type=int, default=SETS)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--only", help="regular expression of pattern names")

@@ -11,6 +11,7 @@ PEER_OPTIONS = "-cpu neoverse-v1,pauth=off"
 LLVM = ["--triple=aarch64", "-mattr=+v8.4a,+crypto,+fullfp16,+sb"]
 REGISTER_FIELDS = (0, 5, 10, 16)  # bit positions
 NOP = 0xd503201f
+COUNTER = 29
 
 EXEMPT = {
     "SVC": "leaves the program: tests/linux",
@@ -35,6 +36,22 @@ def width_of(word):
 
 def is_jump(case):
     return re.fullmatch("B|BL|B_cond|CBN?Z|TBN?Z", case.pattern) is not None
+
+
+def touches(word, register):
+    """Whether some register field of the word may be the register."""
+    return any(word >> pos & 31 == register for pos in REGISTER_FIELDS)
+
+
+def writes_base(case):
+    return case.word & 31 == case.base or re.match("LDP|LDST_(imm|multi|one)|LDR_rep", case.pattern) is not None
+
+
+def loop_end(n, rng):
+    """Counts down and goes back by n instructions."""
+    if rng.randrange(2):
+        return [0xf1000400 | COUNTER << 5 | COUNTER, 0x54000001 | (-(n + 1) & 0x7ffff) << 5]  # SUBS, B.NE
+    return [0xd1000400 | COUNTER << 5 | COUNTER, 0xb5000000 | (-(n + 1) & 0x7ffff) << 5 | COUNTER]  # SUB, CBNZ
 
 
 def writes_back(w):

@@ -9,6 +9,7 @@ PEER_OPTIONS = "-cpu max"
 LLVM = ["--triple=riscv64", "-mattr=+m,+a,+f,+d,+c,+zfh,+zba,+zbb,+zbs,+zbc,+zbkb,+zbkc,+zbkx,+zknd,+zkne,+zknh"]
 REGISTER_FIELDS = (7, 15, 20, 27, 2)  # bit positions
 NOP = 0x13
+COUNTER = 30
 
 EXEMPT = {
     "ECALL": "leaves the program: tests/linux",
@@ -29,6 +30,24 @@ def width_of(word):
 
 def is_jump(case):
     return re.fullmatch("JAL|BEQ|BNE|BLTU?|BGEU?", case.pattern) is not None
+
+
+def touches(word, register):
+    """Whether some register field of the word may be the register."""
+    if word & 3 == 3:
+        return any(word >> pos & 31 == register for pos in (7, 15, 20, 27))
+    return register in (2, word >> 7 & 31, word >> 2 & 31, 8 + (word >> 7 & 7), 8 + (word >> 2 & 7))
+
+
+def writes_base(case):
+    return case.word & 3 == 3 and case.word >> 7 & 31 == case.base or case.word & 3 != 3 and 8 + (case.word >> 2 & 7) == case.base
+
+
+def loop_end(n, rng):
+    """Counts down and goes back by n instructions: ADDI, BNE."""
+    offset = -4 * (n + 1)
+    bits = (offset >> 12 & 1) << 31 | (offset >> 5 & 63) << 25 | (offset >> 1 & 15) << 8 | (offset >> 11 & 1) << 7
+    return [0xfff00013 | COUNTER << 15 | COUNTER << 7, bits | COUNTER << 15 | 0x1063]
 
 
 def make(w, case, rng):
