@@ -259,6 +259,8 @@ enum cpu_exit cpu_run(struct cpu *cpu)
         indirect = !cpu->last_exit;
     }
     cpu->leave_env = NULL;
+    if (cpu->exit_reason == EXIT_FETCH) /* the page may be there when the guest comes back */
+        exec_invalidate(x, cpu->pc, cpu->pc + 1);
     return cpu->exit_reason;
 }
 

@@ -74,7 +74,12 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
         }
         if (avail < 4)
             p = code->window(code->opaque, s.pc, &avail);
-        if (!p || avail < 4 || (s.pc & 3)) {
+        bool readable = p && avail >= 4 && !(s.pc & 3);
+        if (!readable && u->ninsns) {
+            a64_goto(&s, s.pc);
+            break;
+        }
+        if (!readable) {
             b_insn(b, s.pc, 0);
             a64_trap(&s, s.pc & 3 ? EXIT_ALIGN : EXIT_FETCH, s.pc, s.pc);
             break;

@@ -1,0 +1,166 @@
+/* Code as data: new code is executed after the architecture's rite, pages of code come and go, faults name the place. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "check.h"
+
+/* Words of code: `nop`, `undefined`, and a function that returns n (0 to 127). */
+#if defined __aarch64__
+enum { NOP = 0xd503201f, UNDEFINED = 0 };
+static const uint32_t return_0[] = {0x52800000, 0xd65f03c0}; /* mov w0, #n; ret */
+enum { N_SHIFT = 5 };
+#define PC(uc) (uc)->uc_mcontext.pc
+#elif defined __riscv
+enum { NOP = 0x13, UNDEFINED = 0 };
+static const uint32_t return_0[] = {0x00000513, 0x00008067}; /* li a0, n; ret */
+enum { N_SHIFT = 20 };
+#define PC(uc) (uc)->uc_mcontext.__gregs[0]
+#else
+enum { NOP = 0x90909090, UNDEFINED = 0x0b0f0b0f };
+static const uint32_t return_0[] = {0x9058006a, 0x909090c3}; /* push n; pop rax; nop; ret */
+enum { N_SHIFT = 8 };
+#define PC(uc) (uc)->uc_mcontext.gregs[REG_RIP]
+#endif
+
+static sigjmp_buf back;
+static volatile struct {
+    int signo, code;
+    uintptr_t addr, pc;
+} seen;
+
+static void on_signal(int signo, siginfo_t *info, void *uc)
+{
+    seen.signo = signo;
+    seen.code = info->si_code;
+    seen.addr = (uintptr_t)info->si_addr;
+    seen.pc = PC((ucontext_t *)uc);
+    siglongjmp(back, 1);
+}
+
+static void put(char *at, uint32_t word)
+{
+    memcpy(at, &word, sizeof word);
+    __builtin___clear_cache(at, at + sizeof word);
+}
+
+static void put_function(char *at, unsigned n)
+{
+    put(at, return_0[0] | n << N_SHIFT);
+    put(at + 4, return_0[1]);
+}
+
+static int call(char *at)
+{
+    return ((int (*)(void))(uintptr_t)at)();
+}
+
+/* The signal that a call ends with and where the program was; 0: it returned. */
+static int fault(char *at)
+{
+    seen.signo = 0;
+    if (!sigsetjmp(back, 1))
+        call(at);
+    return seen.signo;
+}
+
+#if defined __riscv
+static void fence_i(void)
+{
+    __asm__ volatile("fence.i" ::: "memory");
+}
+
+/* Reserved rounding modes, and registers that user programs do not have. */
+static void illegal(void)
+{
+    double d = 1;
+    long v = 0;
+    seen.signo = 0;
+    if (!sigsetjmp(back, 1))
+        __asm__ volatile("fsrmi 5; fadd.d %0, %0, %0, dyn" : "+f"(d));
+    CHECK(seen.signo == SIGILL && seen.code == ILL_ILLOPC);
+    __asm__ volatile("fsrmi 4; fcvt.l.d %0, %1, dyn; fsrmi 0" : "=r"(v) : "f"(2.5));
+    CHECK(v == 3);
+    seen.signo = 0;
+    if (!sigsetjmp(back, 1))
+        __asm__ volatile("csrw cycle, zero");
+    CHECK(seen.signo == SIGILL);
+    seen.signo = 0;
+    if (!sigsetjmp(back, 1))
+        __asm__ volatile("csrr %0, mstatus" : "=r"(v));
+    CHECK(seen.signo == SIGILL);
+}
+
+/* An instruction across a page boundary, whose second half comes and goes; FENCE.I instead of the system call. */
+static void across(char *p, long page)
+{
+    char *f = p + page - 2;
+    put_function(f, 9);
+    fence_i();
+    CHECK(call(f) == 9);
+    CHECK(munmap(p + page, page) == 0);
+    CHECK(fault(f) == SIGSEGV && seen.addr == (uintptr_t)p + page && seen.pc == (uintptr_t)f);
+    CHECK(mmap(p + page, page, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+          p + page);
+    put_function(f, 10);
+    fence_i();
+    CHECK(call(f) == 10);
+}
+#endif
+
+int main(void)
+{
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+    static const int signals[] = {SIGSEGV, SIGILL, SIGTRAP, SIGBUS};
+    for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        CHECK(sigaction(signals[i], &action, NULL) == 0);
+    long page = sysconf(_SC_PAGESIZE);
+    char *p = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(p != MAP_FAILED);
+
+    /* rewritten in place */
+    for (unsigned n = 0; n < 6; n++) {
+        put_function(p, n);
+        CHECK(call(p) == (int)n);
+    }
+    /* undefined, behind something defined */
+    put(p, NOP);
+    put(p + 4, UNDEFINED);
+    CHECK(fault(p) == SIGILL && seen.addr == (uintptr_t)p + 4 && seen.pc == (uintptr_t)p + 4);
+
+    /* running into a page that may not be executed, and then may */
+    put(p + page - 4, NOP);
+    put_function(p + page, 77);
+    CHECK(mprotect(p + page, page, PROT_READ | PROT_WRITE) == 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK(fault(p + page - 4) == SIGSEGV && seen.code == SEGV_ACCERR);
+        CHECK(seen.addr == (uintptr_t)p + page && seen.pc == (uintptr_t)p + page);
+        CHECK(fault(p + page) == SIGSEGV);
+    }
+    CHECK(mprotect(p + page, page, PROT_READ | PROT_EXEC) == 0);
+    CHECK(call(p + page - 4) == 77 && call(p + page) == 77);
+
+    /* gone, and something else in its place */
+    CHECK(munmap(p + page, page) == 0);
+    CHECK(fault(p + page - 4) == SIGSEGV && seen.code == SEGV_MAPERR && seen.pc == (uintptr_t)p + page);
+    CHECK(mmap(p + page, page, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+          p + page);
+    put_function(p + page, 78);
+    CHECK(call(p + page - 4) == 78);
+
+    /* the same bytes at another address after a move */
+    char *moved = mremap(p + 2 * page, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, p + page);
+    CHECK(moved == p + page);
+    CHECK(fault(p + page - 4) == SIGILL || seen.signo == SIGSEGV); /* zeros: undefined, or add [rax], al */
+    put_function(p + page, 79);
+    CHECK(call(p + page - 4) == 79);
+#if defined __riscv
+    across(p, page);
+    illegal();
+#endif
+    DONE();
+}
