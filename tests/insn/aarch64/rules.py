@@ -7,7 +7,8 @@ FOLDER = pathlib.Path(__file__).resolve().parents[3] / "targets/aarch64"
 TABLES = [(32, [FOLDER / name for name in re.findall(r"'([\w-]+\.decode)'", (FOLDER / "meson.build").read_text())])]
 COMPILER = "aarch64-linux-gnu"
 CFLAGS = ["-mgeneral-regs-only", "-march=armv8-a"]
-PEER_OPTIONS = "-cpu neoverse-v1,pauth=off"
+# One instruction at a time: of neighbours the peer may drop one whose result is dead but not its exception flags.
+PEER_OPTIONS = "-cpu neoverse-v1,pauth=off -one-insn-per-tb"
 LLVM = ["--triple=aarch64", "-mattr=+v8.4a,+crypto,+fullfp16,+sb"]
 REGISTER_FIELDS = (0, 5, 10, 16)  # bit positions
 NOP = 0xd503201f

@@ -5,7 +5,8 @@ import re
 TABLES = [(32, ["targets/riscv/insn32.decode"]), (16, ["targets/riscv/insn16.decode"])]
 COMPILER = "riscv64-linux-gnu"
 CFLAGS = ["-march=rv64gc", "-mabi=lp64", "-mcmodel=medany", "-Wl,--no-relax"]
-PEER_OPTIONS = "-cpu max"
+# One instruction at a time: of neighbours the peer may drop one whose result is dead but not its exception flags.
+PEER_OPTIONS = "-cpu max -one-insn-per-tb"
 LLVM = ["--triple=riscv64", "-mattr=+m,+a,+f,+d,+c,+zfh,+zba,+zbb,+zbs,+zbc,+zbkb,+zbkc,+zbkx,+zknd,+zkne,+zknh"]
 REGISTER_FIELDS = (7, 15, 20, 27, 2)  # bit positions
 NOP = 0x13
