@@ -4,6 +4,7 @@
 #include <capstone/capstone.h>
 #include <inttypes.h>
 
+#include "base/late.h"
 #include "base/log.h"
 #include "exec/exec-internal.h"
 
@@ -11,6 +12,7 @@ static void disassemble(int arch, int mode, const uint8_t *code, size_t size, ui
 {
     FILE *f = log_stream();
     csh cs;
+    late_relocate(); /* capstone's tables */
     if (cs_open(arch, mode, &cs) != CS_ERR_OK) {
         fprintf(f, "  (capstone lacks this architecture)\n");
         return;
