@@ -723,9 +723,13 @@ int mm_protection(struct mm *mm, uint64_t addr)
     return prot;
 }
 
-void mm_fork_prepare(struct mm *mm)
+void mm_fork_begin(struct mm *mm)
 {
     pthread_mutex_lock(&mm->op);
+}
+
+void mm_fork_prepare(struct mm *mm)
+{
     pthread_mutex_lock(&mm->areas_lock);
 }
 

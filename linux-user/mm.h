@@ -56,6 +56,8 @@ void mm_set_brk(struct mm *mm, uint64_t start);
 /* Writes /proc/self/maps (or, detailed, smaps) as the guest has it to fd. */
 void mm_print_maps(struct mm *mm, int fd, bool detailed);
 
+/* Around fork(), in the locks' order: begin, exec_fork_prepare, prepare; done in the parent and in the child. */
+void mm_fork_begin(struct mm *mm);
 void mm_fork_prepare(struct mm *mm);
 void mm_fork_done(struct mm *mm);
 

@@ -312,8 +312,11 @@ static int64_t sharing_run(struct sharing_start *start)
 
 static void sharing_free(struct sharing_start *start, struct process *owner)
 {
-    if (start->task)
+    if (start->task) {
+        /* Its process is gone, if by a signal perhaps in the middle of guest code: nobody is to wait for it. */
+        __atomic_store_n(&start->task->cpu->in_code, 0, __ATOMIC_SEQ_CST);
         task_free(start->task);
+    }
     if (start->stack)
         stack_put(owner, start->stack, 0);
     if (start->process)
@@ -458,8 +461,9 @@ int64_t process_fork(struct task *t, const struct clone_request *r)
     if (!signal_block_all(t))
         return -SYS_RESTART_ALWAYS;
     pthread_mutex_lock(&p->lock);
-    mm_fork_prepare(p->mm);
+    mm_fork_begin(p->mm);
     exec_fork_prepare(p->exec);
+    mm_fork_prepare(p->mm);
     /* The C library's fork keeps its own locks in order; other kinds of child it doesn't know. */
     if (!(r->flags & ~done_here) && r->exit_signal == SIGCHLD) {
         pid = fork();
