@@ -190,6 +190,7 @@ static bool to_signed(struct gen *g, const struct ir_inst *in)
         return false;
     bool direct = imm >= 3;
     int x = ra_use(g, in->arg[0]), d = ra_def(g), from = x;
+    int unused = direct ? NO_REG : ra_temp(g, false); /* here: making room must not depend on the branch below */
     if (!direct) {
         from = XMM0 + XSCRATCH;
         x86_op3_imm(g, OP_66 | OP_3A | (wide ? 0x0b : 0x0a), from, x, x, imm | 8);
@@ -198,7 +199,7 @@ static bool to_signed(struct gen *g, const struct ir_inst *in)
     emit_alu_imm(a, ALU_CMP, to64, d, 1);
     uint8_t *slow = emit_jcc_forward(a, X_O); /* INT_MIN - 1 */
     if (!direct)
-        cvt2si(g, wide, to64, true, ra_temp(g, false), x);
+        cvt2si(g, wide, to64, true, unused, x);
     x86_slow_stub(g, slow, d, (int8_t[4]){x, NO_REG, NO_REG, NO_REG});
     return true;
 }
