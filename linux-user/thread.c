@@ -83,19 +83,22 @@ static void stack_put(struct process *p, struct host_stack *s, pid_t tid)
 
 static char *stack_top(const struct host_stack *s) { return s->base + STACK_SIZE; }
 
-/* Starts a detached host thread of p's on the stack. */
+/* Starts a detached host thread of p's on the stack, with all signals blocked. */
 static int start_thread(struct process *p, struct host_stack *s, void *(*fn)(void *), void *arg)
 {
     bool first = __libc_single_threaded;
     pthread_attr_t attr;
     pthread_t thread;
+    uint64_t all = ~UINT64_C(0), old;
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstack(&attr, s->base + STACK_GUARD, STACK_SIZE - STACK_GUARD);
+    host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof all);
     int error = pthread_create(&thread, &attr, fn, arg);
     pthread_attr_destroy(&attr);
     if (first)
         signals_retake(p);
+    host_call(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof all);
     return error;
 }
 
@@ -169,11 +172,11 @@ static void *thread_main(void *arg)
     int64_t result = unshare_rest(start->request->flags);
     bool ok = result == 0;
     if (ok) {
-        child_words(t, start->request);
-        result = gettid();
         ok = task_signals_start(t);
-        result = ok ? result : -ENOMEM;
+        result = ok ? gettid() : -ENOMEM;
     }
+    if (ok)
+        child_words(t, start->request);
     start->result = result;
     sem_post(&start->ready);
     if (ok) {
@@ -280,11 +283,11 @@ static int sharing_main(void *arg)
     struct task *t = start->task;
     if (start->request->flags & CLONE_CLEAR_SIGHAND)
         clear_handlers(start->process);
-    child_words(t, start->request);
     current_task = t;
+    signal_set_mask(t, t->signals.mask);
+    child_words(t, start->request);
     if (start->news)
         tell(start->news, start->tid);
-    signal_set_mask(t, t->signals.mask);
     task_run(t);
     return 0;
 }
