@@ -39,11 +39,12 @@ enum {
     FCSR_WRITABLE = FCSR_FRM | FCSR_FLAGS,
 };
 
-/* Mode bits of a translation (target->mode): dynamic rounding modes that MXCSR cannot express. */
-enum {
-    RV_MODE_RMM = 1 << 0,        /* frm is 4: to nearest, ties to greater magnitude */
-    RV_MODE_RESERVED_RM = 1 << 1, /* frm is 5 to 7: instructions that round by it are illegal */
-};
+/*
+ * Mode bits of a translation (target->mode): the dynamic rounding mode. Code that names the same one statically is as
+ * good as dynamic, and of the modes that MXCSR cannot express 4 (to nearest, ties to greater magnitude) goes through
+ * softfloat and 5 to 7 make instructions that round by it illegal.
+ */
+enum { RV_MODE_FRM = 7 };
 
 enum {
     RV_CACHE_BLOCK = 64,          /* bytes: Zicbom, Zicboz */

@@ -70,8 +70,7 @@ static void reset(struct cpu *cpu)
 
 static uint32_t mode(const struct cpu *cpu)
 {
-    uint32_t frm = ((const struct rv_cpu *)cpu)->frm;
-    return frm < FP_RNA ? 0 : frm == FP_RNA ? RV_MODE_RMM : RV_MODE_RESERVED_RM;
+    return ((const struct rv_cpu *)cpu)->frm;
 }
 
 const struct target target_riscv64 = {

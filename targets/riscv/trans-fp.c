@@ -52,12 +52,11 @@ void rv_write_fp(DisasContext *s, unsigned fmt, unsigned r, ir_ref v)
 
 bool rv_rounding(DisasContext *s, unsigned field, unsigned *rm)
 {
-    *rm = field;
-    if (field != 7)
-        return field <= FP_RNA;
-    if (s->mode & RV_MODE_RMM)
-        *rm = FP_RNA;
-    return !(s->mode & RV_MODE_RESERVED_RM);
+    unsigned dynamic = s->mode & RV_MODE_FRM;
+    if (field == 7)
+        field = dynamic;
+    *rm = field == dynamic && field != FP_RNA ? IR_RM_DYN : field;
+    return field <= FP_RNA;
 }
 
 ir_ref rv_fp_bits(DisasContext *s, unsigned fmt, ir_ref v)

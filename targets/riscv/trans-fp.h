@@ -17,7 +17,7 @@ ir_ref rv_read_fp(DisasContext *s, unsigned fmt, unsigned r);
 void rv_write_fp(DisasContext *s, unsigned fmt, unsigned r, ir_ref v);
 
 /*
- * An instruction's rounding mode: IR_RM_DYN if it is the dynamic one and in MXCSR, else FP_RNE to FP_RNA.
+ * An instruction's rounding mode: IR_RM_DYN if it is that of frm and in MXCSR, else FP_RNE to FP_RNA.
  * False: reserved, the instruction is illegal.
  */
 bool rv_rounding(DisasContext *s, unsigned field, unsigned *rm);

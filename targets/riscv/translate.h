@@ -12,7 +12,7 @@ typedef struct DisasContext {
     uint64_t pc;         /* of the instruction being translated */
     uint64_t next;       /* of the one behind it */
     uint64_t extensions; /* one bit per enum rv_extension */
-    uint32_t mode;       /* RV_MODE_… */
+    uint32_t mode;       /* RV_MODE_FRM */
     bool ended;          /* a terminator was built */
 } DisasContext;
 
