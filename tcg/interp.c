@@ -327,12 +327,16 @@ void ir_interpret(const struct ir_unit *u, void *state, const struct interp_layo
         case IR_AUMAX: atomic_op(in, value, mem, v); break;
         case IR_GOTO_IF:
             if (holds(u, in, value, state, layout)) {
-                *out = (struct interp_exit){.kind = INTERP_GOTO, .pc = in->imm};
+                *out = (struct interp_exit){.kind = INTERP_GOTO, .pc = in->imm, .dead = in->ir_dead};
                 return;
             }
             break;
         case IR_GOTO:
-            *out = (struct interp_exit){.kind = INTERP_GOTO, .pc = in->imm, .jump = in->ir_sub, .return_pc = in->imm2};
+            *out = (struct interp_exit){.kind = INTERP_GOTO,
+                                        .pc = in->imm,
+                                        .jump = in->ir_sub,
+                                        .return_pc = in->imm2,
+                                        .dead = in->ir_dead};
             return;
         case IR_GOTO_IND:
             *out = (struct interp_exit){.kind = INTERP_GOTO,

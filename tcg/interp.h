@@ -16,6 +16,7 @@ struct interp_exit {
     enum ir_jump jump;  /* GOTO: kind of the exit */
     uint64_t return_pc; /* JUMP_CALL */
     bool indirect;      /* the exit was a GOTO_IND */
+    unsigned dead;      /* 1 + slot whose value is dead at pc: other engines may not have written it; 0: none */
 };
 
 /* Guest memory as seen by the interpreter; size 1, 2, 4, 8, 16. NULL in ir_interpret(): the host's own, directly. */

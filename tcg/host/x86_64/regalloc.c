@@ -342,7 +342,10 @@ static void move_out(struct gen *g, int reg)
         evict(g, reg);
         return;
     }
+    uint32_t locked = g->locked;
+    g->locked |= 1u << reg; /* not a place to go to */
     int to = find_register(g, is_xmm(reg));
+    g->locked = locked;
     x86_move(g, to, reg);
     release(g, reg);
     hold(g, to, root);
