@@ -18,7 +18,7 @@
     X(EXEC, "exec", "each unit before it runs (chaining is off)")                                 \
     X(CPU, "cpu", "guest registers before each unit")                                             \
     X(INT, "int", "signals, exceptions and interrupts")                                           \
-    X(PAGE, "page", "the guest's memory map at start and at each change")                         \
+    X(PAGE, "page", "each change of the guest's memory map, from its first mapping on")            \
     X(STRACE, "strace", "guest system calls")                                                     \
     X(UNIMP, "unimp", "requests for features metic lacks")                                        \
     X(GUEST_ERROR, "guest_errors", "mistakes of the guest")                                       \

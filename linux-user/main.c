@@ -28,6 +28,7 @@ enum {
     EXIT_NOT_FOUND = 127,
     MAX_SCRIPTS = 4,       /* interpreters of interpreters that Linux follows */
     DEFAULT_STACK = 8 << 20,
+    UNLIMITED_STACK = 64 << 20, /* what "unlimited" gets: the stack is mapped whole */
     NO_RANDOM = 0x0040000, /* ADDR_NO_RANDOMIZE of personality(2) */
 };
 
@@ -199,8 +200,10 @@ static uint64_t stack_size(const struct options *o)
     struct rlimit limit;
     if (o->stack_size)
         return o->stack_size;
-    if (getrlimit(RLIMIT_STACK, &limit) || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > UINT64_C(1) << 36)
+    if (getrlimit(RLIMIT_STACK, &limit))
         return DEFAULT_STACK;
+    if (limit.rlim_cur > UNLIMITED_STACK)
+        return UNLIMITED_STACK;
     return limit.rlim_cur < DEFAULT_STACK / 8 ? DEFAULT_STACK / 8 : limit.rlim_cur;
 }
 
@@ -219,7 +222,7 @@ static int run(struct process *p, struct program *prog, const struct options *o)
     struct cpu *cpu = NULL;
     if (p->mm) {
         const struct code_reader code = mm_code_reader(p->mm);
-        const struct exec_options eo = {.engine = o->engine, .one_insn = o->one_insn, .nochain = o->nochain};
+        const struct exec_options eo = {.engine = o->engine, .one_insn = o->one_insn};
         p->exec = exec_new(p->abi->target, &code, &eo);
     }
     if (p->exec) {

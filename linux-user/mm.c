@@ -21,6 +21,7 @@
 #include <sys/shm.h>
 
 #include "base/bits.h"
+#include "base/log.h"
 #include "exec/exec.h"
 #include "linux-user/areas.h"
 #include "linux-user/host.h"
@@ -128,6 +129,13 @@ static void begin_change(struct mm *mm, uint64_t start, uint64_t end)
     exec_invalidate(mm->exec, start, end);
 }
 
+static void log_change(const char *what, uint64_t start, uint64_t end, int prot)
+{
+    if (UNLIKELY(log_on(LOG_PAGE)))
+        log_printf("%s 0x%llx-0x%llx %c%c%c\n", what, (unsigned long long)start, (unsigned long long)end,
+                   prot & PROT_READ ? 'r' : '-', prot & PROT_WRITE ? 'w' : '-', prot & PROT_EXEC ? 'x' : '-');
+}
+
 /* Records the change: a (NULL: nothing is mapped in [start, end) now). */
 static void end_change(struct mm *mm, const struct area *a, uint64_t start, uint64_t end)
 {
@@ -138,6 +146,7 @@ static void end_change(struct mm *mm, const struct area *a, uint64_t start, uint
         areas_clear(&mm->list, start, end);
     mm->changing_start = mm->changing_end = 0;
     pthread_mutex_unlock(&mm->areas_lock);
+    log_change(a ? "map  " : "unmap", start, end, a ? a->prot : 0);
 }
 
 /* The change did not happen. */
@@ -391,6 +400,7 @@ static int64_t unmap(struct mm *mm, uint64_t start, uint64_t end)
             pthread_mutex_lock(&mm->areas_lock);
             areas_clear(&mm->list, from, to);
             pthread_mutex_unlock(&mm->areas_lock);
+            log_change("unmap", from, to, 0);
         }
         at = to;
     }

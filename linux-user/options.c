@@ -30,7 +30,8 @@ static const uint64_t max_stack = UINT64_C(1) << 36;
     X(GDB, "-g", "port", "QEMU_GDB", 0, "wait for a debugger")                                                        \
     X(VERSION, "-version", NULL, NULL, 0, "print the version")                                                        \
     X(HELP, "-h", NULL, NULL, 0, "print this text")                                                                   \
-    X(HELP_LONG, "-help", NULL, NULL, 0, "print this text")
+    X(HELP_LONG, "-help", NULL, NULL, 0, "print this text")                                                           \
+    X(MAN, "-man", NULL, NULL, 0, "print the manual page's source")
 
 enum option {
 #define X(NAME, ...) OPT_##NAME,
@@ -99,6 +100,39 @@ static void print_help(void)
         printf("  %-20s %s%s%s%s\n", left, table[i].help, table[i].environment ? " [" : "",
                table[i].environment ? table[i].environment : "", table[i].environment ? "]" : "");
     }
+}
+
+/* A word as man(7) wants it: hyphens that are no minus signs and leading dots are its own. */
+static void print_roff(const char *s)
+{
+    for (; *s; s++) {
+        if (*s == '-')
+            putchar('\\');
+        putchar(*s);
+    }
+}
+
+static void print_man(void)
+{
+    printf(".TH METIC 1 \"\" \"metic " METIC_VERSION "\"\n.SH NAME\nmetic \\- run Linux programs made for another processor\n"
+           ".SH SYNOPSIS\n.B metic\n[\\fIoption\\fR...] \\fIprogram\\fR [\\fIargument\\fR...]\n"
+           ".SH DESCRIPTION\nThe processor is recognised from the program file, which may also be a script.\n"
+           "Called as qemu\\-\\fIarch\\fR or metic\\-\\fIarch\\fR, metic runs programs for that processor alone.\n"
+           "The folder of the program's libraries is found by itself where the distribution's cross libraries are\n"
+           "installed.\n.SH OPTIONS\nAn environment variable that is named stands for its option.\n");
+    for (unsigned i = 0; i < OPTION_COUNT; i++) {
+        printf(".TP\n\\fB");
+        print_roff(table[i].word);
+        printf("\\fR");
+        if (table[i].argument)
+            printf(" \\fI%s\\fR", table[i].argument);
+        printf("\n%s", table[i].help);
+        if (table[i].environment)
+            printf(" (%s)", table[i].environment);
+        printf("\n");
+    }
+    printf(".SH EXIT STATUS\nThe program's own, and its death by a signal. 1: a mistake on the command line. 126: the file can't be\n"
+           "run. 127: there is no such file, or its loader is missing.\n");
 }
 
 static bool set_stack(struct options *o, const char *value)
@@ -229,6 +263,9 @@ static enum options_result apply(struct options *o, enum option option, const ch
     case OPT_HELP:
     case OPT_HELP_LONG:
         print_help();
+        return OPTIONS_DONE;
+    case OPT_MAN:
+        print_man();
         return OPTIONS_DONE;
     case OPTION_COUNT:
         break;

@@ -15,7 +15,7 @@ struct options {
     const char *log_file;   /* NULL: stderr */
     uint64_t stack_size;    /* bytes; 0: by the resource limit */
     enum exec_engine engine;
-    bool one_insn, nochain;
+    bool one_insn;
     char **env;             /* the guest's environment: NULL-terminated, owned */
     char **again;           /* the options' words as given, for a program that this one starts: NULL-terminated, owned */
 };
