@@ -13,5 +13,5 @@ wanted=
 for symbol; do
     wanted="$wanted -Wl,-u,$symbol"
 done
-$compiler -nostdlib -no-pie -r $wanted "$libdir/libcapstone.a" -o "$output"
+$compiler -nostdlib -r $wanted "$libdir/libcapstone.a" -o "$output"
 objcopy --rename-section .data.rel.ro=late_data --rename-section .data.rel.ro.local=late_data "$output"
