@@ -56,6 +56,18 @@ static void find_roots(struct gen *g)
 
 enum { NEAR = 16 };
 
+/* Does the instruction compute a - b? The builder makes the subtraction of a constant an addition. */
+static bool is_difference(const struct gen *g, const struct ir_inst *in, unsigned type, ir_ref a, ir_ref b)
+{
+    uint64_t x, y;
+    if (in->type != type || in->arg[0] != a)
+        return false;
+    if (in->op == IR_SUB)
+        return in->arg[1] == b;
+    return in->op == IR_ADD && ra_const(g, in->arg[1], &x) && ra_const(g, b, &y) &&
+           (type == IR_I64 ? x + y == 0 : (uint32_t)(x + y) == 0);
+}
+
 static void find_result(struct gen *g, ir_ref r)
 {
     const struct ir_inst *in = &g->u->inst[r];
@@ -67,13 +79,11 @@ static void find_result(struct gen *g, ir_ref r)
     uint64_t c;
     if (ra_const(g, in->arg[1], &c) && !c)
         return;
-    for (ir_ref k = r - 1; k > 0 && r - k < NEAR; k--) {
-        const struct ir_inst *sub = &g->u->inst[k];
-        if (sub->op == IR_SUB && sub->type == type && sub->arg[0] == in->arg[0] && sub->arg[1] == in->arg[1]) {
+    for (ir_ref k = r - 1; k > 0 && r - k < NEAR; k--)
+        if (is_difference(g, &g->u->inst[k], type, in->arg[0], in->arg[1])) {
             g->val[r].result = k;
             return;
         }
-    }
 }
 
 /* --- lifetimes --- */
@@ -140,6 +150,25 @@ static void find_late(struct gen *g)
     }
 }
 
+/* Is the first operand changed in place by the machine's instruction? */
+static bool in_place(enum ir_op op)
+{
+    return (op >= IR_ADD && op <= IR_MUL) || (op >= IR_AND && op <= IR_ROTR) || op == IR_BSWAP || op == IR_UBFX ||
+           op == IR_SBFX || op == IR_DEPOSIT;
+}
+
+/* A value that is made in a pin from an operand that dies: the operand had best be made there already. */
+static void pass_on(struct gen *g, struct plan *p, ir_ref r, const struct ir_inst *in)
+{
+    ir_ref a = g->val[in->arg[0]].root;
+    struct value *va = &g->val[a];
+    unsigned slot = g->val[r].hint_slot;
+    if (!in_place(in->op) || va->last != r || va->hint_slot >= 0 || in_xmm(va->type) != in_xmm(g->val[r].type))
+        return;
+    va->hint_slot = slot;
+    p->wanted[slot] = a;
+}
+
 static void lifetimes(struct gen *g)
 {
     const struct ir_unit *u = g->u;
@@ -170,6 +199,8 @@ static void lifetimes(struct gen *g)
         }
         for (unsigned k = 0, n = ir_nargs(in); k < n; k++)
             need(g, in->arg[k], r);
+        if (v->hint != NO_REG)
+            pass_on(g, p, r, in);
     }
     free(p);
 }
