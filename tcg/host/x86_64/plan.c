@@ -143,10 +143,11 @@ static void find_late(struct gen *g)
         const struct ir_inst *in = &u->inst[r];
         if (in->op == IR_PUT) /* a pinned slot wants the value itself */
             g->val[in->arg[0]].late &= g->slot[in->ir_slot_].pin == NO_REG;
-        if (in->op == IR_PUT || g->val[r].late)
+        if (in->op == IR_PUT)
             continue;
         for (unsigned k = 0, n = ir_nargs(in); k < n; k++)
-            g->val[in->arg[k]].late = false;
+            if (!(g->val[r].late && in->op == IR_SELCC && k == 2)) /* what a late choice compares is kept */
+                g->val[in->arg[k]].late = false;
     }
 }
 
