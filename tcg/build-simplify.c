@@ -19,8 +19,27 @@ static bool is_op_const(const struct ir_builder *b, ir_ref r, enum ir_op op, enu
     return is_op(b, r, op) && def(b, r)->type == t && b_is_const(b, def(b, r)->arg[1], c);
 }
 
-/* Are the upper 32 bits of the I64 value r known to be zero? */
-static bool upper_zero(const struct ir_builder *b, ir_ref r)
+/* Is bit 31 of the I32 value r known to be zero? */
+static bool clear_bit31(const struct ir_builder *b, ir_ref r)
+{
+    const struct ir_inst *in = def(b, r);
+    uint64_t c;
+    switch (in->op) {
+    case IR_SETCC:
+    case IR_CLZ:
+    case IR_CTZ:
+    case IR_POPCNT: return true;
+    case IR_LD: return (in->mem & MEM_SIZE) < MEM_U32 && !(in->mem & MEM_SIGN);
+    case IR_UBFX: return in->imm2 <= 31;
+    case IR_SHR: return b_is_const(b, in->arg[1], &c) && (c & 31);
+    case IR_AND: return b_is_const(b, in->arg[1], &c) && c <= INT32_MAX;
+    default: return false;
+    }
+}
+
+enum { SEEN_THROUGH = 3 }; /* bitwise ops that the two questions below look through, one behind the other */
+
+static bool upper_zero_at(const struct ir_builder *b, ir_ref r, unsigned depth)
 {
     const struct ir_inst *in = def(b, r);
     uint64_t c;
@@ -29,14 +48,25 @@ static bool upper_zero(const struct ir_builder *b, ir_ref r)
     case IR_CONST: return (uint64_t)in->imm <= UINT32_MAX;
     case IR_LD: return in->type == IR_I64 && (in->mem & MEM_SIZE) <= MEM_U32 && !(in->mem & MEM_SIGN);
     case IR_UBFX: return in->imm2 <= 32;
-    case IR_AND: return b_is_const(b, in->arg[1], &c) && c <= UINT32_MAX;
     case IR_SHR: return b_is_const(b, in->arg[1], &c) && (c & 63) >= 32;
+    case IR_AND:
+        return depth && (upper_zero_at(b, in->arg[0], depth - 1) || upper_zero_at(b, in->arg[1], depth - 1));
+    case IR_OR:
+    case IR_XOR:
+        return depth && upper_zero_at(b, in->arg[0], depth - 1) && upper_zero_at(b, in->arg[1], depth - 1);
+    case IR_SELCC:
+        return depth && upper_zero_at(b, in->arg[2], depth - 1) && upper_zero_at(b, in->arg[3], depth - 1);
     default: return false;
     }
 }
 
-/* Is the I64 value r known to be the sign extension of its low half? */
-static bool upper_sign(const struct ir_builder *b, ir_ref r)
+/* Are the upper 32 bits of the I64 value r known to be zero? */
+static bool upper_zero(const struct ir_builder *b, ir_ref r)
+{
+    return upper_zero_at(b, r, SEEN_THROUGH);
+}
+
+static bool upper_sign_at(const struct ir_builder *b, ir_ref r, unsigned depth)
 {
     const struct ir_inst *in = def(b, r);
     uint64_t c;
@@ -46,12 +76,28 @@ static bool upper_sign(const struct ir_builder *b, ir_ref r)
     case IR_LD: return (in->mem & MEM_SIZE) < MEM_U32 || ((in->mem & MEM_SIZE) == MEM_U32 && (in->mem & MEM_SIGN));
     case IR_SBFX: return in->imm2 <= 32;
     case IR_UBFX: return in->imm2 <= 31;
-    case IR_AND: return b_is_const(b, in->arg[1], &c) && c <= INT32_MAX;
     case IR_SAR: return b_is_const(b, in->arg[1], &c) && (c & 63) >= 32;
     case IR_SHR: return b_is_const(b, in->arg[1], &c) && (c & 63) > 32;
-    case IR_ZEXT: return is_op(b, in->arg[0], IR_SETCC);
+    case IR_ZEXT: return clear_bit31(b, in->arg[0]);
+    case IR_AND:
+        if (b_is_const(b, in->arg[1], &c) && c <= INT32_MAX)
+            return true;
+        /* fall through */
+    case IR_OR:
+    case IR_XOR:
+    case IR_ANDN:
+        return depth && upper_sign_at(b, in->arg[0], depth - 1) && upper_sign_at(b, in->arg[1], depth - 1);
+    case IR_NOT: return depth && upper_sign_at(b, in->arg[0], depth - 1);
+    case IR_SELCC:
+        return depth && upper_sign_at(b, in->arg[2], depth - 1) && upper_sign_at(b, in->arg[3], depth - 1);
     default: return false;
     }
+}
+
+/* Is the I64 value r known to be the sign extension of its low half? */
+static bool upper_sign(const struct ir_builder *b, ir_ref r)
+{
+    return upper_sign_at(b, r, SEEN_THROUGH);
 }
 
 /* x + 0 = x; (x + c) + d = x + (c + d) */
@@ -137,16 +183,40 @@ static ir_ref rule_and(struct ir_builder *b, struct ir_inst *in)
     return IR_NONE;
 }
 
-/* x | x = x; x | 0 = x; x | ~0 = ~0 */
+/* x << c and x >> (t - c) in type t: the distance of the rotation right that their OR is, else 0. */
+static unsigned rotation(const struct ir_builder *b, enum ir_type t, ir_ref left, ir_ref right)
+{
+    uint64_t c, d;
+    bool both = is_op_const(b, left, IR_SHL, t, &c) && is_op_const(b, right, IR_SHR, t, &d) &&
+                def(b, left)->arg[0] == def(b, right)->arg[0];
+    return both && c + d == width(t) ? d : 0;
+}
+
+/*
+ * x | x = x; x | 0 = x; x | ~0 = ~0; x << c | x >> (t - c) is a rotation, also of a word that is sign-extended
+ * afterwards: RISC-V's SLLIW, SRLIW and OR, where the shift right has been found to have no sign
+ */
 static ir_ref rule_or(struct ir_builder *b, struct ir_inst *in)
 {
     ir_ref x = in->arg[0], y = in->arg[1];
     uint64_t c;
     if (x == y)
         return x;
-    if (!b_is_const(b, y, &c))
-        return IR_NONE;
-    return !c ? x : c == all_ones(in->type) ? y : IR_NONE;
+    if (b_is_const(b, y, &c))
+        return !c ? x : c == all_ones(in->type) ? y : IR_NONE;
+    for (unsigned k = 0; k < 2; k++) {
+        ir_ref left = in->arg[k], right = in->arg[1 - k];
+        unsigned n = rotation(b, in->type, left, right);
+        if (n)
+            return b_op2(b, IR_ROTR, in->type, def(b, left)->arg[0], b_const(b, in->type, n));
+        if (!is_op(b, left, IR_SEXT) || !is_op(b, right, IR_ZEXT))
+            continue;
+        left = def(b, left)->arg[0];
+        n = rotation(b, IR_I32, left, def(b, right)->arg[0]);
+        if (n)
+            return b_sext(b, b_op2(b, IR_ROTR, IR_I32, def(b, left)->arg[0], b_i32(b, n)));
+    }
+    return IR_NONE;
 }
 
 /* x ^ x = 0; x ^ 0 = x; x ^ ~0 = ~x */
@@ -250,11 +320,13 @@ static ir_ref rule_zext(struct ir_builder *b, struct ir_inst *in)
     return x->op == IR_TRUNC && upper_zero(b, x->arg[0]) ? x->arg[0] : IR_NONE;
 }
 
-/* sext(trunc x) = x if the upper half of x is copies of its bit 31 */
+/* sext(trunc x) = x if the upper half of x is copies of its bit 31; sext x = zext x if bit 31 is clear */
 static ir_ref rule_sext(struct ir_builder *b, struct ir_inst *in)
 {
     const struct ir_inst *x = def(b, in->arg[0]);
-    return x->op == IR_TRUNC && upper_sign(b, x->arg[0]) ? x->arg[0] : IR_NONE;
+    if (x->op == IR_TRUNC && upper_sign(b, x->arg[0]))
+        return x->arg[0];
+    return clear_bit31(b, in->arg[0]) ? b_zext(b, in->arg[0]) : IR_NONE;
 }
 
 /* trunc(zext x) = trunc(sext x) = x */

@@ -26,10 +26,10 @@ static unsigned hash_of(const struct ir_inst *in)
     h = h * 31 + in->arg[2];
     h = h * 31 + (uint64_t)in->imm;
     h = h * 31 + (uint64_t)in->imm2;
-    return (h * UINT64_C(0x9e3779b97f4a7c15)) >> 58;
+    return (h * UINT64_C(0x9e3779b97f4a7c15)) >> 56;
 }
 
-_Static_assert(ARRAY_SIZE(((struct ir_builder *)0)->recent) == 64, "hash_of() gives 6 bits");
+_Static_assert(ARRAY_SIZE(((struct ir_builder *)0)->recent) == 256, "hash_of() gives 8 bits");
 
 static bool same(const struct ir_inst *x, const struct ir_inst *y)
 {

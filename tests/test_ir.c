@@ -470,8 +470,43 @@ static void random_address(struct pair *p, unsigned size, struct ir_inst *raw, s
     }
 }
 
+/* Two shifts of a value, joined or one after the other, in one width or as extended words: rotations and fields. */
+static void random_shifts(struct pair *p)
+{
+    enum ir_type t = below(2) ? IR_I64 : IR_I32;
+    unsigned width = t == IR_I64 ? 64 : 32, c = 1 + below(width - 1), d = below(4) ? width - c : 1 + below(width - 1);
+    ir_ref lr, ls, rr, rs;
+    pick(p, t, &lr, &ls);
+    rr = lr;
+    rs = ls;
+    struct ir_inst distance = {.op = IR_CONST, .type = t, .imm = c}, other = {.op = IR_CONST, .type = t, .imm = d};
+    both(p, distance, distance);
+    unsigned at = p->pool.n - 1;
+    operation(p, t, IR_SHL, &lr, &ls, p->pool.value[at].raw, p->pool.value[at].built);
+    both(p, other, other);
+    at = p->pool.n - 1;
+    if (!below(4)) {
+        operation(p, t, below(2) ? IR_SHR : IR_SAR, &lr, &ls, p->pool.value[at].raw, p->pool.value[at].built);
+        return;
+    }
+    operation(p, t, IR_SHR, &rr, &rs, p->pool.value[at].raw, p->pool.value[at].built);
+    if (t == IR_I32 && below(3)) {
+        t = IR_I64;
+        operation(p, t, below(3) ? IR_SEXT : IR_ZEXT, &lr, &ls, IR_NONE, IR_NONE);
+        operation(p, t, below(3) ? IR_SEXT : IR_ZEXT, &rr, &rs, IR_NONE, IR_NONE);
+    }
+    if (below(2))
+        operation(p, t, IR_OR, &lr, &ls, rr, rs);
+    else
+        operation(p, t, IR_OR, &rr, &rs, lr, ls);
+}
+
 static void random_instruction(struct pair *p)
 {
+    if (!below(16) && p->pool.n < ARRAY_SIZE(p->pool.value) / 2) {
+        random_shifts(p);
+        return;
+    }
     static const uint8_t favourites[] = {IR_ADD,  IR_SUB,   IR_AND,  IR_XOR,   IR_SHL,  IR_SHR,  IR_SAR, IR_UBFX, IR_SBFX,
                                          IR_ZEXT, IR_TRUNC, IR_SEXT, IR_SETCC, IR_SELCC, IR_PUT, IR_GET, IR_VLOW, IR_VZEXT,
                                          IR_LD,   IR_ST,    IR_DEPOSIT, IR_GOTO_IF, IR_PUT, IR_PUT};
