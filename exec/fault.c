@@ -9,9 +9,9 @@
 
 static void leave_helper(void *arg)
 {
-    exec_leave(arg, EXIT_FAULT);
+    struct cpu *cpu = arg;
+    exec_leave(cpu, cpu->exit_reason);
 }
-
 
 static const struct fault_point *find_point(const struct compiled *c, uint32_t off)
 {
@@ -21,8 +21,12 @@ static const struct fault_point *find_point(const struct compiled *c, uint32_t o
     return NULL;
 }
 
-static void record(struct cpu *cpu, int signo, const siginfo_t *info)
+static void record(struct cpu *cpu, int signo, const siginfo_t *info, const ucontext_t *uc)
 {
+    if (signo == SIGSEGV && info->si_code == SI_KERNEL && context_misaligned(uc, &cpu->exit_detail)) {
+        cpu->exit_reason = EXIT_ALIGN;
+        return;
+    }
     cpu->exit_reason = EXIT_FAULT;
     cpu->fault_signo = signo;
     cpu->fault_code = info->si_code;
@@ -41,7 +45,7 @@ bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucont
         /* In a helper or the interpreter. */
         if (x->options.engine != ENGINE_JIT)
             cpu->pc = cpu->insn_pc;
-        record(cpu, signo, info);
+        record(cpu, signo, info, uc);
         context_call(uc, leave_helper, cpu);
         return true;
     }
@@ -56,7 +60,7 @@ bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucont
         return false;
     x->host->recover(cpu, x->target->ir, &b->c, p, uc);
     cpu->pc = b->c.insn_pcs[p->insn];
-    record(cpu, signo, info);
+    record(cpu, signo, info, uc);
     context_set_pc(uc, (uintptr_t)x->entry.leave_recovered);
     return true;
 }

@@ -6,7 +6,9 @@
 #define _GNU_SOURCE
 #endif
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <ucontext.h>
 
 #if defined(__x86_64__)
@@ -16,6 +18,44 @@ static inline uintptr_t context_sp(const ucontext_t *uc) { return uc->uc_mcontex
 static inline void context_set_sp(ucontext_t *uc, uintptr_t sp) { uc->uc_mcontext.gregs[REG_RSP] = sp; }
 /* Of a memory fault: bit 1 of the page fault's error code (Intel SDM 3A, 4.7). */
 static inline int context_fault_was_write(const ucontext_t *uc) { return uc->uc_mcontext.gregs[REG_ERR] >> 1 & 1; }
+/*
+ * After a general protection fault: was it a 16-byte access (MOVAPS, CMPXCHG16B) off its alignment? The fault itself does
+ * not say; *addr gets the address (Intel SDM vol. 2, 2.1: ModR/M and SIB).
+ */
+static inline bool context_misaligned(const ucontext_t *uc, uint64_t *addr)
+{
+    static const uint8_t greg[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                                     REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+    const greg_t *r = uc->uc_mcontext.gregs;
+    const uint8_t *p = (const uint8_t *)context_pc(uc);
+    p += *p == 0xf0; /* LOCK */
+    unsigned rex = (*p & 0xf0) == 0x40 ? *p++ : 0;
+    if (p[0] != 0x0f || (p[1] != 0x28 && (p[1] != 0xc7 || (p[2] >> 3 & 7) != 1)))
+        return false;
+    unsigned mod = p[2] >> 6, rm = p[2] & 7;
+    p += 3;
+    if (mod == 3 || (mod == 0 && rm == 5))
+        return false;
+    uint64_t at = 0;
+    if (rm == 4) { /* SIB */
+        unsigned scale = *p >> 6, index = (*p >> 3 & 7) | (rex & 2 ? 8 : 0);
+        rm = *p++ & 7;
+        if (index != 4)
+            at = (uint64_t)r[greg[index]] << scale;
+        if (mod == 0 && rm == 5)
+            return false;
+    }
+    at += r[greg[rm | (rex & 1 ? 8 : 0)]];
+    int32_t disp = 0;
+    if (mod == 1)
+        disp = (int8_t)*p;
+    else if (mod == 2)
+        memcpy(&disp, p, 4);
+    at += disp;
+    if (at & 15)
+        *addr = at;
+    return at & 15;
+}
 /* Makes the interrupted thread call fn(arg), which must not return, on its stack below the red zone. */
 static inline void context_call(ucontext_t *uc, void (*fn)(void *), void *arg)
 {
@@ -38,6 +78,8 @@ static inline int context_fault_was_write(const ucontext_t *uc)
             return head[2] >> WNR & 1;
     return 0;
 }
+/* Here a misaligned access is a SIGBUS that says so. */
+static inline bool context_misaligned(const ucontext_t *uc, uint64_t *addr) { return false; }
 static inline void context_call(ucontext_t *uc, void (*fn)(void *), void *arg)
 {
     context_set_sp(uc, context_sp(uc) & ~(uintptr_t)15);

@@ -8,6 +8,11 @@
 #include "base/bits.h"
 
 #if defined(__x86_64__)
+/* Faults if p is not 16-aligned, before any other fault of it. */
+static inline void atomic_check16(const void *p)
+{
+    __asm__ volatile("movaps %0, %%xmm0" : : "m"(*(const char(*)[16])p) : "xmm0");
+}
 static inline bool atomic_cas16(void *p, uint64_t old[2], const uint64_t new[2])
 {
     bool done;
@@ -18,6 +23,11 @@ static inline bool atomic_cas16(void *p, uint64_t old[2], const uint64_t new[2])
     return done;
 }
 #elif defined(__aarch64__)
+static inline void atomic_check16(const void *p)
+{
+    uint64_t lo, hi;
+    __asm__ volatile("ldxp %0, %1, [%2]" : "=&r"(lo), "=&r"(hi) : "r"(p) : "memory");
+}
 static inline bool atomic_cas16(void *p, uint64_t old[2], const uint64_t new[2])
 {
     uint64_t lo, hi, x, y;

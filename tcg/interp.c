@@ -188,6 +188,8 @@ static void atomic_op(const struct ir_inst *in, const union ir_value *value, con
     bool write;
 
     atomic_signal_fence(memory_order_seq_cst);
+    if (size == 4)
+        atomic_check16((void *)(uintptr_t)addr);
     if (mem)
         mem->load(mem->opaque, addr, &raw, 1 << size);
     else

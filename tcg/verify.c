@@ -111,7 +111,8 @@ static const char *check_fields(const struct ir_unit *u, ir_ref r)
         return "the lane is none the op has";
     if (in->op == IR_BITCAST && bits_of(in->type) != bits_of(in->type2))
         return "a bitcast changes the size";
-    if (in->op == IR_VGET && in->type == IR_I32 && in->ir_lane_ == LANE_D)
+    enum ir_type integer = in->op == IR_VGET ? in->type : in->op == IR_VSET || in->op == IR_VDUP ? in->type2 : IR_VOID;
+    if (integer == IR_I32 && in->ir_lane_ == LANE_D)
         return "the lane does not fit the type";
     if (strchr(syntax, 'c') && (in->cc >= CC_COUNT || (in->cc >= CC_FOEQ) != is_set(TYPES_FLOAT, in->type2)))
         return "the condition does not go with type2";

@@ -142,6 +142,7 @@ struct gen {
     uint32_t insn;        /* number of the current guest instruction */
     ir_ref flags_of;      /* value by which the flags were set last */
     uint8_t *flags_at;    /* and where in the code */
+    int8_t rbx_in;        /* where the pin RBX is, for fault points: CMPXCHG16B needs the register */
     uint8_t *loop;        /* loop head behind the preheader, or NULL: not a loop */
     uint8_t *entry;
 
@@ -171,7 +172,7 @@ struct gen {
 void *x86_grow(void *p, uint32_t n, size_t size);
 
 /* Spill cells by use: allocated ones, then operands and result of ops done by C. */
-enum { NCELLS = 52, CELL_ARG = 52, CELL_RESULT = 60 };
+enum { NCELLS = 52, CELL_ARG = 52, CELL_LATE = 53 /* and each second */, CELL_RESULT = 60 };
 
 /* --- operands of memory --- */
 static inline struct mem state_mem(unsigned offset) { return MEM(RBP, (int)offset - STATE_BIAS); }

@@ -7,6 +7,26 @@
 
 struct x86_features x86;
 
+static const struct {
+    const char *name;
+    size_t offset;
+} features[] = {
+#define X(name) {#name, offsetof(struct x86_features, name)}
+    X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul),
+#undef X
+};
+
+/* The user's list: names behind a minus and commas between them. Those not known are ignored. */
+static void switch_off(const char *list)
+{
+    for (; *list; list += strcspn(list, ","), list += *list == ',') {
+        size_t n = strcspn(list, ",");
+        for (unsigned i = 0; i < ARRAY_SIZE(features); i++)
+            if (*list == '-' && n == strlen(features[i].name) + 1 && !memcmp(list + 1, features[i].name, n - 1))
+                *((bool *)&x86 + features[i].offset) = false;
+    }
+}
+
 static void init(void)
 {
     __builtin_cpu_init();
@@ -23,6 +43,11 @@ static void init(void)
     unsigned a, b, c, d;
     if (__get_cpuid(0x80000001, &a, &b, &c, &d))
         x86.lzcnt = c >> 5 & 1;
+    const char *list = getenv("METIC_HOST_FEATURES");
+    if (list)
+        switch_off(list);
+    if (!x86.avx) /* all that is VEX-encoded */
+        x86.avx2 = x86.fma = x86.bmi1 = x86.bmi2 = false;
 }
 
 static size_t emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *guest, const struct host_layout *l,
@@ -121,6 +146,7 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     g->l = ctx->layout;
     g->prologue = (const struct prologue *)ctx->entry->own;
     g->a = (struct asmbuf){.start = buf, .p = buf, .end = buf + room, .exec = exec};
+    g->rbx_in = RBX;
     g->val = malloc(u->n * sizeof *g->val);
     CHECK(g->val);
     x86_plan(g);

@@ -59,12 +59,28 @@ static void store_place(struct gen *g, unsigned slot, const struct place *p)
     }
 }
 
+/* Computing one late value changes RAX, RCX and RDX: what others need of them waits in cells. */
+static void keep_leaves(struct gen *g, struct pending *p)
+{
+    static const int8_t cell_of[] = {[RAX] = CELL_LATE, [RCX] = CELL_LATE + 2, [RDX] = CELL_LATE + 4};
+    for (unsigned i = 0; i < p->nleaves; i++) {
+        int reg = p->leaf[i].reg;
+        if (reg == RAX || reg == RCX || reg == RDX) {
+            emit_store(&g->a, true, cell_mem(g, cell_of[reg]), reg);
+            p->leaf[i] = (struct place){p->leaf[i].root, NO_REG, cell_of[reg], -1};
+        }
+    }
+}
+
 static void store_pending(struct gen *g, uint32_t first, uint32_t n)
 {
-    const struct pending *p = g->pending + first;
+    struct pending *p = g->pending + first;
+    unsigned nlate = 0;
     for (uint32_t k = 0; k < n; k++)
         if (!p[k].late)
             store_place(g, p[k].slot, &p[k].leaf[0]);
+        else if (nlate++)
+            keep_leaves(g, &p[k]);
     for (uint32_t k = 0; k < n; k++)
         if (p[k].late)
             x86_store_late(g, p[k].slot, p[k].value, p[k].leaf);

@@ -17,7 +17,13 @@ void x86_op3(struct gen *g, unsigned op, int dst, int a, int b)
         emit_vrr(&g->a, op, dst, a, b);
         return;
     }
-    if (dst == b && dst != a) {
+    if (dst == b && dst != a) { /* what is in XMM15 does not outlive the instruction */
+        CHECK(dst != XSCRATCH);
+        if (a == XSCRATCH) {
+            emit_rr(&g->a, op, XSCRATCH, b);
+            emit_rr(&g->a, PS | 0x28, dst, XSCRATCH);
+            return;
+        }
         emit_rr(&g->a, PS | 0x28, XSCRATCH, b);
         b = XSCRATCH;
     }

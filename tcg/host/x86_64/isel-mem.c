@@ -72,13 +72,59 @@ static void load_int(struct gen *g, const struct ir_inst *in)
     }
 }
 
+/* XMM15 or another register with its 16 bytes in the other order. */
+static void swap_vector(struct gen *g, int x)
+{
+    x86_op3_pool(g, OP_66 | OP_38 | 0x00, x, x, UINT64_C(0x08090a0b0c0d0e0f), UINT64_C(0x0001020304050607)); /* PSHUFB */
+}
+
+/* Sizes without a load instruction of their own, and other byte orders, come through a general register. */
 static void load_vec(struct gen *g, const struct ir_inst *in)
 {
     static const unsigned op[] = {0, 0, OP_F3 | OP_0F | 0x10, OP_F2 | OP_0F | 0x10, OP_0F | 0x10};
+    struct asmbuf *a = &g->a;
+    unsigned size = in->mem & MEM_SIZE;
+    bool be = in->mem & MEM_BE;
     struct mem m = address(g, in);
-    int d = ra_def_over(g);
+    if (size >= 2 && (!be || size == 4)) {
+        int d = ra_def_over(g);
+        x86_fault_point(g);
+        emit_rm(a, op[size], d - XMM0, m); /* MOVSS, MOVSD, MOVUPS */
+        if (be)
+            swap_vector(g, d);
+        return;
+    }
+    int t = ra_temp(g, false), d = ra_def(g);
     x86_fault_point(g);
-    emit_rm(&g->a, op[in->mem & MEM_SIZE], d - XMM0, m); /* MOVSS, MOVSD, MOVUPS */
+    emit_rm(a, size == 0 ? OP_0F | 0xb6 : size == 1 ? OP_0F | 0xb7 : 0x8b | op_w(size == 3), t, m);
+    if (be)
+        swap_bytes(g, t, size);
+    emit_rr(a, OP_66 | OP_0F | 0x6e | op_w(size == 3), d - XMM0, t); /* MOVD, MOVQ */
+}
+
+static void store_vec(struct gen *g, const struct ir_inst *in, struct mem m)
+{
+    static const unsigned op[] = {0, 0, OP_F3 | OP_0F | 0x11, OP_F2 | OP_0F | 0x11, OP_0F | 0x11};
+    struct asmbuf *a = &g->a;
+    unsigned size = in->mem & MEM_SIZE;
+    bool be = in->mem & MEM_BE;
+    int x = ra_use(g, in->arg[2]);
+    if (size >= 2 && (!be || size == 4)) {
+        if (be) {
+            x86_move(g, XMM0 + XSCRATCH, x);
+            swap_vector(g, XMM0 + XSCRATCH);
+            x = XMM0 + XSCRATCH;
+        }
+        x86_fault_point(g);
+        emit_rm(a, op[size], x - XMM0, m);
+        return;
+    }
+    int t = ra_temp(g, false);
+    emit_rr(a, OP_66 | OP_0F | 0x7e | op_w(size == 3), x - XMM0, t);
+    if (be)
+        swap_bytes(g, t, size);
+    x86_fault_point(g);
+    emit_rm(a, size == 0 ? 0x88 | OP_B : size == 1 ? OP_66 | 0x89 : 0x89 | op_w(size == 3), t, m);
 }
 
 /* A store that later loads must not pass: Arm's STLR is seen by every later LDAR. */
@@ -97,11 +143,8 @@ static void store(struct gen *g, const struct ir_inst *in)
     uint64_t c;
     struct mem m = address(g, in);
     if (in_xmm(type)) {
-        static const unsigned op[] = {0, 0, OP_F3 | OP_0F | 0x11, OP_F2 | OP_0F | 0x11, OP_0F | 0x11};
-        int x = ra_use(g, v);
-        x86_fault_point(g);
-        emit_rm(a, op[size], x - XMM0, m);
-    } else if (ra_const(g, v, &c) && !(in->mem & MEM_BE) && (size < 3 || c == (uint64_t)(int64_t)(int32_t)c)) {
+        store_vec(g, in, m);
+    } else if (ra_const(g, v, &c) && (!(in->mem & MEM_BE) || !size) && (size < 3 || c == (uint64_t)(int64_t)(int32_t)c)) {
         x86_fault_point(g);
         if (size == 1)
             emit_rm(a, OP_66 | 0xc7, 0, m);
@@ -164,10 +207,14 @@ static void exchange(struct gen *g, const struct ir_inst *in)
     ra_use(g, in->arg[1]);
     int t = ra_temp(g, false); /* the operand is kept: a fault must not find it changed */
     ra_copy_to(g, in->arg[1], t);
+    if (in->mem & MEM_BE)
+        swap_bytes(g, t, size);
     x86_fault_point(g);
     if (add)
         emit8(&g->a, 0xf0);
     emit_rm(&g->a, add ? OP_0F | sized(0xc1, size) : sized(0x87, size), t, m); /* XADD, XCHG */
+    if (in->mem & MEM_BE)
+        swap_bytes(g, t, size);
     extend(g, in, t);
     ra_bind(g, t);
 }
@@ -179,91 +226,144 @@ static void compare_and_swap(struct gen *g, const struct ir_inst *in)
     struct mem m = address(g, in);
     int new = ra_use(g, in->arg[2]);
     ra_copy_to(g, in->arg[1], RAX);
+    if (in->mem & MEM_BE) {
+        int t = ra_temp(g, false);
+        emit_mov(&g->a, true, t, new);
+        swap_bytes(g, t, size);
+        swap_bytes(g, RAX, size);
+        new = t;
+    }
     x86_fault_point(g);
     emit8(&g->a, 0xf0);
     emit_rm(&g->a, OP_0F | sized(0xb1, size), new, m); /* CMPXCHG */
+    if (in->mem & MEM_BE)
+        swap_bytes(g, RAX, size);
     extend(g, in, RAX);
     ra_bind(g, RAX);
 }
 
-/* RAX = old; T = new from RAX and the operand; CMPXCHG until it holds. */
+/* RAX = old; T = new from it and the operand; CMPXCHG until it holds. */
 static void read_modify_write(struct gen *g, const struct ir_inst *in)
 {
     struct asmbuf *a = &g->a;
     unsigned size = in->mem & MEM_SIZE, bits = 8 << size;
-    bool w = size == 3;
+    bool w = size == 3, be = (in->mem & MEM_BE) && size;
     ra_take(g, RAX);
     struct mem m = address(g, in);
-    int y = ra_use(g, in->arg[1]), t = ra_temp(g, false);
+    int y = ra_use(g, in->arg[1]), t = ra_temp(g, false), old = be ? ra_temp(g, false) : RAX;
     x86_fault_point(g);
     emit_rm(a, size == 0 ? OP_0F | 0xb6 : size == 1 ? OP_0F | 0xb7 : 0x8b | op_w(w), RAX, m);
     uint8_t *again = a->p;
+    if (be) {
+        emit_mov(a, true, old, RAX);
+        swap_bytes(g, old, size);
+    }
+    emit_mov(a, true, t, y);
     switch (in->op) {
-    case IR_AAND:
-    case IR_AOR:
-    case IR_AXOR:
-        emit_mov(a, true, t, y);
-        emit_alu(a, in->op == IR_AAND ? ALU_AND : in->op == IR_AOR ? ALU_OR : ALU_XOR, true, t, RAX);
-        break;
+    case IR_AADD: emit_alu(a, ALU_ADD, true, t, old); break;
+    case IR_AAND: emit_alu(a, ALU_AND, true, t, old); break;
+    case IR_AOR: emit_alu(a, ALU_OR, true, t, old); break;
+    case IR_AXOR: emit_alu(a, ALU_XOR, true, t, old); break;
     default: {
         /* Operands moved to the top of 32 or 64 bits, where comparing them is comparing the narrow ones. */
         bool is_min = in->op == IR_ASMIN || in->op == IR_AUMIN, is_signed = in->op == IR_ASMIN || in->op == IR_ASMAX;
-        emit_mov(a, true, t, y);
+        enum x86_cc keep = is_min ? (is_signed ? X_L : X_B) : (is_signed ? X_G : X_A);
+        if (bits < 32 && be) { /* no register is left for a second copy */
+            emit_shift_imm(a, SHIFT_SHL, false, old, 32 - bits);
+            emit_shift_imm(a, SHIFT_SHL, false, t, 32 - bits);
+            emit_alu(a, ALU_CMP, false, old, t);
+            emit_mov(a, true, t, y);
+            uint8_t *new = emit_jcc_forward(a, keep ^ 1);
+            emit_mov(a, false, t, old);
+            emit_shift_imm(a, SHIFT_SHR, false, t, 32 - bits);
+            patch_here(a, new);
+            break;
+        }
         if (bits < 32) {
             int u = ra_temp(g, false);
-            emit_mov(a, false, u, RAX);
+            emit_mov(a, false, u, old);
             emit_shift_imm(a, SHIFT_SHL, false, u, 32 - bits);
             emit_shift_imm(a, SHIFT_SHL, false, t, 32 - bits);
             emit_alu(a, ALU_CMP, false, u, t);
             emit_mov(a, true, t, y);
         } else {
-            emit_alu(a, ALU_CMP, w, RAX, t);
+            emit_alu(a, ALU_CMP, w, old, t);
         }
-        enum x86_cc keep = is_min ? (is_signed ? X_L : X_B) : (is_signed ? X_G : X_A);
-        emit_rr(a, OP_0F | (0x40 + keep) | OP_W, t, RAX);
+        emit_rr(a, OP_0F | (0x40 + keep) | OP_W, t, old);
     }
     }
+    if (be)
+        swap_bytes(g, t, size);
     x86_fault_point(g);
     emit8(a, 0xf0);
     emit_rm(a, OP_0F | sized(0xb1, size), t, m);
     emit_jcc(a, X_NE, a->exec + (again - a->start));
+    if (be)
+        swap_bytes(g, RAX, size);
     extend(g, in, RAX);
     ra_bind(g, RAX);
 }
 
-/* CMPXCHG16B: RDX:RAX, RCX:RBX; RBX is a pin, kept in XMM15 meanwhile. */
-static void compare_and_swap_16(struct gen *g, const struct ir_inst *in)
+/* The halves of an operand of CAS or AXCHG; XMM15 changes. low NO_REG: only the high one. */
+static void halves(struct gen *g, const struct ir_inst *in, int x, int low, int high)
 {
     struct asmbuf *a = &g->a;
-    ra_take(g, RAX);
-    ra_take(g, RDX);
-    ra_take(g, RCX);
-    int base = ra_use(g, in->arg[0]), new = ra_use(g, in->arg[2]), t;
-    if (base == RBX || in->imm) {
-        t = ra_temp(g, false);
-        emit_lea(a, true, t, MEM(base, (int32_t)in->imm));
-        base = t;
+    if (in->mem & MEM_BE) {
+        x86_move(g, XMM0 + XSCRATCH, x);
+        swap_vector(g, XMM0 + XSCRATCH);
+        x = XMM0 + XSCRATCH;
     }
-    int old = ra_use(g, in->arg[1]);
-    emit_rr(a, OP_66 | OP_0F | 0x7e | OP_W, old - XMM0, RAX); /* MOVQ */
-    emit_rr(a, OP_66 | OP_3A | 0x16 | OP_W, old - XMM0, RDX); /* PEXTRQ */
-    emit8(a, 1);
-    emit_rr(a, OP_66 | OP_3A | 0x16 | OP_W, new - XMM0, RCX);
-    emit8(a, 1);
-    /* Is the memory there and writable? A fault must find RBX in its place. */
+    if (low != NO_REG)
+        emit_rr(a, OP_66 | OP_0F | 0x7e | OP_W, x - XMM0, low); /* MOVQ */
+    if (high != NO_REG) {
+        emit_rr(a, OP_66 | OP_3A | 0x16 | OP_W, x - XMM0, high); /* PEXTRQ */
+        emit8(a, 1);
+    }
+}
+
+/* CMPXCHG16B: RDX:RAX, RCX:RBX; RBX is a pin, kept in RSI meanwhile. AXCHG expects what it has just read. */
+static void exchange_16(struct gen *g, const struct ir_inst *in)
+{
+    struct asmbuf *a = &g->a;
+    bool cas = in->op == IR_CAS;
+    static const int8_t fixed[] = {RAX, RDX, RCX, RSI};
+    for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++)
+        ra_take(g, fixed[i]);
+    int base = ra_use(g, in->arg[0]), new = ra_use(g, in->arg[cas ? 2 : 1]);
+    if (base == RBX) {
+        base = ra_temp(g, false);
+        emit_mov(a, true, base, RBX);
+    }
+    /* Is the memory there, aligned and writable? A fault must find RBX in its place. */
+    x86_fault_point(g);
+    emit_rm(a, OP_0F | 0x28, XSCRATCH, MEM(base, 0)); /* MOVAPS */
     x86_fault_point(g);
     emit8(a, 0xf0);
     emit_alu_mem_imm(a, ALU_OR, false, MEM(base, 0), 0);
-    emit_rr(a, OP_66 | OP_0F | 0x6e | OP_W, XSCRATCH, RBX);
-    emit_rr(a, OP_66 | OP_0F | 0x7e | OP_W, new - XMM0, RBX);
-    x86_fault_point(g);
+    if (cas) {
+        halves(g, in, ra_use(g, in->arg[1]), RAX, RDX);
+    } else {
+        emit_load(a, true, RAX, MEM(base, 0));
+        emit_load(a, true, RDX, MEM(base, 8));
+    }
+    halves(g, in, new, NO_REG, RCX);
+    emit_mov(a, true, RSI, RBX);
+    halves(g, in, new, RBX, NO_REG);
+    uint8_t *again = a->p;
+    g->rbx_in = RSI;
+    x86_fault_point(g); /* after all that: another thread may unmap the page */
+    g->rbx_in = RBX;
     emit8(a, 0xf0);
     emit_rm(a, OP_0F | 0xc7 | OP_W, 1, MEM(base, 0));
-    emit_rr(a, OP_66 | OP_0F | 0x7e | OP_W, XSCRATCH, RBX);
+    if (!cas)
+        emit_jcc(a, X_NE, a->exec + (again - a->start));
+    emit_mov(a, true, RBX, RSI);
     int d = ra_def_over(g);
     emit_rr(a, OP_66 | OP_0F | 0x6e | OP_W, d - XMM0, RAX);
     emit_rr(a, OP_66 | OP_3A | 0x22 | OP_W, d - XMM0, RDX); /* PINSRQ */
     emit8(a, 1);
+    if (in->mem & MEM_BE)
+        swap_vector(g, d);
 }
 
 bool isel_mem(struct gen *g, const struct ir_inst *in)
@@ -282,12 +382,19 @@ bool isel_mem(struct gen *g, const struct ir_inst *in)
         return true;
     case IR_CAS:
         if (in->type == IR_V128)
-            compare_and_swap_16(g, in);
+            exchange_16(g, in);
         else
             compare_and_swap(g, in);
         return true;
     case IR_AXCHG:
-    case IR_AADD: exchange(g, in); return true;
+    case IR_AADD:
+        if (in->type == IR_V128)
+            exchange_16(g, in);
+        else if (in->op == IR_AADD && in->mem & MEM_BE)
+            read_modify_write(g, in);
+        else
+            exchange(g, in);
+        return true;
     case IR_AAND:
     case IR_AXOR:
     case IR_AOR:

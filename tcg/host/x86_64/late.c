@@ -77,6 +77,12 @@ static struct mem place_mem(const struct gen *g, const struct place *p)
     return p->home >= 0 ? slot_mem(g, p->home) : cell_mem(g, p->cell);
 }
 
+/* Is the value's memory as wide as the operation? That of a 32-bit value used as 64 bits is not. */
+static bool place_wide(const struct gen *g, const struct place *p, bool w)
+{
+    return w && g->val[p->root].type != IR_I32;
+}
+
 static bool place_const(const struct gen *g, const struct place *p, uint64_t *c)
 {
     return p->reg == NO_REG && ra_const(g, p->root, c);
@@ -94,7 +100,7 @@ static void alu_places(struct gen *g, bool test, bool w, const struct place *x, 
         if (place_const(g, x, &c))
             emit_const(a, rx, c, true);
         else
-            emit_load(a, w, rx, place_mem(g, x));
+            emit_load(a, place_wide(g, x, w), rx, place_mem(g, x));
         spare = ry == RAX || rx == RAX ? (ry == RCX || rx == RCX ? RDX : RCX) : RAX;
     }
     if (ry == NO_REG && place_const(g, y, &c)) {
@@ -109,6 +115,9 @@ static void alu_places(struct gen *g, bool test, bool w, const struct place *x, 
             return;
         }
         emit_const(a, spare, c, true);
+        ry = spare;
+    } else if (ry == NO_REG && place_wide(g, y, w) != w) {
+        emit_load(a, false, spare, place_mem(g, y));
         ry = spare;
     } else if (ry == NO_REG) {
         emit_rm(a, (test ? 0x85 : 0x3b) | op_w(w), rx, place_mem(g, y));
@@ -129,7 +138,7 @@ static void to_reg(struct gen *g, const struct place *p, bool w, int reg)
     else if (place_const(g, p, &c))
         emit_const(&g->a, reg, c, true);
     else
-        emit_load(&g->a, w, reg, place_mem(g, p));
+        emit_load(&g->a, place_wide(g, p, w), reg, place_mem(g, p));
 }
 
 /* RAX += the operand. */
@@ -145,11 +154,13 @@ static void add_place(struct gen *g, const struct place *p, bool w)
             emit_const(&g->a, RCX, c, true);
             emit_alu(&g->a, ALU_ADD, w, RAX, RCX);
         }
+    } else if (place_wide(g, p, w) != w) {
+        emit_load(&g->a, false, RCX, place_mem(g, p));
+        emit_alu(&g->a, ALU_ADD, w, RAX, RCX);
     } else {
         emit_rm(&g->a, 0x03 | op_w(w), RAX, place_mem(g, p));
     }
 }
-
 
 /*
  * Operands in RAX, RCX or RDX are in the way of the arithmetic (ADD, ADC, a - b from the difference): they go to
@@ -171,7 +182,7 @@ static void nzcv_of(struct gen *g, ir_ref v, const struct place *leaf)
     struct asmbuf *a = &g->a;
     const struct ir_inst *in = &g->u->inst[v];
     bool w = in->type == IR_I64;
-    struct place p[3] = {leaf[0], leaf[1], leaf[2]};
+    struct place p[3] = {leaf[0], leaf[1], leaf[2]}; /* as many as the op has count */
     switch (in->op) {
     case IR_NZCV_SUB:
         if (!g->val[v].result) {
@@ -247,6 +258,11 @@ void x86_store_late(struct gen *g, unsigned slot, ir_ref v, const struct place *
         emit_store(a, false, slot_mem(g, slot), RAX);
         return;
     }
+    struct place chosen_from[MAX_LEAVES - 2];
+    unsigned n = g->val[in->arg[2]].late ? x86_leaves(g, in->arg[2], (ir_ref[MAX_LEAVES]){0}) : 1;
+    memcpy(chosen_from, leaf + 2, n * sizeof *leaf);
+    if (leaf[0].reg == NO_REG || leaf[1].reg == NO_REG) /* the comparison needs registers */
+        clear_scratch(g, chosen_from, n);
     alu_places(g, in->cc == CC_TSTEQ || in->cc == CC_TSTNE, in->type2 == IR_I64, &leaf[0], &leaf[1]);
     uint8_t *chosen = emit_jcc_forward(a, int_cc[in->cc]);
     emit_rm(a, 0xc7, 0, slot_mem(g, slot));
@@ -254,9 +270,9 @@ void x86_store_late(struct gen *g, unsigned slot, ir_ref v, const struct place *
     uint8_t *end = emit_jmp_forward(a);
     patch_here(a, chosen);
     if (g->val[in->arg[2]].late) {
-        nzcv_of(g, in->arg[2], leaf + 2);
+        nzcv_of(g, in->arg[2], chosen_from);
     } else {
-        to_reg(g, &leaf[2], false, RAX);
+        to_reg(g, &chosen_from[0], false, RAX);
     }
     emit_store(a, false, slot_mem(g, slot), RAX);
     patch_here(a, end);

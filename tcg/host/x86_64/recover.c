@@ -10,8 +10,7 @@
 #include "tcg/eval.h"
 #include "tcg/host/x86_64/gen.h"
 
-/* struct reg_loc.more of LOC_GPR, LOC_VEC: the register is this slot's pin in the unit. */
-enum { LOC_IS_PIN = 1 };
+/* struct reg_loc.more of LOC_GPR: 0, or 1 + the register whose pin this is for the moment. */
 
 /* LOC_NZCV: `reg` is the op, `more` this; its operands follow. */
 static uint32_t recipe(const struct gen *g, ir_ref v)
@@ -58,16 +57,20 @@ static void add_value(struct gen *g, unsigned slot, ir_ref v)
     else if (in->op == IR_CONST)
         add_loc(g, (struct reg_loc){slot, LOC_CONST, 0, add_const(g, in->imm, in->type == IR_V128 ? in->imm2 : 0)});
     else
-        add_loc(g, (struct reg_loc){slot, LOC_SPILL, 0,
+        add_loc(g, (struct reg_loc){slot, LOC_SPILL, type_size(g->val[p.root].type),
                                     p.home >= 0 ? g->guest->slots[p.home].offset : g->l->spill + 8 * p.cell});
 }
 
 void x86_fault_point(struct gen *g)
 {
     uint32_t first = g->nlocs;
-    for (unsigned s = 0; g->loop && s < g->guest->nslots; s++)
-        if (g->slot[s].local)
-            add_loc(g, (struct reg_loc){s, is_xmm(g->slot[s].pin) ? LOC_VEC : LOC_GPR, g->slot[s].pin & 15, LOC_IS_PIN});
+    for (unsigned s = 0; (g->loop || g->rbx_in != RBX) && s < g->guest->nslots; s++) {
+        int pin = g->slot[s].pin, in = pin == RBX ? g->rbx_in : pin;
+        if (is_xmm(pin) && pin != NO_REG)
+            add_loc(g, (struct reg_loc){s, LOC_VEC, pin & 15, 0});
+        else if (g->slot[s].local || (pin == RBX && in != RBX))
+            add_loc(g, (struct reg_loc){s, LOC_GPR, in, 1 + pin});
+    }
     for (uint32_t k = 0; k < g->nopen; k++)
         if (g->slot[g->open[k]].dirty)
             add_value(g, g->open[k], g->slot[g->open[k]].cur);
@@ -147,7 +150,7 @@ static union ir_value read_next(struct recovery *r)
     switch (loc->kind) {
     case LOC_GPR: v.q[0] = r->uc->uc_mcontext.gregs[greg[loc->reg]]; break;
     case LOC_VEC: memcpy(&v, &r->uc->uc_mcontext.fpregs->_xmm[loc->reg], 16); break;
-    case LOC_SPILL: memcpy(&v, r->state + loc->more, 16); break;
+    case LOC_SPILL: memcpy(&v, r->state + loc->more, loc->reg); break; /* bytes */
     case LOC_CONST: memcpy(&v, &r->c->consts[loc->more], 16); break;
     case LOC_NZCV: v = compute(r, loc); break;
     }
@@ -161,8 +164,8 @@ void x86_recover(void *cpu, const struct ir_guest *guest, const struct compiled 
     const struct reg_loc *end = r.next + p->nlocs;
     uint32_t taken = 0;
     for (const struct reg_loc *l = r.next; l < end; l++)
-        if (l->kind == LOC_GPR && l->more == LOC_IS_PIN)
-            taken |= 1u << l->reg;
+        if (l->kind == LOC_GPR && l->more)
+            taken |= 1u << (l->more - 1);
     union ir_value found[MAX_SLOTS];
     uint8_t slot[MAX_SLOTS];
     unsigned n = 0;

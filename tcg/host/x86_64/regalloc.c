@@ -178,7 +178,7 @@ bool ra_imm(const struct gen *g, ir_ref v, bool wide, int32_t *imm)
 bool ra_in_slot(const struct gen *g, ir_ref v, struct mem *m)
 {
     const struct value *root = &g->val[root_of(g, v)];
-    if (root->reg != NO_REG || root->home < 0)
+    if (root->reg != NO_REG || root->home < 0 || type_size(root->type) < type_size(ir_result_type(&g->u->inst[v])))
         return false;
     *m = slot_mem(g, root->home);
     return true;

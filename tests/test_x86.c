@@ -1,0 +1,429 @@
+/*
+ * The x86-64 back end against the interpreter: random units run by both must leave the same registers, memory,
+ * floating-point flags, next pc and faults. A unit that differs is made smaller while it still differs, then printed.
+ *
+ * METIC_X86_UNITS: how many units each test runs. METIC_X86_SEED: runs only the unit of this seed, as printed, and shows
+ * the code if it fails.
+ */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xmmintrin.h>
+
+#include "base/log.h"
+#include "exec/host-context.h"
+#include "tcg/interp.h"
+#include "tests/x86-units.h"
+
+enum { FLAG_DENORMAL = 2, HANG_SECONDS = 20, MAX_ROUNDS = 20, MEMORY_PAGES = 4 };
+
+static const struct interp_layout layout = {
+    .mxcsr = offsetof(struct cpu, mxcsr), .insn_pc = offsetof(struct cpu, insn_pc), .pc = offsetof(struct cpu, pc),
+};
+
+/* How a run ended. */
+struct outcome {
+    struct test_cpu cpu;
+    uint8_t memory[MEM_BYTES];
+    int signal; /* of a crash, a hang or a failed check; 0: none */
+};
+
+struct engine {
+    struct target target;
+    struct exec *exec;
+    struct test_cpu *cpu;
+    bool nochain;
+};
+
+/* What signal handlers need to know about the run they interrupt. */
+static struct {
+    enum { IDLE, REFERENCE, GENERATED } running;
+    struct cpu *cpu;
+    const struct ir_unit *unit; /* at UNIT_PC */
+    bool shrinking;
+    uint8_t *memory;            /* MEM_BYTES up to a page that cannot be accessed */
+    sigjmp_buf escape;
+    int signo, code;
+    uint64_t addr;
+    bool misaligned;
+} now;
+
+/* --- faults --- */
+
+static void handler(int signo, siginfo_t *info, void *context)
+{
+    if (now.running == GENERATED && cpu_host_fault(now.cpu, signo, info, context))
+        return;
+    if (now.running == IDLE) {
+        signal(signo, SIG_DFL);
+        return;
+    }
+    now.signo = signo;
+    now.code = info->si_code;
+    now.addr = (uintptr_t)info->si_addr;
+    now.misaligned = signo == SIGSEGV && info->si_code == SI_KERNEL && context_misaligned(context, &now.addr);
+    siglongjmp(now.escape, 1);
+}
+
+static void prepare(void)
+{
+    static uint8_t stack[64 * 1024];
+    if (now.memory)
+        return;
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
+    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGALRM};
+    for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
+        sigaction(signals[i], &action, NULL);
+    size_t page = sysconf(_SC_PAGESIZE);
+    uint8_t *p = mmap(NULL, (MEMORY_PAGES + 1) * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cr_assert(p != MAP_FAILED);
+    mprotect(p + MEMORY_PAGES * page, page, PROT_NONE);
+    now.memory = p + MEMORY_PAGES * page - MEM_BYTES;
+}
+
+/* --- the judge --- */
+
+static void start(struct test_cpu *c, const struct test_cpu *state, const uint8_t *memory)
+{
+    memcpy(&c->mem_base, &state->mem_base, sizeof *c - offsetof(struct test_cpu, mem_base));
+    c->mem_base = (uintptr_t)now.memory + MEM_BEFORE;
+    c->cpu.mxcsr = state->cpu.mxcsr;
+    c->cpu.pc = UNIT_PC;
+    c->cpu.exit_request = 0;
+    c->cpu.exit_detail = c->cpu.fault_addr = 0;
+    c->cpu.fault_signo = c->cpu.fault_code = 0;
+    memcpy(now.memory, memory, MEM_BYTES);
+}
+
+static void interpret(struct test_cpu *c, const struct ir_unit *u)
+{
+    struct interp_exit e;
+    unsigned rounds = 0;
+    do {
+        if (rounds++ > MAX_ROUNDS)
+            raise(SIGALRM);
+        ir_interpret(u, c, &layout, NULL, &e);
+    } while (e.kind == INTERP_GOTO && e.pc == UNIT_PC);
+    c->cpu.pc = is_returner(e.pc) ? c->link : e.pc;
+    c->cpu.exit_reason = e.kind == INTERP_TRAP ? e.reason : EXIT_BREAKPOINT;
+    c->cpu.exit_detail = e.kind == INTERP_TRAP ? e.detail : 0;
+}
+
+static void run_reference(const struct ir_unit *u, const struct test_cpu *state, const uint8_t *memory, struct outcome *o)
+{
+    static struct test_cpu c;
+    jmp_buf leave;
+    start(&c, state, memory);
+    o->signal = 0;
+    now.running = REFERENCE;
+    alarm(HANG_SECONDS);
+    if (sigsetjmp(now.escape, 1)) {
+        if (now.signo != SIGSEGV && now.signo != SIGBUS)
+            o->signal = now.signo;
+        c.cpu.pc = c.cpu.insn_pc;
+        c.cpu.exit_reason = now.misaligned ? EXIT_ALIGN : EXIT_FAULT;
+        c.cpu.exit_detail = now.misaligned ? now.addr : 0;
+        c.cpu.fault_signo = now.signo;
+        c.cpu.fault_code = now.code;
+        c.cpu.fault_addr = now.addr;
+    } else if (!setjmp(leave)) { /* else a helper has left */
+        c.cpu.leave_env = &leave;
+        interpret(&c, u);
+    }
+    now.running = IDLE;
+    o->cpu = c;
+    memcpy(o->memory, now.memory, MEM_BYTES);
+}
+
+/* --- generated code --- */
+
+static const uint8_t *no_code(void *opaque, uint64_t pc, size_t *avail) { return NULL; }
+static uint32_t no_mode(const struct cpu *cpu) { return 0; }
+static void no_reset(struct cpu *cpu) {}
+
+/* At UNIT_PC the unit under test, elsewhere a unit that stops or returns to `link`. */
+static void translate(struct ir_builder *b, const struct code_reader *code, unsigned max_insns)
+{
+    struct ir_unit *u = b->u;
+    u->bytes = 4;
+    if (u->pc == UNIT_PC) {
+        for (ir_ref r = 1; r < now.unit->n; r++)
+            u->inst[ir_append(u)] = now.unit->inst[r];
+        u->ninsns = now.unit->ninsns;
+        return;
+    }
+    u->ninsns = 1;
+    b_insn(b, u->pc, 0);
+    if (is_returner(u->pc))
+        b_goto_ind(b, b_get(b, SLOT_LINK), JUMP_RETURN, 0);
+    else
+        b_trap(b, EXIT_BREAKPOINT, u->pc, 0);
+}
+
+static void open_engine(struct engine *e)
+{
+    static const struct code_reader reader = {NULL, no_code};
+    struct exec_options o = {.engine = ENGINE_JIT, .nochain = e->nochain, .cache_bytes = 2 << 20};
+    e->exec = exec_new(&e->target, &reader, &o);
+    cr_assert_not_null(e->exec);
+    e->cpu = (struct test_cpu *)cpu_new(e->exec);
+    cr_assert_not_null(e->cpu);
+}
+
+static void init_engine(struct engine *e, const struct ir_guest *guest, bool nochain)
+{
+    e->nochain = nochain;
+    e->target = (struct target){
+        .name = "test", .address_bits = 48, .page_size = 4096, .state_size = sizeof(struct test_cpu), .ir = guest,
+        .reset = no_reset, .mode = no_mode, .translate = translate,
+    };
+    open_engine(e);
+}
+
+static void run_generated(struct engine *e, const struct test_cpu *state, const uint8_t *memory, struct outcome *o)
+{
+    o->signal = 0;
+    start(e->cpu, state, memory);
+    now.cpu = &e->cpu->cpu;
+    now.running = GENERATED;
+    alarm(HANG_SECONDS);
+    if (sigsetjmp(now.escape, 1)) {
+        o->signal = now.signo;
+        _mm_setcsr(MXCSR_DEFAULT);
+    } else {
+        while (cpu_run(&e->cpu->cpu) == EXIT_INTERRUPT) /* dropping the cache sends everybody out */
+            ;
+    }
+    now.running = IDLE;
+    o->cpu = *e->cpu;
+    memcpy(o->memory, now.memory, MEM_BYTES);
+    if (o->signal) /* its locks and its state are what they are: a new one */
+        open_engine(e);
+}
+
+static void forget_unit(struct engine *e)
+{
+    exec_invalidate(e->exec, UNIT_PC, UNIT_PC + 0x1000);
+}
+
+/* --- comparing --- */
+
+static const uint8_t type_bytes[IR_TYPE_COUNT] = {0, 4, 8, 4, 8, 16};
+
+static void print_bits(const char *name, const void *got, const void *want, const void *before, unsigned bytes)
+{
+    uint64_t v[3][2] = {{0}};
+    memcpy(v[0], got, bytes);
+    memcpy(v[1], want, bytes);
+    memcpy(v[2], before, bytes);
+    fprintf(stderr, "%s is %016" PRIx64 "%016" PRIx64 ", should be %016" PRIx64 "%016" PRIx64 ", was %016" PRIx64 "%016" PRIx64 "\n",
+            name, v[0][1], v[0][0], v[1][1], v[1][0], v[2][1], v[2][0]);
+}
+
+/* Do the outcomes agree? If not and `print`, how they differ. dead: 1 + a slot that does not count. */
+static bool agree(const struct outcome *got, const struct outcome *want, const struct test_cpu *before, unsigned dead,
+                  const struct ir_guest *guest, bool print)
+{
+    if (got->signal) {
+        if (print)
+            fprintf(stderr, "stopped by signal %d: %s\n", got->signal, strsignal(got->signal));
+        return false;
+    }
+    bool same = true;
+    for (unsigned s = 0; s < guest->nslots; s++) {
+        unsigned off = guest->slots[s].offset, size = type_bytes[guest->slots[s].type];
+        const char *g = (const char *)&got->cpu + off, *w = (const char *)&want->cpu + off;
+        if (s + 1 == dead || !memcmp(g, w, size))
+            continue;
+        same = false;
+        if (print)
+            print_bits(guest->slots[s].name, g, w, (const char *)before + off, size);
+    }
+    for (unsigned i = 0; i < MEM_BYTES; i++)
+        if (got->memory[i] != want->memory[i]) {
+            same = false;
+            if (print)
+                fprintf(stderr, "byte %u of memory is %02x, should be %02x\n", i, got->memory[i], want->memory[i]);
+        }
+    const struct cpu *g = &got->cpu.cpu, *w = &want->cpu.cpu;
+#define SAME(field, mask)                                                                                       \
+    if ((g->field ^ w->field) & (mask)) {                                                                       \
+        same = false;                                                                                           \
+        if (print)                                                                                              \
+            fprintf(stderr, #field " is 0x%" PRIx64 ", should be 0x%" PRIx64 "\n", (uint64_t)g->field, (uint64_t)w->field); \
+    }
+    SAME(pc, UINT64_MAX)
+    SAME(mxcsr, ~FLAG_DENORMAL)
+    SAME(exit_reason, UINT32_MAX)
+    SAME(exit_detail, UINT64_MAX)
+    if (w->exit_reason == EXIT_FAULT) { /* of a wide access either half may be named */
+        SAME(fault_signo, ~0)
+        SAME(fault_addr, g->fault_addr - w->fault_addr + 15 < 31 ? 0 : UINT64_MAX)
+    }
+#undef SAME
+    return same;
+}
+
+struct trial {
+    const struct ir_unit *unit;
+    struct test_cpu state;
+    uint8_t memory[MEM_BYTES];
+    unsigned dead;
+};
+
+static bool passes(struct engine *e, const struct trial *t, bool print)
+{
+    static struct outcome got, want;
+    now.unit = t->unit;
+    run_reference(t->unit, &t->state, t->memory, &want);
+    if (want.signal) { /* it may have lost its way out while it was made smaller */
+        cr_assert(now.shrinking, "the interpreter was stopped by signal %d", want.signal);
+        return true;
+    }
+    run_generated(e, &t->state, t->memory, &got);
+    return agree(&got, &want, &t->state, t->dead, t->unit->guest, print);
+}
+
+static bool passes_anew(struct engine *e, const struct trial *t)
+{
+    forget_unit(e);
+    return passes(e, t, false);
+}
+
+/* --- making a failing unit smaller --- */
+
+static bool still_fails(struct engine *e, struct trial *t, struct ir_unit *u, ir_ref r, struct ir_inst with)
+{
+    struct ir_inst old = u->inst[r];
+    if (old.op == with.op)
+        return false;
+    u->inst[r] = with;
+    if (!ir_verify(u) && !passes_anew(e, t))
+        return true;
+    u->inst[r] = old;
+    return false;
+}
+
+static bool is_used(const struct ir_unit *u, ir_ref v)
+{
+    for (ir_ref r = v + 1; r < u->n; r++)
+        for (unsigned k = 0; k < ir_nargs(&u->inst[r]); k++)
+            if (u->inst[r].arg[k] == v)
+                return true;
+    return false;
+}
+
+static void minimise(struct engine *e, struct trial *t, struct ir_unit *u)
+{
+    bool changed = true;
+    for (unsigned round = 0; changed && round < 6; round++) {
+        changed = false;
+        for (ir_ref r = u->n - 1; r-- > 2;) { /* the first INSN stays */
+            enum ir_type type = ir_result_type(&u->inst[r]);
+            if (type == IR_VOID || !is_used(u, r)) {
+                changed |= still_fails(e, t, u, r, (struct ir_inst){.op = IR_NOP});
+                continue;
+            }
+            if (u->inst[r].op == IR_CONST)
+                continue;
+            changed |= still_fails(e, t, u, r, (struct ir_inst){.op = IR_CONST, .type = type}) ||
+                       (u->inst[r].op != IR_GET &&
+                        still_fails(e, t, u, r, (struct ir_inst){.op = IR_GET, .type = type, .ir_slot_ = random_slot(type)}));
+        }
+    }
+}
+
+/* --- trials --- */
+
+static void report(struct engine *e, struct trial *t, uint64_t seed, const char *features)
+{
+    struct ir_unit u = *t->unit;
+    u.inst = malloc(u.n * sizeof *u.inst);
+    memcpy(u.inst, t->unit->inst, u.n * sizeof *u.inst);
+    t->unit = &u;
+    fprintf(stderr, "Made smaller:\n");
+    if (passes_anew(e, t))
+        fprintf(stderr, "alone it passes: it depends on what ran before\n");
+    now.shrinking = true;
+    minimise(e, t, &u);
+    now.shrinking = false;
+    ir_print(stderr, &u);
+    forget_unit(e);
+    if (getenv("METIC_X86_SEED"))
+        log_parse_topics("out_asm");
+    passes(e, t, true);
+    cr_assert_fail("METIC_X86_SEED=%" PRIu64 " fails (%s, METIC_HOST_FEATURES=%s)", seed, e->nochain ? "not chained" : "chained",
+                   features);
+}
+
+static void check_unit(struct engine *e, uint64_t seed, const char *features)
+{
+    enum { STATES = 3 };
+    static struct trial t;
+    struct ir_unit u;
+    rng_state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    for (unsigned i = 0; i < 4; i++)
+        rnd();
+    t.dead = make_unit(&u, e->target.ir);
+    const char *wrong = ir_verify(&u);
+    if (wrong) {
+        ir_print(stderr, &u);
+        cr_assert_fail("METIC_X86_SEED=%" PRIu64 ": the test's unit: %s", seed, wrong);
+    }
+    forget_unit(e);
+    for (unsigned i = 0; i < STATES; i++) {
+        t.unit = &u;
+        random_state(&t.state, t.memory);
+        if (!passes(e, &t, true))
+            report(e, &t, seed, features);
+    }
+    ir_unit_free(&u);
+}
+
+static unsigned long number(const char *name, unsigned long otherwise)
+{
+    const char *value = getenv(name);
+    return value ? strtoul(value, NULL, 0) : otherwise;
+}
+
+/* Guests by turns: many or few pinned registers, the rules of both architectures; chained and not. */
+static void check_units(const char *features, unsigned long units, uint64_t first)
+{
+    static struct ir_guest guest[3];
+    static const uint8_t pinned[3] = {9, 9, 3};
+    struct engine engine[6];
+    prepare();
+    setenv("METIC_HOST_FEATURES", features, 1);
+    for (unsigned i = 0; i < 6; i++) {
+        struct ir_guest *g = &guest[i % 3];
+        if (!g->slots)
+            *g = (struct ir_guest){test_slots(pinned[i % 3]), NSLOTS, test_helpers, ARRAY_SIZE(test_helpers),
+                                   i % 3 == 1 ? &fp_rules_riscv : &fp_rules_arm};
+        init_engine(&engine[i], g, i >= 3);
+    }
+    const char *only = getenv("METIC_X86_SEED");
+    if (only) {
+        first = strtoull(only, NULL, 0);
+        units = 1;
+    }
+    units = number("METIC_X86_UNITS", units);
+    for (uint64_t seed = first; seed < first + units; seed++)
+        check_unit(&engine[seed % 8 < 6 ? seed % 8 : seed % 8 - 6], seed, features);
+    for (unsigned i = 0; i < 6; i++) {
+        cpu_free(&engine[i].cpu->cpu);
+        exec_free(engine[i].exec);
+    }
+    alarm(0);
+}
+
+Test(x86, random_units, .timeout = 600) { check_units("", 12000, 0); }
+Test(x86, without_avx, .timeout = 600) { check_units("-avx", 5000, 1 << 20); }
+Test(x86, without_fma_and_avx2, .timeout = 600) { check_units("-fma,-avx2", 3000, 2 << 20); }
+Test(x86, without_bit_instructions, .timeout = 600) { check_units("-bmi1,-bmi2,-lzcnt", 3000, 3 << 20); }
+Test(x86, baseline, .timeout = 600) { check_units("-avx,-lzcnt,-aes,-pclmul", 6000, 4 << 20); }
