@@ -10,33 +10,35 @@
 
 static unsigned scalar(bool wide) { return (wide ? OP_F2 : OP_F3) | OP_0F; }
 
-void x86_op3(struct gen *g, unsigned op, int dst, int a, int b)
+/* imm: a byte behind the instruction, or -1: none. */
+static void op3(struct gen *g, unsigned op, int dst, int a, int b, int imm)
 {
     dst -= XMM0, a -= XMM0, b -= XMM0;
+    int result = dst;
     if (x86.avx) {
         emit_vrr(&g->a, op, dst, a, b);
-        return;
-    }
-    if (dst == b && dst != a) { /* what is in XMM15 does not outlive the instruction */
-        CHECK(dst != XSCRATCH);
-        if (a == XSCRATCH) {
-            emit_rr(&g->a, op, XSCRATCH, b);
-            emit_rr(&g->a, PS | 0x28, dst, XSCRATCH);
-            return;
+    } else {
+        if (dst == b && dst != a) { /* what is in XMM15 does not outlive the instruction */
+            CHECK(dst != XSCRATCH);
+            if (a == XSCRATCH) {
+                dst = XSCRATCH;
+            } else {
+                emit_rr(&g->a, PS | 0x28, XSCRATCH, b);
+                b = XSCRATCH;
+            }
         }
-        emit_rr(&g->a, PS | 0x28, XSCRATCH, b);
-        b = XSCRATCH;
+        if (dst != a)
+            emit_rr(&g->a, PS | 0x28, dst, a);
+        emit_rr(&g->a, op, dst, b);
     }
-    if (dst != a)
-        emit_rr(&g->a, PS | 0x28, dst, a);
-    emit_rr(&g->a, op, dst, b);
+    if (imm >= 0)
+        emit8(&g->a, imm);
+    if (result != dst)
+        emit_rr(&g->a, PS | 0x28, result, dst);
 }
 
-void x86_op3_imm(struct gen *g, unsigned op, int dst, int a, int b, unsigned imm)
-{
-    x86_op3(g, op, dst, a, b);
-    emit8(&g->a, imm);
-}
+void x86_op3(struct gen *g, unsigned op, int dst, int a, int b) { op3(g, op, dst, a, b, -1); }
+void x86_op3_imm(struct gen *g, unsigned op, int dst, int a, int b, unsigned imm) { op3(g, op, dst, a, b, imm & 0xff); }
 
 void x86_op3_pool(struct gen *g, unsigned op, int dst, int a, uint64_t lo, uint64_t hi)
 {

@@ -486,6 +486,8 @@ static void extract(struct gen *g, const struct ir_inst *in)
         int d = ra_def_copy(g, in->arg[0]);
         if (pos)
             emit_shift_imm(a, sign ? SHIFT_SAR : SHIFT_SHR, w, d, pos);
+        else if (!w)
+            emit_mov(a, false, d, d); /* zeros above: the copy may be of a wider value */
         return;
     }
     if (sign) {

@@ -494,12 +494,13 @@ static bool transfer(struct gen *g, const struct ir_inst *in)
     case IR_VMASK: {
         int x = ra_use(g, in->arg[0]), d = ra_def(g);
         if (lane == LANE_H) {
-            zero(g, X);
-            x86_op3(g, P | 0x63, X, x, X); /* PACKSSWB */
+            x86_op3(g, P | 0x63, X, x, x); /* PACKSSWB: twice */
             x = X;
         }
         unsigned op = lane == LANE_S ? OP_0F | 0x50 : lane == LANE_D ? P | 0x50 : P | 0xd7;
         emit_rr(a, op, d, x - XMM0);
+        if (lane == LANE_H)
+            emit_rr(a, OP_0F | OP_BRM | 0xb6, d, d); /* MOVZX */
         return true;
     }
     case IR_VBSL: {

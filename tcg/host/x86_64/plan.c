@@ -48,7 +48,7 @@ static void find_roots(struct gen *g)
         v->type = ir_result_type(in);
         v->root = find_root(g, r);
         v->clean = is_float_type(v->type) && (in->op == IR_LD || in->op == IR_CONST || in->op == IR_BITCAST ||
-                                                in->op == IR_GET);
+                                                (in->op == IR_GET && g->slot[in->ir_slot_].pin == NO_REG));
     }
 }
 
@@ -116,7 +116,8 @@ static void plan_put(struct gen *g, struct plan *p, ir_ref r, const struct ir_in
     if (g->slot[s].pin != NO_REG) {
         need(g, v, r);
         p->wanted[s] = IR_NONE;
-        if (is_xmm(g->slot[s].pin) == in_xmm(g->val[root].type)) {
+        unsigned size = type_size(g->guest->slots[s].type);
+        if (is_xmm(g->slot[s].pin) == in_xmm(g->val[root].type) && size >= type_size(g->val[root].type)) {
             p->wanted[s] = root;
             g->val[root].hint_slot = s;
         }

@@ -569,6 +569,8 @@ void ra_put(struct gen *g, const struct ir_inst *in)
             move_out(g, s->pin);
         int from = g->val[root].reg;
         ra_copy_to(g, v, s->pin);
+        if (type_size(g->guest->slots[slot].type) < type_size(g->val[root].type)) /* calls keep the slot's bytes only */
+            return;
         if (from == NO_REG || !g->is_pin[from]) {
             if (from != NO_REG)
                 release(g, from);
