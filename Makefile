@@ -29,7 +29,7 @@ bench: all ## time kernels natively, under metic and under a peer
 	bench/run.py --md $(BUILD)/bench.md --json $(BUILD)/bench.json $(BENCH)
 
 sanitize: ## unit tests under the address and undefined behaviour sanitizers
-	[ -d $(BUILD)-sanitize ] || meson setup $(BUILD)-sanitize -Db_sanitize=address,undefined -Db_lundef=false
+	[ -d $(BUILD)-sanitize ] || meson setup $(BUILD)-sanitize -Db_sanitize=address,undefined -Db_lundef=false -Db_ndebug=false
 	meson test -C $(BUILD)-sanitize --print-errorlogs --suite unit --timeout-multiplier 5
 
 docs: ## the documentation as HTML in $(BUILD)/docs

@@ -77,6 +77,16 @@ static struct code_exit *new_exit(void *opaque, uint64_t pc)
 
 /* --- translation --- */
 
+/* --verify judges the units themselves, too; builds with assertions do so behind every pass. */
+static void check_unit(const struct exec *x, const struct ir_unit *u, const char *after)
+{
+    const char *error = x->options.engine == ENGINE_VERIFY ? ir_verify(u) : NULL;
+    if (error) {
+        dump_unit(after, u);
+        BUG("the unit at guest pc 0x%llx is wrong after %s: %s", (unsigned long long)u->pc, after, error);
+    }
+}
+
 static void build(struct exec *x, struct ir_unit *u, uint64_t pc, uint32_t mode)
 {
     struct ir_builder builder;
@@ -87,7 +97,9 @@ static void build(struct exec *x, struct ir_unit *u, uint64_t pc, uint32_t mode)
         dump_guest(x->target, &x->code, pc, u->bytes);
     if (log_on(LOG_OP))
         dump_unit("op", u);
+    check_unit(x, u, "the front end");
     ir_optimize(u);
+    check_unit(x, u, "the passes");
     if (log_on(LOG_OP_OPT))
         dump_unit("op_opt", u);
 }
