@@ -53,6 +53,16 @@ bool areas_cover(const struct area_list *l, uint64_t start, uint64_t end)
     return true;
 }
 
+uint64_t areas_bytes(const struct area_list *l, uint64_t start, uint64_t end)
+{
+    uint64_t sum = 0;
+    for (size_t i = areas_find(l, start); i < l->n && l->v[i].start < end; i++) {
+        uint64_t from = l->v[i].start > start ? l->v[i].start : start, to = l->v[i].end < end ? l->v[i].end : end;
+        sum += to - from;
+    }
+    return sum;
+}
+
 static void insert(struct area_list *l, size_t at, const struct area *a)
 {
     memmove(&l->v[at + 1], &l->v[at], (l->n - at) * sizeof *a);

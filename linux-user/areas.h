@@ -26,6 +26,8 @@ size_t areas_find(const struct area_list *l, uint64_t addr);
 const struct area *areas_first(const struct area_list *l, uint64_t start, uint64_t end);
 /* All of [start, end) is mapped. */
 bool areas_cover(const struct area_list *l, uint64_t start, uint64_t end);
+/* Bytes mapped inside [start, end). */
+uint64_t areas_bytes(const struct area_list *l, uint64_t start, uint64_t end);
 /* The highest start of a free [start, start + len) inside [low, high), start a multiple of align; 0: none. */
 uint64_t areas_gap(const struct area_list *l, uint64_t low, uint64_t high, uint64_t len, uint64_t align);
 void areas_free(struct area_list *l);

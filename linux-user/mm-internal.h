@@ -20,6 +20,7 @@ struct mm {
     uint64_t changing_start, changing_end; /* not to be translated from now */
     struct exec *exec;
     uint64_t limit;        /* guest addresses are below */
+    uint64_t max_bytes;    /* RLIMIT_AS of the guest */
     uint64_t top;          /* placements grow down from here */
     uint64_t program_base;
     uint64_t brk_start, brk_now, brk_room;

@@ -56,6 +56,7 @@ struct mm *mm_new(unsigned address_bits, uint64_t seed)
     if (address_bits > HOST_ADDRESS_BITS)
         address_bits = HOST_ADDRESS_BITS;
     mm->limit = (UINT64_C(1) << address_bits) - PAGE;
+    mm->max_bytes = UINT64_MAX;
     /* Up to 1/64 of the space is given to chance: two numbers of as many pages. */
     uint64_t pages = UINT64_C(1) << (address_bits - 6 - 12);
     uint64_t r1 = seed * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (pages - 1);
@@ -301,6 +302,22 @@ static bool in_space(const struct mm *mm, uint64_t addr, uint64_t len)
     return len <= mm->limit && addr <= mm->limit - len;
 }
 
+void mm_set_limit(struct mm *mm, uint64_t bytes)
+{
+    pthread_mutex_lock(&mm->op);
+    mm->max_bytes = bytes;
+    pthread_mutex_unlock(&mm->op);
+}
+
+/* RLIMIT_AS allows so many bytes more. */
+static bool may_grow(const struct mm *mm, uint64_t bytes)
+{
+    if (LIKELY(mm->max_bytes == UINT64_MAX))
+        return true;
+    uint64_t now = areas_bytes(&mm->list, 0, mm->limit);
+    return now <= mm->max_bytes && bytes <= mm->max_bytes - now;
+}
+
 static int64_t map_fixed(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd,
                          uint64_t offset)
 {
@@ -334,7 +351,7 @@ static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, ui
         return -EINVAL;
     if (fixed && !in_space(mm, addr, len))
         return -ENOMEM;
-    if (!reserve_entries(mm, 1))
+    if (!may_grow(mm, fixed ? len - areas_bytes(&mm->list, addr, addr + len) : len) || !reserve_entries(mm, 1))
         return -ENOMEM;
 
     int64_t at = -EEXIST;
@@ -546,11 +563,13 @@ static int64_t resize(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t n
     if (!old)
         return -EFAULT;
     struct area a = *old;
-    if (!reserve_entries(mm, 2))
+    bool stays = !old_len || flags & MREMAP_DONTUNMAP;
+    uint64_t growth = stays ? new_len : new_len > old_len ? new_len - old_len : 0;
+    if (!may_grow(mm, growth) || !reserve_entries(mm, 2))
         return -ENOMEM;
     if (flags & MREMAP_FIXED)
         return move_fixed(mm, addr, old_len, to, new_len, flags);
-    if (flags & MREMAP_DONTUNMAP || !old_len)
+    if (stays)
         return move_anywhere(mm, addr, old_len, new_len, flags);
     if (new_len <= old_len) {
         int64_t r = new_len < old_len ? unmap(mm, addr + new_len, addr + old_len) : 0;
@@ -628,7 +647,7 @@ static int64_t attach(struct mm *mm, int id, uint64_t addr, uint64_t len, int fl
     uint32_t prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
     if (mm->nattached == ARRAY_SIZE(mm->attached))
         return -EMFILE;
-    if (!reserve_entries(mm, 1))
+    if (!may_grow(mm, len) || !reserve_entries(mm, 1))
         return -ENOMEM;
     bool anywhere = !addr;
     if (anywhere) {

@@ -53,6 +53,9 @@ int mm_protection(struct mm *mm, uint64_t addr);
 uint64_t mm_program_base(const struct mm *mm);
 void mm_set_brk(struct mm *mm, uint64_t start);
 
+/* RLIMIT_AS: what would make the guest's mappings exceed so many bytes fails with -ENOMEM. */
+void mm_set_limit(struct mm *mm, uint64_t bytes);
+
 /* Writes /proc/self/maps (or, detailed, smaps) as the guest has it to fd. */
 void mm_print_maps(struct mm *mm, int fd, bool detailed);
 

@@ -14,6 +14,7 @@
 #include "linux-user/abi.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
+#include "linux-user/mm.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
 
@@ -22,6 +23,8 @@
 struct rlimit64_pair {
     uint64_t cur, max;
 };
+
+enum { MIN_HOST_STACK = 1 << 20 };
 
 /*
  * Limits on address space, data and stack would stop the emulator's own memory before the guest's: the guest's new
@@ -58,6 +61,13 @@ static int64_t set_limit(struct task *t, unsigned resource, const struct rlimit6
     if (new->max > old.max && host_call(SYS_geteuid) != 0)
         return -EPERM;
     t->process->limit[resource] = (struct process_limit){.set = true, .cur = new->cur, .max = new->max};
+    if (resource == RLIMIT_AS)
+        mm_set_limit(t->process->mm, new->cur);
+    if (resource == RLIMIT_STACK && !host_call(SYS_prlimit64, 0, resource, 0, &old)) {
+        /* For the programs that this one starts. The emulator's own stack is under the limit, too, and needs some. */
+        old.cur = new->cur < MIN_HOST_STACK ? MIN_HOST_STACK : new->cur < old.max ? new->cur : old.max;
+        host_call(SYS_prlimit64, 0, resource, &old, 0);
+    }
     return 0;
 }
 

@@ -77,6 +77,10 @@ Test(areas, random_changes)
         for (uint64_t p = start; p < end; p++)
             covered = covered && model[p] >= 0;
         cr_assert_eq(areas_cover(&l, start * PAGE, end * PAGE), covered);
+        unsigned bytes = 0;
+        for (uint64_t p = start; p < end; p++)
+            bytes += model[p] >= 0 ? PAGE : 0;
+        cr_assert_eq(areas_bytes(&l, start * PAGE, end * PAGE), bytes);
         /* The gap that is found is the highest there is. */
         uint64_t len = 1 + rnd(6), align = 1u << rnd(3), best = 0;
         for (uint64_t p = align; p + len <= PAGES; p += align) {

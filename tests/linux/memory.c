@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -179,6 +180,25 @@ static void heap(void)
     CHECK(brk(start) == 0 && sbrk(0) == start);
 }
 
+/* RLIMIT_AS, in a child of its own. */
+static void limit(void)
+{
+    pid_t child = fork();
+    if (!child) {
+        struct rlimit l = {1 << 30, 1 << 30};
+        CHECK(setrlimit(RLIMIT_AS, &l) == 0);
+        FAILS((intptr_t)map(NULL, (1025 << 20) / PAGE, RW, ANON), ENOMEM);
+        char *p = map(NULL, (16 << 20) / PAGE, RW, ANON);
+        CHECK(p != MAP_FAILED);
+        FAILS((intptr_t)mremap(p, 16 << 20, 1025 << 20, MREMAP_MAYMOVE), ENOMEM);
+        FAILS(brk((char *)sbrk(0) + (1025 << 20)), ENOMEM);
+        CHECK(map(p, (16 << 20) / PAGE, RW, ANON | MAP_FIXED) == p);
+        _exit(failures != 0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 static void shared_memory(void)
 {
     int id = shmget(IPC_PRIVATE, 2 * PAGE, 0600);
@@ -272,6 +292,7 @@ int main(void)
     mappings();
     remapping();
     heap();
+    limit();
     shared_memory();
     maps();
     threads();
