@@ -2,10 +2,12 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/personality.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/prctl.h>
@@ -27,9 +29,9 @@ enum {
     EXIT_CANNOT_RUN = 126, /* as shells: found, but not executable */
     EXIT_NOT_FOUND = 127,
     MAX_SCRIPTS = 4,       /* interpreters of interpreters that Linux follows */
+    HEAP_STEP = 1 << 20,   /* translations are many small allocations */
     DEFAULT_STACK = 8 << 20,
     UNLIMITED_STACK = 64 << 20, /* what "unlimited" gets: the stack is mapped whole */
-    NO_RANDOM = 0x0040000, /* ADDR_NO_RANDOMIZE of personality(2) */
 };
 
 /* Names of the machines a user is likely to have a file of. */
@@ -210,7 +212,7 @@ static uint64_t stack_size(const struct options *o)
 static uint64_t random_seed(const struct process *p)
 {
     uint64_t seed = 0;
-    if (!(p->personality & NO_RANDOM) && getrandom(&seed, sizeof seed, 0) != sizeof seed)
+    if (!(p->personality & ADDR_NO_RANDOMIZE) && getrandom(&seed, sizeof seed, 0) != sizeof seed)
         seed = (uint64_t)getpid();
     return seed;
 }
@@ -255,6 +257,7 @@ int main(int argc, char **argv, char **envp)
     struct program prog = {.file.fd = -1, .loader.fd = -1};
     const struct target *only;
     int at;
+    mallopt(M_TOP_PAD, HEAP_STEP);
     if (!target_of_name(argv[0], &only))
         return EXIT_USAGE;
     switch (options_read(&options, argc, argv, envp, &at)) {

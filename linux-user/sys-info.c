@@ -115,12 +115,19 @@ int64_t sys_uname(struct task *t, const uint64_t a[6])
     return copy_to_guest(t, a[0], &u, sizeof u) ? -EFAULT : 0;
 }
 
-/* The host's personality stays untouched: ADDR_NO_RANDOMIZE and the like are about the emulator's own image. */
+/*
+ * The host learns of ADDR_NO_RANDOMIZE alone, so that programs the guest starts are loaded without chance, too; other
+ * bits would change what the emulator itself is or sees.
+ */
 int64_t sys_personality(struct task *t, const uint64_t a[6])
 {
-    uint32_t old = t->process->personality;
-    if ((uint32_t)a[0] != 0xffffffff)
-        t->process->personality = (uint32_t)a[0];
+    uint32_t old = t->process->personality, new = (uint32_t)a[0];
+    if (new == 0xffffffff)
+        return old;
+    t->process->personality = new;
+    int64_t host = host_call(SYS_personality, 0xffffffff);
+    if (host >= 0 && (host ^ new) & ADDR_NO_RANDOMIZE)
+        host_call(SYS_personality, host ^ ADDR_NO_RANDOMIZE);
     return old;
 }
 
