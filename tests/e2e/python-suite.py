@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Runs modules of Python's own test suite under metic and natively, and compares test by test.
+
+Both run in a chroot of a full root (the same Debian release, the same Python), with /proc and /dev mounted. A test that
+passes natively and does not pass under metic is a failure, unless python-known.txt lists it with a reason.
+"""
+
+import argparse
+import concurrent.futures
+import fnmatch
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as xml
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent / "tools"))
+sys.path.insert(0, str(HERE))
+import roots  # noqa: E402
+import run  # noqa: E402
+
+MODULES = """test_int test_float test_math test_cmath test_struct test_os test_posix test_signal test_threading test_thread
+             test_subprocess test_socket test_select test_selectors test_mmap test_fcntl test_io test_time test_re test_zlib
+             test_hashlib test_decimal test_statistics test_fork1 test_wait3 test_wait4
+             test_multiprocessing_fork""".split()
+
+
+def known():
+    """[(guest pattern, test pattern, reason)] of python-known.txt."""
+    found = []
+    for line in (HERE / "python-known.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            guest, test, reason = line.split(None, 2)
+            found.append((guest, test, reason))
+    return found
+
+
+def results(path):
+    """{test: "ok", "skipped", "failed: first line"} of a JUnit file; None: there is none."""
+    try:
+        tree = xml.parse(path)
+    except (OSError, xml.ParseError):
+        return None
+    found = {}
+    for case in tree.iter("testcase"):
+        name = case.get("name")
+        bad = [c for c in case if c.tag in ("failure", "error")]
+        if bad:
+            lines = (bad[0].text or bad[0].get("message") or "").strip().splitlines() or [""]
+            found[name] = "failed: " + lines[-1][:160]
+        elif case.find("skipped") is not None or case.get("status") == "notrun" or case.get("result") == "skipped":
+            found.setdefault(name, "skipped")
+        else:
+            found.setdefault(name, "ok")
+    return found
+
+
+def run_module(place, module, timeout):
+    """(results or None, exit code or None, seconds, last lines of output)"""
+    work = pathlib.Path(tempfile.mkdtemp(prefix="python-", dir=place.root / "tmp"))
+    inside = "/" + str(work.relative_to(place.root))
+    case = run.Case("suite; timeout %d" % timeout, "", "", "")
+    words = ["python3", "-m", "test", "-v", "--junit-xml", inside + "/out.xml", module]
+    start = time.monotonic()
+    try:
+        env = run.environment(work, inside)
+        code, output = run.run(place.command(words, work, env), case, work, env)
+        (roots.build_folder() / "python-suite").mkdir(exist_ok=True)
+        (roots.build_folder() / "python-suite" / f"{module}-{place.guest}.log").write_text(output)
+        return results(work / "out.xml"), code, time.monotonic() - start, output.splitlines()[-8:]
+    finally:
+        subprocess.run(["chmod", "-R", "u+rwX", work], stderr=subprocess.DEVNULL)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--guest", action="append", choices=list(roots.GUESTS), help="may be repeated; default: all")
+    p.add_argument("--emulator", metavar="PATTERN", help="{cpu} in it is the processor; default: the metic built")
+    p.add_argument("--emulator-options", default="", help="separated by spaces")
+    p.add_argument("--jobs", type=int, default=os.cpu_count())
+    p.add_argument("--timeout", type=int, default=1800, help="seconds for a module (default 1800)")
+    p.add_argument("module", nargs="*", default=MODULES, help="default: " + " ".join(MODULES))
+    args = p.parse_args()
+    args.mode, args.root = "chroot", None
+    guests = args.guest or list(roots.GUESTS)
+    places = {g: run.Place(args, g, "full") for g in [run.NATIVE, *guests]}
+    excused, counts = known(), {g: [0, 0, 0] for g in guests}
+
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        jobs = {(m, g): pool.submit(run_module, place, m, args.timeout) for m in args.module for g, place in places.items()}
+        for module in args.module:
+            native = jobs[module, run.NATIVE].result()[0] or {}
+            for g in guests:
+                found, code, seconds, tail = jobs[module, g].result()
+                if found is None:
+                    print(f"FAIL {g} {module} ({seconds:.0f} s): no results, exit code {code}")
+                    print("".join(f"    | {line}\n" for line in tail), end="")
+                    counts[g][1] += 1
+                    continue
+                for test, result in native.items():
+                    if result != "ok":
+                        continue
+                    got = found.get(test, "failed: missing")
+                    reason = [r for gp, tp, r in excused if fnmatch.fnmatch(g, gp) and fnmatch.fnmatch(test, tp)]
+                    if not got.startswith("failed"):
+                        counts[g][0] += 1
+                    elif reason:
+                        counts[g][2] += 1
+                    else:
+                        counts[g][1] += 1
+                        print(f"FAIL {g} {test}: {got}")
+                print(f"     {g} {module}: {len(found)} tests, {seconds:.0f} s", flush=True)
+    for g, (passed, failed, excused_ones) in counts.items():
+        print(f"{g}: {passed} tests as natively, {failed} not, {excused_ones} known")
+    failed = sum(c[1] for c in counts.values())
+    print(f"{sum(c[0] for c in counts.values())} passed, {failed} failed, {sum(c[2] for c in counts.values())} skipped")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
