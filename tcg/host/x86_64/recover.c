@@ -77,7 +77,7 @@ void x86_fault_point(struct gen *g)
     uint32_t n = g->nlocs - first;
     /* Neighbours mostly agree. */
     const struct fault_point *last = g->nfaults ? &g->faults[g->nfaults - 1] : NULL;
-    if (last && last->nlocs == n && !memcmp(g->locs + last->first_loc, g->locs + first, n * sizeof *g->locs)) {
+    if (last && last->nlocs == n && n && !memcmp(g->locs + last->first_loc, g->locs + first, n * sizeof *g->locs)) {
         g->nlocs = first;
         first = last->first_loc;
     }
