@@ -96,7 +96,7 @@ struct pending {
 
 /* A constant behind the code, and the place of the rip-relative displacement that reads it. */
 struct pool_use {
-    uint8_t *place;
+    uint8_t *place, *at; /* at: where the constant is */
     uint64_t lo, hi;
     uint8_t size; /* 4, 8, 16 */
     uint8_t tail; /* bytes of the instruction behind the displacement */
@@ -289,6 +289,8 @@ bool isel_fp(struct gen *g, const struct ir_inst *in);
 bool isel_vec(struct gen *g, const struct ir_inst *in);
 /* ucomis or comis of two registers. */
 void x86_ucomis(struct gen *g, bool wide, bool signalling, int a, int b);
+/* Can the op's underflow flag differ from the processor's, by when the guest detects tininess? */
+bool x86_tiny_before(const struct gen *g, unsigned op);
 /* op of 66/F3/F2 class: dst = a op b, VEX or SSE; dst may be a or b. */
 void x86_op3(struct gen *g, unsigned op, int dst, int a, int b);
 /* dst = a op constant; dst = op src */

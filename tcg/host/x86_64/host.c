@@ -98,6 +98,18 @@ static void instruction(struct gen *g, const struct ir_inst *in)
     ra_step(g);
 }
 
+/* The same constant in front of use i, or NULL. */
+static uint8_t *find_constant(const struct gen *g, uint32_t i)
+{
+    const struct pool_use *use = &g->pool[i];
+    for (uint32_t k = 0; k < i; k++) {
+        const struct pool_use *other = &g->pool[k];
+        if (other->lo == use->lo && other->hi == use->hi && other->size == use->size)
+            return other->at;
+    }
+    return NULL;
+}
+
 static void emit_pool(struct gen *g)
 {
     struct asmbuf *a = &g->a;
@@ -106,16 +118,20 @@ static void emit_pool(struct gen *g)
     emit_align(a, 16);
     for (unsigned size = 16; size >= 4; size /= 2)
         for (uint32_t i = 0; i < g->npool && !a->overflow; i++) {
-            const struct pool_use *use = &g->pool[i];
+            struct pool_use *use = &g->pool[i];
             if (use->size != size)
                 continue;
-            int32_t disp = a->p - (use->place + use->tail);
+            use->at = find_constant(g, i);
+            if (!use->at) {
+                use->at = a->p;
+                emit32(a, use->lo);
+                if (size >= 8)
+                    emit32(a, use->lo >> 32);
+                if (size == 16)
+                    emit64(a, use->hi);
+            }
+            int32_t disp = use->at - (use->place + use->tail);
             memcpy(use->place - 4, &disp, 4);
-            emit32(a, use->lo);
-            if (size >= 8)
-                emit32(a, use->lo >> 32);
-            if (size == 16)
-                emit64(a, use->hi);
         }
 }
 

@@ -63,12 +63,44 @@ void x86_ucomis(struct gen *g, bool wide, bool signalling, int a, int b)
     x86_op2(g, (wide ? OP_66 : 0) | OP_0F | (signalling ? 0x2f : 0x2e), a, b);
 }
 
-/* The result again by C if it is a NaN. */
-static void check_nan(struct gen *g, bool wide, int d, int a, int b, int c)
+bool x86_tiny_before(const struct gen *g, unsigned op)
 {
-    x86_ucomis(g, wide, false, d, d);
-    uint8_t *nan = emit_jcc_forward(&g->a, X_P);
-    x86_slow_stub(g, nan, d, (int8_t[4]){a, b, c, NO_REG});
+    switch (op) {
+    case IR_FMUL:
+    case IR_FDIV:
+    case IR_FMA:
+    case IR_FTRUNC:
+    case IR_VFMUL:
+    case IR_VFDIV:
+    case IR_VFMA:
+    case IR_VFTRUNC: return g->guest->fp->tiny_before;
+    default: return false; /* tiny sums are exact */
+    }
+}
+
+/*
+ * The result again by C if it is a NaN; and if it is the smallest normal number of either sign, for guests that detect
+ * tininess before rounding: only there the processor, which detects it after rounding, may differ in the underflow
+ * flag (Intel SDM vol. 1, 4.9.1.5). UCOMISD says "equal" of unordered operands, too.
+ */
+static void check_result(struct gen *g, bool wide, int d, int a, int b, int c)
+{
+    uint8_t *again;
+    if (x86_tiny_before(g, g->u->inst[g->i].op)) {
+        int x = XMM0 + XSCRATCH;
+        x86_op3_pool(g, PS | 0x54, x, d, wide ? INT64_MAX : INT32_MAX, 0); /* ANDPS */
+        unsigned op = (wide ? OP_66 : 0) | OP_0F | 0x2e;
+        uint64_t smallest = wide ? UINT64_C(1) << 52 : 1 << 23;
+        if (x86.avx)
+            x86_pool_vex(g, op, XSCRATCH, 0, wide ? 8 : 4, smallest, 0, 0);
+        else
+            x86_pool(g, op, XSCRATCH, wide ? 8 : 4, smallest, 0, 0);
+        again = emit_jcc_forward(&g->a, X_E);
+    } else {
+        x86_ucomis(g, wide, false, d, d);
+        again = emit_jcc_forward(&g->a, X_P);
+    }
+    x86_slow_stub(g, again, d, (int8_t[4]){a, b, c, NO_REG});
 }
 
 static void binary(struct gen *g, const struct ir_inst *in, unsigned op)
@@ -76,14 +108,14 @@ static void binary(struct gen *g, const struct ir_inst *in, unsigned op)
     bool wide = in->type == IR_F64;
     int a = ra_use(g, in->arg[0]), b = ra_use(g, in->arg[1]), d = ra_def(g);
     x86_op3(g, scalar(wide) | op, d, a, b);
-    check_nan(g, wide, d, a, b, NO_REG);
+    check_result(g, wide, d, a, b, NO_REG);
 }
 
 static void unary(struct gen *g, const struct ir_inst *in, unsigned op, bool wide_result)
 {
     int a = ra_use(g, in->arg[0]), d = ra_def(g);
     x86_op3(g, op, d, a, a);
-    check_nan(g, wide_result, d, a, NO_REG, NO_REG);
+    check_result(g, wide_result, d, a, NO_REG, NO_REG);
 }
 
 static void multiply_add(struct gen *g, const struct ir_inst *in)
@@ -92,7 +124,7 @@ static void multiply_add(struct gen *g, const struct ir_inst *in)
     int a = ra_use(g, in->arg[0]), b = ra_use(g, in->arg[1]), c = ra_use(g, in->arg[2]), d = ra_def(g);
     x86_move(g, d, c);
     emit_vrr(&g->a, OP_66 | OP_38 | 0xb9 | op_w(wide), d - XMM0, a - XMM0, b - XMM0); /* VFMADD231 */
-    check_nan(g, wide, d, a, b, c);
+    check_result(g, wide, d, a, b, c);
 }
 
 /*
@@ -146,7 +178,7 @@ static bool round_int(struct gen *g, const struct ir_inst *in)
         return false;
     int a = ra_use(g, in->arg[0]), d = ra_def(g);
     x86_op3_imm(g, OP_66 | OP_3A | (wide ? 0x0b : 0x0a), d, a, a, imm | (in->ir_sub ? 8 : 0)); /* ROUNDSD */
-    check_nan(g, wide, d, a, NO_REG, NO_REG);
+    check_result(g, wide, d, a, NO_REG, NO_REG);
     return true;
 }
 

@@ -526,10 +526,24 @@ static uint8_t *jump_unordered(struct gen *g, unsigned lane, int a, int b)
     return emit_jcc_forward(&g->a, X_NE);
 }
 
-static void check_nan(struct gen *g, unsigned lane, int d, int a, int b, int c)
+/* As for scalars (isel-fp.c). */
+static void check_result(struct gen *g, unsigned lane, int d, int a, int b, int c)
 {
-    uint8_t *nan = jump_unordered(g, lane, d, d);
-    x86_slow_stub(g, nan, d, (int8_t[4]){a, b, c, NO_REG});
+    int8_t src[4] = {a, b, c, NO_REG};
+    bool tiny = x86_tiny_before(g, g->u->inst[g->i].op);
+    if (!tiny || !x86.avx)
+        x86_slow_stub(g, jump_unordered(g, lane, d, d), d, src);
+    if (!tiny)
+        return;
+    uint64_t smallest = repeat(lane, lane == LANE_D ? UINT64_C(1) << 52 : 1 << 23);
+    op_repeat(g, OP_0F | 0x54, X, d, lane, lane == LANE_D ? INT64_MAX : INT32_MAX);
+    if (x86.avx)
+        x86_pool_vex(g, packed(lane) | 0xc2, XSCRATCH, XSCRATCH, 16, smallest, smallest, 1);
+    else
+        x86_pool(g, packed(lane) | 0xc2, XSCRATCH, 16, smallest, smallest, 1);
+    emit8(&g->a, x86.avx ? 8 : 0); /* CMPPS: equal or unordered, quiet; equal */
+    x86_op2(g, P38 | 0x17, X, X);
+    x86_slow_stub(g, emit_jcc_forward(&g->a, X_NE), d, src);
 }
 
 static const uint8_t arithmetic[IR_OP_COUNT] = {
@@ -566,7 +580,7 @@ static bool float_two(struct gen *g, const struct ir_inst *in)
     default:
         d = ra_def(g);
         x86_op3(g, packed(lane) | arithmetic[in->op], d, a, b);
-        check_nan(g, lane, d, a, b, NO_REG);
+        check_result(g, lane, d, a, b, NO_REG);
         return true;
     }
 }
@@ -579,7 +593,7 @@ static bool float_one(struct gen *g, const struct ir_inst *in)
     case IR_VFSQRT:
         a = ra_use(g, in->arg[0]), d = ra_def(g);
         x86_op2(g, packed(lane) | 0x51, d, a);
-        check_nan(g, lane, d, a, NO_REG, NO_REG);
+        check_result(g, lane, d, a, NO_REG, NO_REG);
         return true;
     case IR_VFRINT:
         imm = x86_round_imm(in->imm & 7);
@@ -588,13 +602,13 @@ static bool float_one(struct gen *g, const struct ir_inst *in)
         a = ra_use(g, in->arg[0]), d = ra_def(g);
         x86_op2(g, P3A | (lane == LANE_D ? 0x09 : 0x08), d, a); /* ROUNDPS */
         emit8(&g->a, imm | (in->imm & IR_RM_QUIET ? 8 : 0));
-        check_nan(g, lane, d, a, NO_REG, NO_REG);
+        check_result(g, lane, d, a, NO_REG, NO_REG);
         return true;
     case IR_VFEXT:
     case IR_VFTRUNC:
         a = ra_use(g, in->arg[0]), d = ra_def(g);
         x86_op2(g, (in->op == IR_VFTRUNC ? OP_66 : 0) | OP_0F | 0x5a, d, a);
-        check_nan(g, in->op == IR_VFEXT ? LANE_D : LANE_S, d, a, NO_REG, NO_REG);
+        check_result(g, in->op == IR_VFEXT ? LANE_D : LANE_S, d, a, NO_REG, NO_REG);
         return true;
     case IR_VSTOF:
         if (lane != LANE_S)
@@ -640,7 +654,7 @@ bool isel_vec(struct gen *g, const struct ir_inst *in)
             int a = ra_use(g, in->arg[0]), b = ra_use(g, in->arg[1]), c = ra_use(g, in->arg[2]), d = ra_def(g);
             x86_move(g, d, c);
             emit_vrr(&g->a, P38 | 0xb8 | op_w(lane == LANE_D), d - XMM0, a - XMM0, b - XMM0); /* VFMADD231 */
-            check_nan(g, lane, d, a, b, c);
+            check_result(g, lane, d, a, b, c);
             return true;
         }
         if (in->op != IR_VFNEG && in->op != IR_VFABS)

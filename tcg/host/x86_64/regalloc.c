@@ -57,7 +57,7 @@ static uint8_t *rip_operand(struct gen *g, int reg, unsigned size, uint64_t lo, 
 {
     emit8(&g->a, (reg & 7) << 3 | 5);
     emit32(&g->a, 0);
-    *GROW(g->pool, g->npool, g->max_pool) = (struct pool_use){g->a.p, lo, hi, size, tail};
+    *GROW(g->pool, g->npool, g->max_pool) = (struct pool_use){g->a.p, NULL, lo, hi, size, tail};
     return g->a.p;
 }
 
