@@ -26,6 +26,8 @@ struct exec {
     struct code_block *page[PAGE_HASH_SIZE];
     struct code_block **blocks; /* by rising entry address: appended in allocation order */
     size_t nblocks, max_blocks;
+    struct code_block **old_blocks[32]; /* smaller arrays of before: handlers of other threads may be searching them */
+    unsigned nold_blocks;
     struct cpu *cpus;
     _Atomic uint32_t stop; /* a thread waits for all others to leave generated code */
 
@@ -42,6 +44,8 @@ struct code_block *exec_block_at(struct exec *x, const uint8_t *p);
 /* Drops all translations; x->lock held, caller outside generated code. */
 #define MODE_FLUSHED UINT32_MAX /* cpu->mode after a flush */
 void exec_flush(struct exec *x);
+/* Frees what describes the blocks; nobody runs any more. */
+void exec_free_blocks(struct exec *x);
 bool exec_start_code(struct exec *x);
 
 extern const struct host_layout cpu_layout;

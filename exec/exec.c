@@ -70,7 +70,7 @@ void exec_free(struct exec *x)
         code_memory_destroy(&x->mem);
         free(x->helpers);
     }
-    free(x->blocks);
+    exec_free_blocks(x);
     free(x);
 }
 

@@ -140,12 +140,13 @@ static void insert(struct exec *x, struct code_block *b)
     x->page[p] = b;
     if (x->nblocks == x->max_blocks) {
         x->max_blocks = x->max_blocks ? x->max_blocks * 2 : 1024;
-        /* A signal handler of another thread may be searching the old array: it is left to it (they add up to the
-           size of the last one). */
+        /* The old array stays (they add up to the size of the last one). */
         struct code_block **bigger = malloc(x->max_blocks * sizeof *bigger);
         CHECK(bigger);
         if (x->nblocks)
             memcpy(bigger, x->blocks, x->nblocks * sizeof *bigger);
+        if (x->blocks)
+            x->old_blocks[x->nold_blocks++] = x->blocks;
         __atomic_store_n(&x->blocks, bigger, __ATOMIC_RELEASE);
     }
     x->blocks[x->nblocks] = b;
@@ -257,6 +258,15 @@ static void free_block(struct code_block *b)
         ir_unit_free(b->unit);
     free(b->unit);
     free(b);
+}
+
+void exec_free_blocks(struct exec *x)
+{
+    for (size_t i = 0; i < x->nblocks; i++)
+        free_block(x->blocks[i]);
+    for (unsigned i = 0; i < x->nold_blocks; i++)
+        free(x->old_blocks[i]);
+    free(x->blocks);
 }
 
 bool exec_start_code(struct exec *x)

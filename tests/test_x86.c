@@ -188,6 +188,13 @@ static void init_engine(struct engine *e, const struct ir_guest *guest, bool noc
     open_engine(e);
 }
 
+static void close_engine(struct engine *e)
+{
+    alarm(0);
+    cpu_free(&e->cpu->cpu);
+    exec_free(e->exec);
+}
+
 static void run_generated(struct engine *e, const struct test_cpu *state, const uint8_t *memory, struct outcome *o)
 {
     o->signal = 0;
@@ -414,11 +421,86 @@ static void check_units(const char *features, unsigned long units, uint64_t firs
     first = number("METIC_X86_SEED", first);
     for (uint64_t seed = first; seed < first + units; seed++)
         check_unit(&engine[seed % 8 < 6 ? seed % 8 : seed % 8 - 6], seed, features);
-    for (unsigned i = 0; i < 6; i++) {
-        cpu_free(&engine[i].cpu->cpu);
-        exec_free(engine[i].exec);
+    for (unsigned i = 0; i < 6; i++)
+        close_engine(&engine[i]);
+}
+
+/* --- results around the smallest normal number, where hosts and guests may differ in what is tiny --- */
+
+static double near(double x) { return x * (1 + ((int)below(9) - 4) * 0x1p-25 / (1 << below(30))); }
+
+/* Operands whose product, quotient, fused sum and narrowing are the smallest normal number or next to it. */
+static void tiny_state(struct test_cpu *c, uint8_t *memory)
+{
+    random_state(c, memory);
+    double x = 1 + rnd() * 0x1p-64, minus = below(2) ? -1 : 1;
+    double wide[4] = {x, near(0x1p-1022 / x) * minus, x * 0x1p-1022, near(x)};
+    float narrow[4] = {x, 0x1p-126f / (float)x * minus, (float)x * 0x1p-126f, near(x)};
+    memcpy(c->d, wide, sizeof wide);
+    memcpy(c->f, narrow, sizeof narrow);
+    double single = near(0x1p-126) * minus;
+    memcpy(&c->d[4], &single, 8);
+    for (unsigned i = 0; i < 4; i++) {
+        c->v[i] = (v128){c->d[i], c->d[i]};
+        c->v[4 + i] = (v128){c->f[i] | (uint64_t)c->f[i] << 32, c->f[i] | (uint64_t)c->f[i] << 32};
     }
-    alarm(0);
+    c->v[8] = (v128){c->d[4], c->d[4]};
+    c->x[0] = below(3); /* addend of the fused sum */
+    c->w[1] = below(3);
+}
+
+static void check_tininess(const struct ir_guest *guest, const char *text, const char *features)
+{
+    struct engine e;
+    struct trial t = {.dead = 0};
+    struct ir_unit u;
+    char err[200];
+    setenv("METIC_HOST_FEATURES", features, 1);
+    cr_assert(ir_parse(&u, guest, text, err, sizeof err), "%s", err);
+    u.pc = UNIT_PC;
+    init_engine(&e, guest, false);
+    t.unit = &u;
+    for (unsigned i = 0; i < 4000; i++) {
+        tiny_state(&t.state, t.memory);
+        if (!passes(&e, &t, true)) {
+            ir_print(stderr, &u);
+            cr_assert_fail("tininess (METIC_HOST_FEATURES=%s)", features);
+        }
+    }
+    ir_unit_free(&u);
+    close_engine(&e);
+}
+
+Test(x86, tininess, .timeout = 200)
+{
+    static const char *const ops[] = {
+        "%1 = get d0\n%2 = get d1\n%3 = fmul.f64 %1, %2\nput d5, %3\n",
+        "%1 = get d2\n%2 = get d3\n%3 = fdiv.f64 %1, %2\nput d5, %3\n",
+        "%1 = get d0\n%2 = get d1\n%4 = get x0\n%5 = bitcast.f64.i64 %4\n%3 = fma.f64 %1, %2, %5\nput d5, %3\n",
+        "%1 = get d4\n%2 = ftrunc %1\nput f4, %2\n",
+        "%1 = get f0\n%2 = get f1\n%3 = fmul.f32 %1, %2\nput f4, %3\n",
+        "%1 = get f2\n%2 = get f3\n%3 = fdiv.f32 %1, %2\nput f4, %3\n",
+        "%1 = get f0\n%2 = get f1\n%4 = get w1\n%5 = bitcast.f32.i32 %4\n%3 = fma.f32 %1, %2, %5\nput f4, %3\n",
+        "%1 = get v0\n%2 = get v1\n%3 = vfmul.d %1, %2\nput v9, %3\n",
+        "%1 = get v2\n%2 = get v3\n%3 = vfdiv.d %1, %2\nput v9, %3\n",
+        "%1 = get v4\n%2 = get v5\n%3 = vfmul.s %1, %2\nput v9, %3\n",
+        "%1 = get v6\n%2 = get v7\n%3 = vfdiv.s %1, %2\nput v9, %3\n",
+        "%1 = get v4\n%2 = get v5\n%3 = vxor %1, %1\n%4 = vfma.s %1, %2, %3\nput v9, %4\n",
+        "%1 = get v8\n%2 = vftrunc %1\nput v9, %2\n",
+    };
+    static struct ir_guest guest[2];
+    prepare();
+    rng_state = 99;
+    for (unsigned k = 0; k < 2; k++) {
+        guest[k] = (struct ir_guest){test_slots(9), NSLOTS, test_helpers, ARRAY_SIZE(test_helpers),
+                                     k ? &fp_rules_riscv : &fp_rules_arm};
+        for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
+            char text[300];
+            snprintf(text, sizeof text, "insn 0x%x, 0\n%sgoto 0x800\n", UNIT_PC, ops[i]);
+            check_tininess(&guest[k], text, k || i % 2 ? "" : "-avx");
+            check_tininess(&guest[k], text, k || i % 2 ? "-avx" : "");
+        }
+    }
 }
 
 Test(x86, random_units, .timeout = 600) { check_units("", 12000, 0); }
