@@ -2,8 +2,9 @@
 """Times the kernels of bench/ natively, under metic and under a peer, in turn, and prints the ratios to native.
 
 Each kernel is one C file, compiled here for this machine and for the guests by the same compiler's cross versions. Every
-run's checksum must be the native one. A time is the smallest of several runs; the ratios are of those, and the mean of
-ratios is geometric. Start-up is the time that a static hello takes above native, and the largest resident size.
+run's checksum must be the native one. A kernel's time is the smallest processor time of several runs, which other work on
+the machine disturbs less than wall time; the ratios are of those, and the mean of ratios is geometric. Start-up is the wall
+time that a static hello takes above native, and the largest resident size.
 """
 
 import argparse
@@ -48,23 +49,23 @@ def compile_all(machines, names):
 
 
 def run(command):
-    """(seconds, KiB resident, output) of one run through the launcher, the command's first word."""
+    """((wall, processor seconds, KiB resident), output) of one run through the launcher, the command's first word."""
     r = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     *err, last = r.stderr.splitlines() or [""]
     if r.returncode:
         raise RuntimeError(f"exit code {r.returncode}: {' '.join(err)[-200:]}")
-    seconds, size = last.split()
-    return float(seconds), int(size), r.stdout
+    wall, cpu, size = last.split()
+    return (float(wall), float(cpu), int(size)), r.stdout
 
 
 def measure(variants, count):
-    """Runs each of {name: command} `count` times in turn; {name: (smallest seconds, smallest KiB)}, failures left out."""
+    """Runs each of {name: command} `count` times in turn; {name: (smallest wall, cpu, KiB)}, failures left out."""
     best, want = {}, None
     for name in list(variants) * count:
         if name in best and best[name] is None:
             continue
         try:
-            seconds, size, out = run(variants[name])
+            numbers, out = run(variants[name])
             want = out if want is None else want
             if out != want:
                 raise RuntimeError(f"printed {out[:40]!r}, wanted {want[:40]!r}")
@@ -72,8 +73,7 @@ def measure(variants, count):
             print(f"{name}: {variants[name][-1]}: {e}", file=sys.stderr)
             best[name] = None
             continue
-        old = best.get(name, (math.inf, math.inf))
-        best[name] = min(seconds, old[0]), min(size, old[1])
+        best[name] = tuple(map(min, numbers, best.get(name, numbers)))
     return {name: b for name, b in best.items() if b}
 
 
@@ -99,7 +99,7 @@ def markdown(results, emulators):
         hello = rows["hello"]
         for title, form in (("wall time", lambda h: f"{h[0] * 1e3:.2f} ms"),
                             ("above native", lambda h: f"{(h[0] - hello['native'][0]) * 1e3:.2f} ms"),
-                            ("resident", lambda h: f"{h[1]} KiB")):
+                            ("resident", lambda h: f"{h[2]} KiB")):
             cells = [form(hello[n]) if n in hello else "failed" for n in ["native", *emulators]]
             lines.append(f"| {title} | " + " | ".join(cells) + " |")
         lines.append("")
@@ -154,8 +154,8 @@ def main():
         for name in chosen:
             times = measure(commands(guest, name), args.runs)
             failed |= len(times) < 1 + len(emulators)
-            native = times["native"][0]
-            ratio = {e: times[e][0] / native for e in emulators if e in times}
+            native = times["native"][1]
+            ratio = {e: times[e][1] / native for e in emulators if e in times}
             results[guest]["kernels"][name] = {"kind": names[name], "native": native, "ratio": ratio}
             print(f"{guest} {name}: native {native:.3f} s, " + ", ".join(f"{e} {r:.2f}x" for e, r in ratio.items()),
                   file=sys.stderr)
