@@ -277,6 +277,18 @@ ir_ref b_vset(struct ir_builder *b, enum ir_lane lane, ir_ref x, unsigned i, ir_
                          .op = IR_VSET, .type = IR_V128, .type2 = from, .ir_lane_ = lane, .arg = {x, v}, .imm = i});
 }
 
+/* --- sticky floating-point flags --- */
+
+ir_ref b_fflags(struct ir_builder *b)
+{
+    return b_emit(b, (struct ir_inst){.op = IR_FFLAGS});
+}
+
+void b_fsetflags(struct ir_builder *b, ir_ref flags)
+{
+    b_emit(b, (struct ir_inst){.op = IR_FSETFLAGS, .arg = {flags}});
+}
+
 /* --- conversions --- */
 
 ir_ref b_frint(struct ir_builder *b, enum ir_type t, ir_ref x, unsigned rm, bool quiet_inexact)

@@ -105,6 +105,10 @@ ir_ref b_vdup(struct ir_builder *b, enum ir_lane lane, ir_ref x); /* from I32 (B
 ir_ref b_vget(struct ir_builder *b, enum ir_type t, enum ir_lane lane, ir_ref x, unsigned i, bool sign);
 ir_ref b_vset(struct ir_builder *b, enum ir_lane lane, ir_ref x, unsigned i, ir_ref v);
 
+/* --- sticky floating-point flags: I32, bits as in the op's row --- */
+ir_ref b_fflags(struct ir_builder *b);
+void b_fsetflags(struct ir_builder *b, ir_ref flags);
+
 /* --- conversions with a rounding mode (FP_DYN: the guest's dynamic mode) --- */
 ir_ref b_frint(struct ir_builder *b, enum ir_type t, ir_ref x, unsigned rm, bool quiet_inexact);
 ir_ref b_ftoi(struct ir_builder *b, bool is_signed, enum ir_type to, enum ir_type from, ir_ref x, unsigned rm);

@@ -212,3 +212,9 @@ uint32_t ir_mxcsr_flags(unsigned f)
     return (f & FP_INVALID ? 0x01 : 0) | (f & FP_DIVZERO ? 0x04 : 0) | (f & FP_OVERFLOW ? 0x08 : 0) |
            (f & FP_UNDERFLOW ? 0x10 : 0) | (f & FP_INEXACT ? 0x20 : 0);
 }
+
+unsigned ir_fp_flags(uint32_t mxcsr)
+{
+    return (mxcsr & 0x01 ? FP_INVALID : 0) | (mxcsr & 0x04 ? FP_DIVZERO : 0) | (mxcsr & 0x08 ? FP_OVERFLOW : 0) |
+           (mxcsr & 0x10 ? FP_UNDERFLOW : 0) | (mxcsr & 0x20 ? FP_INEXACT : 0);
+}

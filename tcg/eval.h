@@ -25,6 +25,8 @@ struct fp_env;
 struct fp_env ir_fp_env(uint32_t mxcsr, const struct fp_rules *rules);
 /* Softfloat's flags at their places in MXCSR. */
 uint32_t ir_mxcsr_flags(unsigned flags);
+/* The sticky flags of MXCSR as softfloat's; the denormal-operand flag is none of them. */
+unsigned ir_fp_flags(uint32_t mxcsr);
 /* The FP condition cc on an enum fp_order. */
 bool ir_fp_cc_holds(enum ir_cc cc, int order);
 /* Compares two floats of the type (raw bits), raising flags in env as cc says. */

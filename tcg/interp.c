@@ -316,6 +316,12 @@ void ir_interpret(const struct ir_unit *u, void *state, const struct interp_layo
         case IR_PUT: slot_put(state, &u->guest->slots[in->ir_slot_], &value[in->arg[0]]); break;
         case IR_LD: load(in, value, mem, v); break;
         case IR_ST: store(in, value, mem); break;
+        case IR_FFLAGS: *v = (union ir_value){.q = {ir_fp_flags(*mxcsr_of(state, layout))}}; break;
+        case IR_FSETFLAGS: {
+            uint32_t *mxcsr = mxcsr_of(state, layout);
+            *mxcsr = (*mxcsr & ~0x3fu) | ir_mxcsr_flags(value[in->arg[0]].q[0]);
+            break;
+        }
         case IR_FENCE: fence(in->ir_sub); break;
         case IR_CAS:
         case IR_AXCHG:

@@ -53,6 +53,8 @@ const struct ir_form ir_forms[IR_OP_COUNT] = {
     [IR_FTOS ... IR_FTOU] = {"r%", I, F},
     [IR_BITCAST] = {"%", TYPES_SCALAR, TYPES_SCALAR},
     [IR_NANBOX ... IR_UNBOX] = {"%"},
+    [IR_FFLAGS] = {""},
+    [IR_FSETFLAGS] = {"%"},
     /* vector moves */
     [IR_VLOW] = {"%", TYPES_SCALAR},
     [IR_VZEXT] = {"%", 0, TYPES_SCALAR},

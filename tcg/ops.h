@@ -110,6 +110,8 @@
     OP(BITCAST, "T", "S", IR_P_PURE, "the same bits: I32<->F32, I64<->F64")                                   \
     OP(NANBOX, "d", "f", IR_P_PURE, "F32 in the low half, ones above (RISC-V)")                               \
     OP(UNBOX, "f", "d", IR_P_PURE, "low half if the high half is all ones, else the default NaN (RISC-V)")    \
+    OP(FFLAGS, "i", "", 0, "the guest's sticky flags: INVALID to INEXACT of enum fp_flags, bits 0 to 4")      \
+    OP(FSETFLAGS, "-", "i", IR_P_KEEP, "they become the low five bits of a")                                  \
     /* --- vectors: moves -------------------------------------------------------------------------- */       \
     OP(VLOW, "T", "v", IR_P_PURE, "lane 0 as F32, F64, I32 or I64")                                           \
     OP(VZEXT, "v", "S", IR_P_PURE, "F32, F64, I32 or I64 in lane 0, zeros above")                             \

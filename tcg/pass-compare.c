@@ -44,9 +44,12 @@ static void set_args(struct shaping *s, struct ir_inst *in, ir_ref a, ir_ref b)
 /* Is there nothing between the two that reads flags, changes modes or makes the state visible? */
 static bool quiet_between(const struct ir_unit *u, ir_ref from, ir_ref to)
 {
-    for (ir_ref r = from + 1; r < to; r++)
-        if (ir_props(&u->inst[r]) & (IR_P_FAULT | IR_P_CALL | IR_P_SIDE_EXIT))
+    for (ir_ref r = from + 1; r < to; r++) {
+        const struct ir_inst *in = &u->inst[r];
+        if (in->op == IR_FFLAGS || in->op == IR_FSETFLAGS ||
+            (ir_props(in) & (IR_P_FAULT | IR_P_CALL | IR_P_SIDE_EXIT)))
             return false;
+    }
     return true;
 }
 

@@ -48,7 +48,7 @@ static void dead_puts(struct ir_unit *u)
 
 static bool removable(const struct ir_inst *in)
 {
-    return in->op == IR_GET || (ir_props(in) & IR_P_PURE);
+    return in->op == IR_GET || in->op == IR_FFLAGS || (ir_props(in) & IR_P_PURE);
 }
 
 static void dead_values(struct ir_unit *u)

@@ -5,11 +5,6 @@
 
 #include "targets/riscv/helper-fp.h"
 
-static uint64_t rv_read_csr_fcsr(struct rv_cpu *cpu)
-{
-    return rv_read_fcsr(cpu);
-}
-
 /* The bits of mask get those of value. */
 static void rv_write_csr_fcsr(struct rv_cpu *cpu, uint64_t mask, uint64_t value)
 {

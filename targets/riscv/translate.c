@@ -63,6 +63,16 @@ static bool fetch(const struct code_reader *code, uint64_t pc, const uint8_t **p
     return true;
 }
 
+uint32_t rv_peek(DisasContext *s, uint64_t pc)
+{
+    const uint8_t *p = NULL;
+    size_t avail = 0;
+    uint16_t low, high;
+    if (!fetch(s->code, pc, &p, &avail, &low) || (low & 3) != 3 || !fetch(s->code, pc + 2, &p, &avail, &high))
+        return 0;
+    return low | (uint32_t)high << 16;
+}
+
 void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned max_insns)
 {
     struct ir_unit *u = b->u;
@@ -78,13 +88,17 @@ void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned
             break;
         }
         s.next = s.pc + (wide ? 4 : 2);
+        s.room = max_insns - u->ninsns - 1;
+        s.fused = 0;
         uint32_t insn = low | (uint32_t)high << 16;
         b_insn(b, s.pc, insn);
         if (!readable)
             rv_trap(&s, EXIT_FETCH, s.pc, s.pc + (have_low ? 2 : 0));
         else if (!(wide ? decode_rv(&s, insn) : (s.extensions >> RV_EXT_c & 1) && decode_rvc(&s, low)))
             rv_trap(&s, EXIT_ILLEGAL, s.pc, insn);
-        u->ninsns += readable;
+        u->ninsns += readable + s.fused;
+        if (s.fused)
+            avail = 0;
         s.pc = s.next;
     }
     u->bytes = s.pc - u->pc;

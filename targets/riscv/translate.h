@@ -13,6 +13,8 @@ typedef struct DisasContext {
     uint64_t next;       /* of the one behind it */
     uint64_t extensions; /* one bit per enum rv_extension */
     uint32_t mode;       /* RV_MODE_FRM */
+    unsigned room;       /* instructions that the unit may have behind this one */
+    unsigned fused;      /* how many of them this one's translation includes; `next` is behind them */
     bool ended;          /* a terminator was built */
 } DisasContext;
 
@@ -33,6 +35,9 @@ static inline void rv_write_f(DisasContext *s, unsigned r, ir_ref v) { b_put(s->
 /* --- leaving --- */
 void rv_goto(DisasContext *s, uint64_t pc);
 void rv_trap(DisasContext *s, enum cpu_exit reason, uint64_t pc, uint64_t detail);
+
+/* The 32-bit instruction at pc, read ahead; 0: none, or a compressed one. */
+uint32_t rv_peek(DisasContext *s, uint64_t pc);
 
 /* target->translate */
 void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned max_insns);

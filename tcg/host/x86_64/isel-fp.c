@@ -310,6 +310,40 @@ static void nzcv_fcmp(struct gen *g, const struct ir_inst *in)
     ra_bind(g, RAX);
 }
 
+enum { STMXCSR = 3, LDMXCSR = 2 }; /* of opcode 0F AE */
+
+/*
+ * MXCSR has the flags in the same order from bit 0 on, but for its denormal-operand flag, bit 1: IE goes through the
+ * carry around it.
+ */
+static void get_flags(struct gen *g)
+{
+    struct asmbuf *a = &g->a;
+    struct mem m = state_mem(g->l->mxcsr);
+    int d = ra_def(g);
+    emit_rm(a, OP_0F | 0xae, STMXCSR, m);
+    emit_load(a, false, d, m);
+    emit_alu_imm(a, ALU_AND, false, d, 0x3d);
+    emit_shift_imm(a, SHIFT_SHR, false, d, 1);
+    emit_alu_imm(a, ALU_ADC, false, d, 0);
+}
+
+static void set_flags(struct gen *g, const struct ir_inst *in)
+{
+    struct asmbuf *a = &g->a;
+    struct mem m = state_mem(g->l->mxcsr);
+    int v = ra_use(g, in->arg[0]), t = ra_temp(g, false);
+    emit_rm(a, OP_0F | 0xae, STMXCSR, m);
+    emit_lea(a, false, t, (struct mem){.base = v, .index = v});
+    emit_alu_imm(a, ALU_AND, false, t, 0x3c);
+    emit_rr(a, OP_0F | 0xba, 4, v); /* BT v, 0 */
+    emit8(a, 0);
+    emit_alu_imm(a, ALU_ADC, false, t, 0);
+    emit_alu_mem_imm(a, ALU_AND, false, m, ~0x3f);
+    emit_rm(a, 0x09, t, m); /* OR */
+    emit_rm(a, OP_0F | 0xae, LDMXCSR, m);
+}
+
 bool isel_fp(struct gen *g, const struct ir_inst *in)
 {
     switch (in->op) {
@@ -345,6 +379,8 @@ bool isel_fp(struct gen *g, const struct ir_inst *in)
     }
     case IR_UNBOX: unbox(g, in); return true;
     case IR_NZCV_FCMP: nzcv_fcmp(g, in); return true;
+    case IR_FFLAGS: get_flags(g); return true;
+    case IR_FSETFLAGS: set_flags(g, in); return true;
     default: return false;
     }
 }

@@ -134,14 +134,18 @@ static void plan_put(struct gen *g, struct plan *p, ir_ref r, const struct ir_in
     p->next_put[s] = r;
 }
 
-/* Late are the candidates that only PUTs read. */
+/* Late are the candidates that only PUTs read; comparing floats again would raise flags that were cleared meanwhile. */
 static void find_late(struct gen *g)
 {
     const struct ir_unit *u = g->u;
     for (ir_ref r = 1; r < u->n; r++)
         g->val[r].late = x86_can_be_late(g, r);
+    bool cleared = false;
     for (ir_ref r = u->n; r-- > 1;) {
         const struct ir_inst *in = &u->inst[r];
+        cleared |= in->op == IR_FSETFLAGS;
+        if (in->op == IR_NZCV_FCMP && cleared)
+            g->val[r].late = false;
         if (in->op == IR_PUT) /* a pinned slot wants the value itself */
             g->val[in->arg[0]].late &= g->slot[in->ir_slot_].pin == NO_REG;
         if (in->op == IR_PUT)
