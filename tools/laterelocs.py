@@ -8,6 +8,7 @@ every page of them a fault. Tables of a library for debugging are most of that. 
 left out here: the relocation table is sorted so that those entries come last, and the dynamic section ends it before
 them. base/late.c applies them when they are needed.
 """
+import pathlib
 import shutil
 import struct
 import sys
@@ -59,6 +60,7 @@ def main():
             struct.pack_into('<Q', image, at + 8, new.pop(tag))
     if new:
         sys.exit(f'{linked}: no relocation table in the dynamic section')
+    pathlib.Path(output).unlink(missing_ok=True) # it may be running
     with open(output, 'wb') as f:
         f.write(image)
     shutil.copymode(linked, output)
