@@ -10,6 +10,7 @@
 
 #define SCRATCH_SIZE 4096
 #define SCRATCH_WORDS (SCRATCH_SIZE / 8)
+#define UNMAPPED 0x1000000 /* behind the scratch memory is nothing */
 extern uint64_t scratch[SCRATCH_WORDS];
 
 /* The compiler copies structs by these. */
@@ -148,6 +149,7 @@ static void prepare(struct state *s, unsigned number, unsigned set)
     uint64_t middle = (uint64_t)scratch + SCRATCH_SIZE / 2, stub = (uint64_t)stubs + number * STUB_SIZE;
     arch_random_state(s, &r, set);
     s->where = WHERE_NEXT;
+    s->address = 0;
     s->x[REG_STACK] = middle;
     if (c->kind == CASE_LOOP) {
         s->x[c->index] = 1 + (rng(&r) & 31);
@@ -166,6 +168,8 @@ static void prepare(struct state *s, unsigned number, unsigned set)
         }
         s->x[c->base] = middle + offset;
     }
+    if (c->kind == CASE_FAULT)
+        s->x[c->base] = middle + UNMAPPED;
     if (c->kind == CASE_JUMP)
         s->x[c->base] = stub + STUB_TAKEN - c->adjust;
     s->x[REG_STUB] = stub;
@@ -181,17 +185,13 @@ static uint64_t mix(uint64_t h, const uint64_t *p, unsigned n)
 }
 
 static struct state *current;
+static uint64_t current_stub;
 
-static void execute(struct state *s)
+static void execute(struct state *s, unsigned number)
 {
     current = s;
-    if (enter_stub(s)) {
-        /* A signal: only its number counts; what it left is whatever the handler found. */
-        uint64_t where = s->where;
-        for (unsigned i = 0; i < sizeof(*s) / 8; i++)
-            ((uint64_t *)s)[i] = 0;
-        s->where = where;
-    }
+    current_stub = (uint64_t)stubs + number * STUB_SIZE;
+    enter_stub(s);
 }
 
 static void run(unsigned sets, unsigned first)
@@ -201,7 +201,7 @@ static void run(unsigned sets, unsigned first)
         for (unsigned set = 0; set < sets; set++) {
             struct state s;
             prepare(&s, n, set);
-            execute(&s);
+            execute(&s, n);
             h = mix(h, (uint64_t *)&s, sizeof(s) / 8);
             if (cases[n].kind == CASE_MEMORY || cases[n].kind == CASE_LOOP) {
                 h = mix(h, scratch, SCRATCH_WORDS);
@@ -219,9 +219,11 @@ static void show(unsigned number, unsigned set)
     struct state before, after;
     prepare(&before, number, set);
     after = before;
-    execute(&after);
+    execute(&after, number);
     arch_print(&before, &after);
     print_hex("where", after.where);
+    if (after.address)
+        print_hex("address", after.address);
     uint64_t now[SCRATCH_WORDS];
     for (unsigned i = 0; i < SCRATCH_WORDS; i++)
         now[i] = scratch[i];
@@ -238,9 +240,16 @@ static void show(unsigned number, unsigned set)
 
 /* --- signals --- */
 
-static void on_signal(int signo)
+struct info {
+    int signo, error, code, pad;
+    uint64_t address;
+};
+
+static void on_signal(int signo, const struct info *info, const void *ucontext)
 {
-    current->where = WHERE_SIGNAL + signo;
+    uint64_t pc = arch_signal_state(current, ucontext);
+    current->where = WHERE_SIGNAL + signo + (info->code << WHERE_CODE_SHIFT) + (pc - current_stub << WHERE_PC_SHIFT);
+    current->address = info->address;
     leave_stub();
 }
 
@@ -256,9 +265,9 @@ static void catch_signals(void)
     sys(SYS_sigaltstack, (long)&alternate, 0, 0, 0);
     for (unsigned i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
         struct {
-            void (*handler)(int);
+            void (*handler)(int, const struct info *, const void *);
             unsigned long flags, mask;
-        } action = {.handler = on_signal, .flags = 0x48000000 /* ONSTACK NODEFER */};
+        } action = {.handler = on_signal, .flags = 0x48000004 /* ONSTACK NODEFER SIGINFO */};
         sys(SYS_rt_sigaction, caught[i], (long)&action, 0, 8);
     }
 }

@@ -21,6 +21,7 @@ enum case_kind {
     CASE_PLAIN,
     CASE_MEMORY, /* register `base` points to the middle of the scratch memory; `index`: a small offset, or NONE */
     CASE_JUMP,   /* register `base` holds the address of the stub's last instruction, less `adjust` */
+    CASE_FAULT,  /* register `base` points to memory that is not there */
     CASE_LOOP,   /* register `index` counts down the rounds of a loop; `base`: as in CASE_MEMORY, or NONE */
 };
 
@@ -43,8 +44,11 @@ extern const struct insn_case cases[];
 extern const uint32_t ncases;
 extern char stubs[];
 
-/* How a case ended: state.where; signals are WHERE_SIGNAL plus their number. */
-enum { WHERE_NEXT, WHERE_TAKEN, WHERE_SIGNAL = 16 };
+/*
+ * How a case ended: state.where. After a signal it is WHERE_SIGNAL plus the signal's number, with the signal's code and the
+ * distance of pc from the stub's start in higher bytes; the registers are those the signal handler was told.
+ */
+enum { WHERE_NEXT, WHERE_TAKEN, WHERE_SIGNAL = 16, WHERE_CODE_SHIFT = 8, WHERE_PC_SHIFT = 32 };
 
 /* Loads the state, enters the stub, and stores the state again; returns 0, or 1 when leave_stub() cut it short. */
 long enter_stub(struct state *s);
@@ -59,6 +63,8 @@ uint64_t rng(struct random *r);
 uint64_t rng_integer(struct random *r);
 uint64_t rng_floats(struct random *r, unsigned bits);
 void arch_random_state(struct state *s, struct random *r, unsigned set);
+/* Registers from the third argument of a signal handler; returns pc. */
+uint64_t arch_signal_state(struct state *s, const void *ucontext);
 void arch_print(const struct state *before, const struct state *after);
 
 long sys(long number, long a, long b, long c, long d);

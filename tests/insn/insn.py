@@ -32,7 +32,8 @@ import decodegen  # noqa: E402
 
 SETS = 8          # sets of operands behind a recorded hash
 SEQUENCE = 8      # instructions of a sequence
-PLAIN, MEMORY, JUMP, LOOP = 0, 1, 2, 3
+SEVERAL = ("sequence", "fault", "loop")
+PLAIN, MEMORY, JUMP, FAULT, LOOP = 0, 1, 2, 3, 4
 ALIGNED, SIGNED, COMPARE, WORDS = 1, 2, 4, 8
 NO_REGISTER = 255
 
@@ -155,7 +156,7 @@ def make_cases(arch, rules, judge, per_pattern, seed, only=None):
 
 def make_sequences(rules, cases, count, seed):
     """Cases of several instructions: one that uses memory first, a jump last, between them those that do neither; and
-    loops of such instructions."""
+    loops of such instructions; and sequences that end with a memory fault."""
     rng = random.Random(f"{seed} sequences")
     alone = [c for c in cases if not c.prefix]
     memory = [c for c in alone if c.kind == MEMORY]
@@ -168,6 +169,12 @@ def make_sequences(rules, cases, count, seed):
         last = rng.choice(jumps if jumps and rng.randrange(3) == 0 else plain)
         found.append(dataclasses.replace(first, pattern="sequence", word=last.word,
                                          prefix=[c.word for c in [first, *middle]]))
+    faulting = [c for c in memory if c.index == NO_REGISTER and not rules.harmless(c)]
+    for _ in range(count // 2 if faulting else 0):
+        case = dataclasses.replace(rng.choice(faulting), pattern="fault", kind=FAULT)
+        case.prefix = [c.word for c in rng.choices(plain, k=SEQUENCE - 1)]
+        if not any(rules.touches(w, case.base) for w in case.prefix):
+            found.append(case)
     counter = rules.COUNTER
     plain = [c for c in plain if not rules.touches(c.word, counter)]
     memory = [c for c in memory if c.index == NO_REGISTER and not c.flags and not rules.touches(c.word, counter)
@@ -245,6 +252,7 @@ def state(command, program, number, which):
 
 
 def describe(rules, case):
+    print(f"  {case.text()}")
     for word in [*case.prefix, case.word]:
         print(f"{word:08x}  {disassemble(rules, word)}")
 
@@ -252,7 +260,9 @@ def describe(rules, case):
 def end_of(after):
     """How a case ended (harness.h), in words."""
     where = int(after.get("where", "0"), 16)
-    return f"signal {where - 16}" if where >= 16 else ("next", "jump")[where]
+    if where < 16:
+        return ("next", "jump")[where]
+    return f"signal {(where & 255) - 16} code {where >> 8 & 255} pc+{where >> 32:#x} address {after.get('address')}"
 
 
 def explain(rules, program, case, number, commands, sets):
@@ -265,7 +275,7 @@ def explain(rules, program, case, number, commands, sets):
         before = seen[0][0]
         print(f"  operands of set {which}: " + " ".join(f"{k}={v}" for k, v in before.items() if interesting(rules, k, case)))
         ends = [end_of(after) for _, after in seen]
-        if len(set(ends)) > 1 or "signal" in ends[0]:
+        if len(set(ends)) > 1:
             print("  ended by     " + ", ".join(ends))
             return
         names = sorted(set().union(*(after for _, after in seen)), key=lambda n: list(before).index(n) if n in before else 99)
@@ -307,8 +317,8 @@ def results_path(arch):
 
 def parts(cases):
     """Single instructions and the others: each a program, as stubs have one size."""
-    several = ("sequence", "loop")
-    return [part for part in ([c for c in cases if c.pattern not in several], [c for c in cases if c.pattern in several]) if part]
+    several = [c for c in cases if c.pattern in SEVERAL]
+    return [part for part in ([c for c in cases if c.pattern not in SEVERAL], several) if part]
 
 
 def judge(arch, rules, cases, expected, emulators, reference, sets, limit, folder):
@@ -322,7 +332,7 @@ def judge(arch, rules, cases, expected, emulators, reference, sets, limit, folde
             wrong = compare_runs(rules, program, part, want, got, [command, reference] if reference else [command],
                                  sets if reference else 1, limit)
             kinds = collections.Counter(c.pattern for c in part)
-            what = (f"{kinds['sequence']} sequences, {kinds['loop']} loops" if part[0].pattern in ("sequence", "loop") else
+            what = (", ".join(f"{kinds[k]} {k}s" for k in SEVERAL) if part[0].pattern in SEVERAL else
                     f"{len(kinds)} patterns, {len(part)} instances")
             print(f"{what}, {sets} sets of operands: {wrong} differ", flush=True)
             failed += wrong

@@ -43,6 +43,24 @@ void arch_random_state(struct state *s, struct random *r, unsigned set)
     s->unused = 0;
 }
 
+/* struct ucontext: general registers from byte 184 on, then SP, pc, PSTATE and records of which one is FPSIMD_MAGIC. */
+uint64_t arch_signal_state(struct state *s, const void *ucontext)
+{
+    enum { REGS = 184, RECORDS = 464, FPSIMD_MAGIC = 0x46508001 };
+    const uint64_t *regs = (const void *)((const char *)ucontext + REGS);
+    for (unsigned i = 0; i < 32; i++)
+        s->x[i] = regs[i];
+    s->nzcv = regs[33] & 0xf0000000;
+    const uint32_t *record = (const void *)((const char *)ucontext + RECORDS);
+    while (record[0] && record[0] != FPSIMD_MAGIC)
+        record += record[1] / 4;
+    s->fpsr = record[2] & FPSR_MASK;
+    s->fpcr = record[3] & FPCR_MASK;
+    for (unsigned i = 0; i < 64; i++)
+        s->v[i] = ((const uint64_t *)(record + 4))[i];
+    return regs[32];
+}
+
 static void print_register(const char *prefix, unsigned n, const char *suffix, uint64_t before, uint64_t after)
 {
     char name[16];

@@ -48,6 +48,12 @@ def writes_base(case):
     return case.word & 31 == case.base or re.match("LDP|LDST_(imm|multi|one)|LDR_rep", case.pattern) is not None
 
 
+def harmless(case):
+    """Memory instructions that need not access memory: prefetches, cache operations, stores without a reservation."""
+    prefetch = re.fullmatch("LDST_(imm|uimm|reg)", case.pattern) and case.word >> 22 & 0x313 == 0x302
+    return prefetch or case.pattern in ("SYS", "STXR", "STXP")
+
+
 def loop_end(n, rng):
     """Counts down and goes back by n instructions."""
     if rng.randrange(2):

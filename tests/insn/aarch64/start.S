@@ -83,11 +83,11 @@ leave_common:
         stp     x0, x1, [x30, #240]
         mrs     x0, nzcv
         mrs     x1, fpcr
-        and     x1, x1, #~0x70000              // Len and Stride, AArch32's likewise
-        and     x1, x1, #~0x300000
+        mov     x2, #FPCR_MASK
+        and     x1, x1, x2
         stp     x0, x1, [x30, #STATE_NZCV]
         mrs     x0, fpsr
-        and     x0, x0, #0x0fffffff             // less AArch32's condition flags
+        and     x0, x0, #FPSR_MASK
         str     x0, [x30, #STATE_NZCV + 16]
         add     x0, x30, #STATE_V
         vectors stp, x0

@@ -9,6 +9,10 @@
 #define REG_STUB 30
 #define REG_STACK 31
 
+/* Without what belongs to AArch32 where there is AArch32: condition flags; Len and Stride. */
+#define FPSR_MASK 0x0fffffff
+#define FPCR_MASK ~0x370000
+
 #define SYS_write 64
 #define SYS_exit 93
 #define SYS_sigaltstack 132
@@ -20,7 +24,7 @@ struct state {
     uint64_t x[32]; /* x[31]: SP */
     uint64_t nzcv, fpcr, fpsr, unused;
     uint64_t v[64];
-    uint64_t where;
+    uint64_t where, address;
 };
 #endif
 

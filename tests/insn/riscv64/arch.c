@@ -33,6 +33,18 @@ void arch_random_state(struct state *s, struct random *r, unsigned set)
         s->fcsr = (rng(r) & 7) << 5 | (rng(r) & 31);
 }
 
+/* struct ucontext: pc, x1 to x31, f0 to f31, fcsr from byte 176 on. */
+uint64_t arch_signal_state(struct state *s, const void *ucontext)
+{
+    const uint64_t *regs = (const void *)((const char *)ucontext + 176);
+    for (unsigned i = 1; i < 32; i++)
+        s->x[i] = regs[i];
+    for (unsigned i = 0; i < 32; i++)
+        s->f[i] = regs[32 + i];
+    s->fcsr = (uint32_t)regs[64];
+    return regs[0];
+}
+
 static void print_register(const char *prefix, unsigned n, uint64_t before, uint64_t after)
 {
     char name[] = {prefix[0], '0' + n / 10, '0' + n % 10, 0, 0};

@@ -44,6 +44,11 @@ def writes_base(case):
     return case.word & 3 == 3 and case.word >> 7 & 31 == case.base or case.word & 3 != 3 and 8 + (case.word >> 2 & 7) == case.base
 
 
+def harmless(case):
+    """Memory instructions that need not access memory: cache operations, stores without a reservation."""
+    return case.pattern.startswith("CBO_") or case.pattern == "SC"
+
+
 def loop_end(n, rng):
     """Counts down and goes back by n instructions: ADDI, BNE."""
     offset = -4 * (n + 1)

@@ -20,7 +20,7 @@ struct state {
     uint64_t x[32]; /* x[0]: unused; x[31] holds the address of the stub and can't be a destination */
     uint64_t f[32];
     uint64_t fcsr;
-    uint64_t where;
+    uint64_t where, address;
 };
 #endif
 
