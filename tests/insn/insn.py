@@ -400,7 +400,7 @@ def main():
     ap.add_argument("--emulator", action="append", default=[], help="command that runs a guest program")
     ap.add_argument("--peer", help="the same of the emulator that is believed")
     ap.add_argument("--per-pattern", type=int, default=12)
-    ap.add_argument("--sequences", type=int, default=1000, help="sequences, and loops")
+    ap.add_argument("--sequences", type=int, default=600, help="sequences, and loops")
     ap.add_argument("--sets", type=int, default=SETS)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--only", help="regular expression of pattern names")
