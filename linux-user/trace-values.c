@@ -506,8 +506,14 @@ void trace_value(struct task *t, struct trace_line *l, struct arg_desc d, const 
         else
             put_bit_numbers(t, l, v, a[d.count] * 8);
         break;
-    case KIND_sigset:
+    case KIND_sigsetin:
         put_sigset(t, l, v);
+        break;
+    case KIND_sigsetout:
+        if (failed)
+            put_address(l, v);
+        else
+            put_sigset(t, l, v);
         break;
     default:
         put_address(l, v);

@@ -125,7 +125,8 @@ static bool print_specially(struct task *t, struct trace_line *l, unsigned i)
 static bool written_by_call(unsigned kind)
 {
     return kind == KIND_bufout || kind == KIND_out || kind == KIND_io || kind == KIND_iovout || kind == KIND_saout ||
-           kind == KIND_msgout || kind == KIND_cpuset || kind == KIND_fdset;
+           kind == KIND_msgout || kind == KIND_sigsetout ||
+           kind == KIND_cpuset || kind == KIND_fdset;
 }
 
 /* Prints arguments from next_arg on; before the call it stops at the first one that the call writes. */

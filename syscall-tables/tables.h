@@ -15,7 +15,7 @@
     X(none) X(fd) X(dirfd) X(path) X(rawpath) X(str) X(int) X(uint) X(long) X(ulong) X(hex)      \
     X(ptr) X(off) X(size) X(mode) X(dev) X(pid) X(uid) X(gid) X(sig) X(flags) X(enum) X(bufin)    \
     X(bufout) X(in) X(out) X(io) X(iovin) X(iovout) X(sain) X(saout) X(msgin) X(msgout) X(strv)   \
-    X(envp) X(fdset) X(sigset) X(cpuset) X(word) X(chars) X(struct) X(nsec) X(wstatus) X(rlim)    \
+    X(envp) X(fdset) X(sigsetin) X(sigsetout) X(cpuset) X(word) X(chars) X(struct) X(nsec) X(wstatus) X(rlim)    \
     X(hidden)
 
 enum value_kind {

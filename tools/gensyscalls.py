@@ -174,11 +174,11 @@ class Tables:
 
     def arg(self, where, s):
         """(kind, count, ref) of an argument as C."""
-        m = re.fullmatch(r'(buf|iov|sa|msg)([<>])(\d?)', s)
+        m = re.fullmatch(r'(buf|iov|sa|msg|sigset)([<>])(\d?)', s)
         if m:
             kind = m[1] + ('in' if m[2] == '<' else 'out')
             return kind, m[3] or 'NO_COUNT', '0'
-        m = re.fullmatch(r'(fdset|sigset|cpuset):(\d)', s)
+        m = re.fullmatch(r'(fdset|cpuset):(\d)', s)
         if m:
             return m[1], m[2], '0'
         m = re.fullmatch(r'(in|out|io):(\w+)(?:\*(=?)(\d))?', s)
