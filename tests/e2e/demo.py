@@ -77,7 +77,7 @@ def main():
     times = {title: {} for title, _ in SHOW}
     work = pathlib.Path(tempfile.mkdtemp(prefix="metic-demo-"))
     try:
-        (work / "data").write_text("".join(f"{i * i % 1000003:x} {i}\n" for i in range(400000)))
+        (work / "data").write_text("".join(f"{i * i % 1000003:x} {i}\n" for i in range(250000)))
         for guest, (cpu, _) in roots.GUESTS.items():
             root = roots.root(guest, "demo", PACKAGES)
             print(f"\n{guest}, Debian {roots.SUITE}, by metic -L {root}", flush=True)
