@@ -1,5 +1,6 @@
 """What demo, benchmarks and end-to-end tests share: guests, the cache folder, roots of Debian, emulators."""
 
+import fcntl
 import os
 import pathlib
 import subprocess
@@ -33,7 +34,9 @@ def metic():
 
 
 def fetch(arguments, where):
-    subprocess.run([sys.executable, TOP / "tools/fetch-root", *arguments], check=True)
+    with open(cache() / "lock", "w") as lock:  # several runs may want the same root
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run([sys.executable, TOP / "tools/fetch-root", *arguments], check=True)
     return where
 
 

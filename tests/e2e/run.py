@@ -19,6 +19,7 @@ inside the root, /proc and /dev mounted there. `--guest amd64` tries the cases n
 """
 
 import argparse
+import atexit
 import concurrent.futures
 import os
 import pathlib
@@ -123,7 +124,9 @@ class Place:
         self.programs = compile_programs(guest)
         self.work = self.root / "tmp" if self.mode == "chroot" else None
         if self.mode == "chroot" and self.emulator:
-            shutil.copy(self.emulator, self.root / "emulator")
+            self.copy = self.root / f"emulator-{os.getpid()}"
+            shutil.copy(self.emulator, self.copy)
+            atexit.register(self.copy.unlink)
 
     def find(self, program):
         """Path in the root of a program given by name."""
@@ -139,7 +142,7 @@ class Place:
         program = self.find(program)
         if self.mode == "chroot":
             inside = "/" + str(work.relative_to(self.root))
-            emulator = ["/emulator", *self.emulator_options] if self.emulator else []
+            emulator = ["/" + self.copy.name, *self.emulator_options] if self.emulator else []
             return [*CHROOT, self.root, *emulator, "/usr/bin/env", "-C", inside, program, *rest]
         in_root = self.root / program.lstrip("/")
         path = in_root if program.startswith("/") and in_root.exists() else program
