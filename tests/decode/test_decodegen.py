@@ -4,7 +4,8 @@
 usage: test_decodegen.py DECODEGEN FOLDER
 
 Each FOLDER/bad-*.decode holds one mistake; its first line says what the generator must answer, with the line number:
-`# 3: message`. Each FOLDER/good*.decode must pass, and what is made must be the same twice.
+`# 3: message`. Each FOLDER/good*.decode must pass, and what is made must be the same twice. In the file's name 16 is the
+width of its words, and `-on-NAME` the table whose handlers it shares.
 """
 
 import pathlib
@@ -16,7 +17,8 @@ import tempfile
 def run(generator, table, folder):
     header, source = pathlib.Path(folder, "h"), pathlib.Path(folder, "c")
     width = "16" if "16" in table.stem else "32"
-    r = subprocess.run([sys.executable, generator, "--name", "t", "--width", width, "--header", header, "--source", source,
+    base = ["--base", "b", "b.h", table.with_name(table.stem.partition("-on-")[2] + ".decode")] if "-on-" in table.stem else []
+    r = subprocess.run([sys.executable, generator, "--name", "t", *base, "--width", width, "--header", header, "--source", source,
                         table], capture_output=True, text=True)
     return r, header.read_text() + source.read_text() if r.returncode == 0 else None
 

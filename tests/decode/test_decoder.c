@@ -1,7 +1,8 @@
-/* The decoder that decodegen makes of tables/good.decode: arguments, order of choices, exclusions. */
+/* The decoders that decodegen makes of tables/good*.decode: arguments, order of choices, exclusions, shared handlers. */
 #include <criterion/criterion.h>
 
 #include "tests/decode/decode-small.h"
+#include "tests/decode/decode-small16.h"
 
 /* What the last handler saw. */
 struct DisasContext {
@@ -29,6 +30,8 @@ bool small_trans_SECOND(struct DisasContext *s, arg_SECOND *a) { return seen(s, 
 bool small_trans_SOME(struct DisasContext *s, arg_SOME *a) { return seen(s, "SOME", a->a, a->b, 0); }
 bool small_trans_REST(struct DisasContext *s, arg_REST *a) { return seen(s, "REST", a->c, 0, 0); }
 bool small_trans_LAST(struct DisasContext *s, arg_LAST *a) { return seen(s, "LAST", a->d, 0, 0); }
+
+bool small16_trans_OWN(struct DisasContext *s, arg_OWN *a) { return seen(s, "OWN", a->a, 0, 0); }
 
 bool small_trans_FIRST(struct DisasContext *s, arg_FIRST *a)
 {
@@ -76,6 +79,18 @@ Test(decoder, words)
         cr_expect(s.a == cases[i].a && s.b == cases[i].b && s.c == cases[i].c, "%08x: %d %d %d", cases[i].word, s.a, s.b,
                   s.c);
     }
+}
+
+/* A pattern of a second table calls the first one's handler. */
+Test(decoder, shared_handlers)
+{
+    struct DisasContext s = {0};
+    cr_assert(decode_small16(&s, 0x3009));
+    cr_expect_str_eq(s.pattern, "PAIR");
+    cr_expect(s.a == 0x20 && s.b == 4 && s.c == 3, "%d %d %d", s.a, s.b, s.c);
+    cr_assert(decode_small16(&s, 0x4123));
+    cr_expect_str_eq(s.pattern, "OWN");
+    cr_expect_not(decode_small16(&s, 0x3008));
 }
 
 /* The table as data says the same as the code: by bits near every pattern. */
