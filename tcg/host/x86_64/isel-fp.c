@@ -103,11 +103,17 @@ static void check_result(struct gen *g, bool wide, int d, int a, int b, int c)
     x86_slow_stub(g, again, d, (int8_t[4]){a, b, c, NO_REG});
 }
 
+static bool is_clean(const struct gen *g, ir_ref v) { return g->val[root_of(g, v)].clean; }
+
+/* The first operand gives the rest of the register: one that is zero there, if there is (plan.c relies on it). */
 static void binary(struct gen *g, const struct ir_inst *in, unsigned op)
 {
-    bool wide = in->type == IR_F64;
+    bool wide = in->type == IR_F64, commutes = in->op == IR_FADD || in->op == IR_FMUL;
     int a = ra_use(g, in->arg[0]), b = ra_use(g, in->arg[1]), d = ra_def(g);
-    x86_op3(g, scalar(wide) | op, d, a, b);
+    if (commutes && is_clean(g, in->arg[1]) && !is_clean(g, in->arg[0]))
+        x86_op3(g, scalar(wide) | op, d, b, a);
+    else
+        x86_op3(g, scalar(wide) | op, d, a, b);
     check_result(g, wide, d, a, b, NO_REG);
 }
 
@@ -122,8 +128,16 @@ static void multiply_add(struct gen *g, const struct ir_inst *in)
 {
     bool wide = in->type == IR_F64;
     int a = ra_use(g, in->arg[0]), b = ra_use(g, in->arg[1]), c = ra_use(g, in->arg[2]), d = ra_def(g);
-    x86_move(g, d, c);
-    emit_vrr(&g->a, OP_66 | OP_38 | 0xb9 | op_w(wide), d - XMM0, a - XMM0, b - XMM0); /* VFMADD231 */
+    if (is_clean(g, in->arg[0]) && !is_clean(g, in->arg[2])) {
+        x86_move(g, d, a);
+        emit_vrr(&g->a, OP_66 | OP_38 | 0xa9 | op_w(wide), d - XMM0, b - XMM0, c - XMM0); /* VFMADD213: d = b * d + c */
+    } else if (is_clean(g, in->arg[1]) && !is_clean(g, in->arg[2])) {
+        x86_move(g, d, b);
+        emit_vrr(&g->a, OP_66 | OP_38 | 0xa9 | op_w(wide), d - XMM0, a - XMM0, c - XMM0);
+    } else {
+        x86_move(g, d, c);
+        emit_vrr(&g->a, OP_66 | OP_38 | 0xb9 | op_w(wide), d - XMM0, a - XMM0, b - XMM0); /* VFMADD231: d += a * b */
+    }
     check_result(g, wide, d, a, b, c);
 }
 

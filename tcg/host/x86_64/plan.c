@@ -39,6 +39,39 @@ static ir_ref find_root(struct gen *g, ir_ref r)
     }
 }
 
+/*
+ * Is the register of a float made by this instruction zero beyond the float? Loads and moves from general registers
+ * clear it; arithmetic keeps what its first operand has there (isel-fp.c exchanges operands for that).
+ */
+static bool is_clean(const struct gen *g, const struct ir_inst *in)
+{
+    bool a = g->val[g->val[in->arg[0]].root].clean, b = g->val[g->val[in->arg[1]].root].clean;
+    bool c = g->val[g->val[in->arg[2]].root].clean, d = g->val[g->val[in->arg[3]].root].clean;
+    switch (in->op) {
+    case IR_LD:
+    case IR_CONST:
+    case IR_BITCAST:
+    case IR_GET:
+    case IR_STOF:
+    case IR_UTOF:
+    case IR_FABS: return true;
+    case IR_FADD:
+    case IR_FMUL: return a || b;
+    case IR_FMA: return x86.fma && (a || b || c);
+    case IR_FSUB:
+    case IR_FDIV:
+    case IR_FSQRT:
+    case IR_FNEG:
+    case IR_FEXT: return a;
+    case IR_FMIN:
+    case IR_FMAX:
+    case IR_FMINNUM:
+    case IR_FMAXNUM: return a && b;
+    case IR_SELCC: return c && d;
+    default: return false;
+    }
+}
+
 static void find_roots(struct gen *g)
 {
     for (ir_ref r = 0; r < g->u->n; r++) {
@@ -47,8 +80,7 @@ static void find_roots(struct gen *g)
         *v = (struct value){.root = r, .reg = NO_REG, .hint = NO_REG, .hint_slot = -1, .cell = -1, .home = -1};
         v->type = ir_result_type(in);
         v->root = find_root(g, r);
-        v->clean = is_float_type(v->type) && (in->op == IR_LD || in->op == IR_CONST || in->op == IR_BITCAST ||
-                                                (in->op == IR_GET && g->slot[in->ir_slot_].pin == NO_REG));
+        v->clean = is_float_type(v->type) && is_clean(g, in);
     }
 }
 
