@@ -87,6 +87,12 @@ void b_goto_ind(struct ir_builder *b, ir_ref target, enum ir_jump kind, uint64_t
 /* Leave to the run loop with pc and a reason of enum cpu_exit (exec/cpu.h). */
 void b_trap(struct ir_builder *b, unsigned reason, uint64_t pc, uint64_t detail);
 
+/*
+ * For the end of a unit: if it jumps back to its own start it is cut behind the last such jump, where the next guest
+ * instruction begins; u->bytes may then say too much.
+ */
+void b_end_loop(struct ir_builder *b);
+
 /* --- helpers: up to 6 arguments, as the signature says (without `e`) --- */
 ir_ref b_call(struct ir_builder *b, const struct ir_helper *h, const ir_ref *args);
 #define b_callv(b, h, ...) b_call((b), (h), (const ir_ref[]){__VA_ARGS__, 0})

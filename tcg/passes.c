@@ -20,8 +20,6 @@ static void verified(const struct ir_unit *u, const char *after)
 void ir_optimize(struct ir_unit *u)
 {
     verified(u, "the front end");
-    ir_pass_loop(u);
-    verified(u, "loop");
     ir_pass_compare(u);
     verified(u, "compare");
     ir_pass_dead(u);

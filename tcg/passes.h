@@ -5,7 +5,6 @@
 #include "tcg/ir.h"
 
 /* pass-compare.c: comparisons move into the instruction that uses them, narrower and as bit tests where they can. */
-void ir_pass_loop(struct ir_unit *u);
 void ir_pass_compare(struct ir_unit *u);
 /* pass-dead.c: PUTs that are overwritten unseen, then values without readers. */
 void ir_pass_dead(struct ir_unit *u);

@@ -94,6 +94,7 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
         p += 4;
         avail -= 4;
     }
+    b_end_loop(b);
     u->bytes = s.pc - u->pc;
     if (!u->bytes)
         u->bytes = 4; /* the unreadable instruction: gone when the page appears */

@@ -101,5 +101,6 @@ void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned
             avail = 0;
         s.pc = s.next;
     }
+    b_end_loop(b);
     u->bytes = s.pc - u->pc;
 }

@@ -2,7 +2,7 @@
  * Ends a unit that jumps back to its own start behind the last such jump. The loop's registers are kept in host
  * registers for the whole unit; code behind the loop would compete for them and lengthen the way out.
  */
-#include "tcg/passes.h"
+#include "tcg/build.h"
 
 /* Is the slot written before it is read behind r, as far as the unit goes? */
 static bool is_dead_behind(const struct ir_unit *u, ir_ref r, unsigned slot)
@@ -19,9 +19,9 @@ static bool is_dead_behind(const struct ir_unit *u, ir_ref r, unsigned slot)
     return false;
 }
 
-
-void ir_pass_loop(struct ir_unit *u)
+void b_end_loop(struct ir_builder *b)
 {
+    struct ir_unit *u = b->u;
     ir_ref last = IR_NONE;
     for (ir_ref r = 1; r < u->n; r++)
         if (u->inst[r].op == IR_GOTO_IF && (uint64_t)u->inst[r].imm == u->pc)
