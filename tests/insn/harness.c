@@ -98,7 +98,8 @@ uint64_t rng_integer(struct random *r)
 static uint64_t rng_float(struct random *r, unsigned bits)
 {
     unsigned mant = bits == 16 ? 10 : bits == 32 ? 23 : 52;
-    uint64_t sign = 1ull << (bits - 1), frac = (1ull << mant) - 1, exp = sign - 1 - frac, bias = (exp >> 1) & exp & ~(exp >> 1 & (frac + 1) >> 1);
+    uint64_t sign = 1ull << (bits - 1), frac = (1ull << mant) - 1, exp = sign - 1 - frac;
+    uint64_t bias = (exp >> 1) & exp;
     uint64_t v = rng(r), how = rng(r), s = v & sign;
     switch (how & 15) {
     case 0:
@@ -114,7 +115,7 @@ static uint64_t rng_float(struct random *r, unsigned bits)
     case 5:
         return s | (v & frac & 3) | (how & 16 ? frac + 1 : 0); /* around the least normal number */
     case 6:
-        return s | (exp - (frac + 1)) | frac - (v & 3); /* largest */
+        return s | (exp - (frac + 1)) | (frac - (v & 3)); /* largest */
     case 7:
         return s | bias | (how & 16 ? 0 : v & frac & frac << (mant - 3)); /* 1, 1.5 … */
     case 8:
@@ -248,7 +249,7 @@ struct info {
 static void on_signal(int signo, const struct info *info, const void *ucontext)
 {
     uint64_t pc = arch_signal_state(current, ucontext);
-    current->where = WHERE_SIGNAL + signo + (info->code << WHERE_CODE_SHIFT) + (pc - current_stub << WHERE_PC_SHIFT);
+    current->where = WHERE_SIGNAL + signo + (info->code << WHERE_CODE_SHIFT) + ((pc - current_stub) << WHERE_PC_SHIFT);
     current->address = info->address;
     leave_stub();
 }

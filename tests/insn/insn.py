@@ -4,7 +4,8 @@
 usage: insn.py record  ARCH --judge P --peer CMD [--per-pattern N]           makes ARCH/results.xz
        insn.py check   ARCH --judge P --emulator CMD [--emulator CMD...]      judges emulators by ARCH/results.xz
        insn.py compare ARCH --judge P --emulator CMD --peer CMD [--per-pattern N] [--sets N] [--seed N] [--only REGEX]
-       insn.py show    ARCH --judge P --emulator CMD [--peer CMD] [--sets N] WORD...
+       insn.py show    ARCH --emulator CMD [--peer CMD] [--sets N] WORD...        registers before and after
+       insn.py reduce  ARCH --emulator CMD --peer CMD CASE...      what is left of a case (as `compare` prints it) that differs
 
 Instances of every pattern of the decoder tables, made harmless by ARCH/rules.py, become a static guest program
 (harness.h) that prints a hash of registers and memory per instance. The results recorded in the tree come from another
@@ -204,9 +205,9 @@ def build(arch, rules, cases, folder):
             f.write(f"    {{{c.word:#x}, {c.kind}, {c.base}, {c.index}, {c.flags}, {c.adjust}}},\n")
         f.write(f"}};\nconst uint32_t ncases = {len(cases)};\n")
     program = folder / "insn"
-    subprocess.run([f"{rules.COMPILER}-gcc", *rules.CFLAGS, "-O2", "-static", "-nostdlib", "-ffreestanding", "-fno-pie",
-                    "-no-pie", "-fno-stack-protector", "-fno-tree-loop-distribute-patterns", f"-DSTUB_PREFIX={prefix}", f"-I{folder}", f"-I{HERE}",
-                    f"-I{HERE / arch}", "-Wl,--section-start=.jumps=0x1fff000", "-Wl,--section-start=.stubs=0x2000000",
+    subprocess.run([f"{rules.COMPILER}-gcc", *rules.CFLAGS, "-O2", "-Wall", "-Wextra", "-static", "-nostdlib", "-ffreestanding", "-fno-pie",
+                    "-no-pie", "-fno-stack-protector", "-fno-tree-loop-distribute-patterns", f"-DSTUB_PREFIX={prefix}",
+                    f"-I{folder}", f"-I{HERE}", f"-I{HERE / arch}", "-Wl,--section-start=.jumps=0x1fff000", "-Wl,--section-start=.stubs=0x2000000",
                     "-Wl,--section-start=.scratch=0x4000000", "-Wl,--no-warn-rwx-segments", "-Wl,--build-id=none",
                     "-o", program, HERE / "harness.c", HERE / arch / "arch.c", HERE / arch / "start.S", folder / "cases.c"],
                    check=True)
@@ -391,11 +392,35 @@ def show(o, rules, folder):
     return 0
 
 
+def reduce_case(o, rules, folder):
+    """Replaces what the difference does not need by nothing, or by no-operations."""
+    commands = [shlex.split(o.emulator[0]), shlex.split(o.peer)]
+
+    def differs(case):
+        program = build(o.arch, rules, [case], folder)
+        return execute(commands[0], program, 1, o.sets) != execute(commands[1], program, 1, o.sets)
+
+    for text in o.word:
+        case = Case.parse(text)[0]
+        if not differs(case):
+            print(f"no difference: {text}")
+            continue
+        for i in range(len(case.prefix) - 1, -1, -1):
+            left, right = case.prefix[:i], case.prefix[i + 1:]
+            for prefix in ([*left, *right], [*left, rules.NOP, *right]):
+                shorter = dataclasses.replace(case, prefix=prefix)
+                if (case.kind != LOOP or len(prefix) == len(case.prefix)) and differs(shorter):
+                    case = shorter
+                    break
+        explain(rules, build(o.arch, rules, [case], folder), case, 0, commands, o.sets)
+    return 0
+
+
 def main():
     ap = argparse.ArgumentParser()
-    ap.add_argument("command", choices=("record", "check", "compare", "show"))
+    ap.add_argument("command", choices=("record", "check", "compare", "show", "reduce"))
     ap.add_argument("arch", choices=("aarch64", "riscv64"))
-    ap.add_argument("word", nargs="*")
+    ap.add_argument("word", nargs="*", help="hexadecimal word; case")
     ap.add_argument("--judge", help="decode-judge: says which words the translator takes")
     ap.add_argument("--emulator", action="append", default=[], help="command that runs a guest program")
     ap.add_argument("--peer", help="the same of the emulator that is believed")
@@ -406,7 +431,7 @@ def main():
     ap.add_argument("--only", help="regular expression of pattern names")
     ap.add_argument("--show", type=int, default=10, help="patterns to explain")
     ap.add_argument("--fetch-peer", metavar="FOLDER", help="take the peer from Debian's package qemu-user, unpacked here")
-    o = ap.parse_args()
+    o = ap.parse_intermixed_args()
     rules = load_rules(o.arch)
     if o.fetch_peer:
         subprocess.run([sys.executable, ROOT / "tools/fetch-root", "--extract", "amd64", "sid", o.fetch_peer, "qemu-user"],
@@ -415,7 +440,8 @@ def main():
     if o.peer:
         o.peer += " " + rules.PEER_OPTIONS
     with tempfile.TemporaryDirectory() as folder:
-        sys.exit({"record": record, "check": check, "compare": compare, "show": show}[o.command](o, rules, pathlib.Path(folder)))
+        run = {"record": record, "check": check, "compare": compare, "show": show, "reduce": reduce_case}[o.command]
+        sys.exit(run(o, rules, pathlib.Path(folder)))
 
 
 if __name__ == "__main__":
