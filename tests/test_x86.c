@@ -206,7 +206,7 @@ static void run_generated(struct engine *e, const struct test_cpu *state, const 
         o->signal = now.signo;
         _mm_setcsr(MXCSR_DEFAULT);
     } else {
-        while (cpu_run(&e->cpu->cpu) == EXIT_INTERRUPT) /* dropping the cache sends everybody out */
+        while (cpu_run(&e->cpu->cpu) == EXIT_INTERRUPT) /* by a helper, or the cache was dropped */
             ;
     }
     now.running = IDLE;

@@ -75,6 +75,9 @@ static void help_leave(struct test_cpu *c, uint32_t a)
         exec_leave(&c->cpu, EXIT_TARGET + (a >> 3 & 7));
 }
 
+/* As another thread would: generated code leaves at its next poll and is entered again. */
+static void help_kick(struct test_cpu *c) { cpu_kick(&c->cpu); }
+
 #define HELPER(sig, name, effects) \
     static const struct ir_helper helper_##name = {#name, (void (*)(void))help_##name, sig, effects}
 HELPER("l:il", mix, HELPER_PURE);
@@ -86,8 +89,10 @@ HELPER("v:ev", v, HELPER_READS_STATE);
 HELPER("-:ei", mode, HELPER_READS_STATE | HELPER_WRITES_STATE | HELPER_FP);
 HELPER("l:el", load, HELPER_FAULTS);
 HELPER("-:ei", leave, HELPER_FAULTS);
+HELPER("-:e", kick, 0);
 static const struct ir_helper *const test_helpers[] = {
     &helper_mix, &helper_six, &helper_vec, &helper_float, &helper_round, &helper_v, &helper_mode, &helper_load, &helper_leave,
+    &helper_kick,
 };
 
 /* --- guests: how many X registers have fixed host registers, and the rules of floating point --- */
