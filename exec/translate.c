@@ -114,6 +114,7 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
         .lookup = lookup_entry,
         .new_exit = new_exit,
         .chain = !x->options.nochain,
+        .loops = !x->options.nochain || (x->options.engine == ENGINE_VERIFY && !log_on(LOG_EXEC) && !log_on(LOG_CPU)),
     };
     for (size_t need = CODE_ROOM; need <= CODE_CHUNK_SIZE; need *= 4) {
         uint8_t *exec;

@@ -1,7 +1,8 @@
 /*
  * --verify: each unit runs twice, first in the interpreter with its stores kept aside, then as generated code; guest
- * registers and memory must come out equal. Units that call helpers with effects beyond registers are only run
- * as generated code. For one thread and deterministic programs.
+ * registers, memory and faults must come out equal. A unit that jumps to itself stays inside in both. Units with
+ * atomics, or calls of helpers with effects beyond registers, are only run as generated code. For one thread and
+ * deterministic programs.
  */
 #include "exec/exec-internal.h"
 
@@ -10,7 +11,7 @@
 #include "base/log.h"
 #include "exec/dump.h"
 
-enum { MAX_BYTES = 8192 };
+enum { MAX_BYTES = 8192, MAX_ROUNDS = 100 };
 
 /* Bytes the interpreter stored, newest last. */
 struct store_log {
@@ -34,6 +35,11 @@ static void logged_load(void *opaque, uint64_t addr, void *to, unsigned size)
 static void logged_store(void *opaque, uint64_t addr, const void *from, unsigned size)
 {
     struct store_log *log = opaque;
+    /* What cannot be written faults here, as it will there. */
+    for (unsigned i = 0; i < size; i += size > 1 ? size - 1 : 1) {
+        volatile uint8_t *p = (volatile uint8_t *)(uintptr_t)(addr + i);
+        *p = *p;
+    }
     for (unsigned i = 0; i < size; i++) {
         if (log->n == MAX_BYTES) {
             log->overflow = true;
@@ -44,13 +50,19 @@ static void logged_store(void *opaque, uint64_t addr, const void *from, unsigned
     }
 }
 
-/* May the unit run twice? Atomics write memory at once; helpers may have effects that cannot be taken back. */
+/* Helpers may have effects that cannot be taken back, or answer from outside the state (clocks). */
+static bool helper_repeatable(const struct ir_helper *h)
+{
+    return h->effects & HELPER_PURE ||
+           (h->effects & (HELPER_READS_STATE | HELPER_WRITES_STATE) && !(h->effects & HELPER_FAULTS));
+}
+
+/* May the unit run twice? Atomics write memory at once. */
 static bool repeatable(const struct ir_unit *u)
 {
     for (uint32_t i = 0; i < u->n; i++) {
         uint32_t props = ir_ops[u->inst[i].op].props;
-        if ((props & IR_P_CALL) && !(u->inst[i].helper->effects & HELPER_PURE) &&
-            (u->inst[i].helper->effects & HELPER_FAULTS))
+        if ((props & IR_P_CALL) && !helper_repeatable(u->inst[i].helper))
             return false;
         if ((props & IR_P_STORE) && (props & IR_P_BARRIER))
             return false;
@@ -99,6 +111,29 @@ static void compare(const struct cpu *cpu, const struct cpu *judge, const struct
     BUG("generated code and interpreter disagree on the unit at guest pc 0x%llx", (unsigned long long)b->pc);
 }
 
+/* False: it did not come to an end that can be compared. Faults count as one. */
+static bool interpret(struct cpu *cpu, struct code_block *b, struct store_log *log, struct interp_exit *e)
+{
+    const struct interp_mem mem = {log, logged_load, logged_store};
+    jmp_buf leave;
+    void *outer = cpu->leave_env;
+    volatile bool done = true;
+    log->n = 0;
+    log->overflow = false;
+    *e = (struct interp_exit){0};
+    cpu->leave_env = &leave;
+    if (!_setjmp(leave)) {
+        unsigned rounds = 0;
+        do
+            ir_interpret(b->unit, cpu, &cpu_interp_layout, &mem, e);
+        while (e->kind == INTERP_GOTO && !e->indirect && e->jump == JUMP_PLAIN && e->pc == b->pc && rounds++ < MAX_ROUNDS);
+        exec_take_exit(cpu, e);
+        done = rounds <= MAX_ROUNDS;
+    }
+    cpu->leave_env = outer;
+    return done && !log->overflow;
+}
+
 void exec_verify(struct cpu *cpu, struct code_block *b)
 {
     if (!repeatable(b->unit)) {
@@ -106,23 +141,20 @@ void exec_verify(struct cpu *cpu, struct code_block *b)
         return;
     }
     static __thread struct store_log log;
-    log.n = 0;
-    log.overflow = false;
-    struct cpu *before = malloc(cpu->target->state_size), *judge = malloc(cpu->target->state_size);
+    size_t size = cpu->target->state_size;
+    struct cpu *before = malloc(size), *judge = malloc(size);
     CHECK(before && judge);
-    memcpy(before, cpu, cpu->target->state_size);
-    struct interp_mem mem = {&log, logged_load, logged_store};
+    memcpy(before, cpu, size);
     struct interp_exit e;
     /* The interpreter works on the thread's own state (helpers may know its address), which is then put back. */
-    ir_interpret(b->unit, cpu, &cpu_interp_layout, &mem, &e);
-    exec_take_exit(cpu, &e);
-    memcpy(judge, cpu, cpu->target->state_size);
+    bool comparable = interpret(cpu, b, &log, &e);
+    memcpy(judge, cpu, size);
     uint32_t request = cpu->exit_request;
-    memcpy(cpu, before, cpu->target->state_size);
+    memcpy(cpu, before, size);
     cpu->exit_request |= request;
     cpu->exec->entry.enter(cpu, b->entry);
     /* A poll may have sent the generated code out at a place where the interpreter went on. */
-    if (!log.overflow && !(cpu->exit_request && cpu->exit_reason == EXIT_NONE))
+    if (comparable && !(cpu->exit_request && cpu->exit_reason == EXIT_NONE))
         compare(cpu, judge, b, &log, e.dead);
     free(before);
     free(judge);

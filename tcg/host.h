@@ -80,7 +80,8 @@ struct compile_ctx {
     void *(*lookup)(void *opaque, uint64_t pc);
     /* A new exit cell within +-2 GiB of the code, its pc set; the host sets slot and unlinked. NULL: none left. */
     struct code_exit *(*new_exit)(void *opaque, uint64_t pc);
-    bool chain; /* false: every exit leaves to the run loop */
+    bool chain; /* false: every exit leaves to the run loop, */
+    bool loops; /* but for those of a unit that jumps to itself */
 };
 
 struct tcg_host {
