@@ -237,6 +237,56 @@ static void thread_signals(void)
     pthread_sigmask(SIG_UNBLOCK, &s, NULL);
 }
 
+/* Queued signals to the process are caught exactly once each, by whichever thread, while threads come and go. */
+static volatile int values_seen[500];
+static void see_value(int signo, siginfo_t *info, void *uc)
+{
+    __atomic_fetch_add(&values_seen[info->si_value.sival_int], 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&caught_in_all, 1, __ATOMIC_SEQ_CST);
+}
+
+static void *short_life(void *arg)
+{
+    for (volatile int i = 0; i < 20000; i++)
+        ;
+    return NULL;
+}
+
+static bool queue_ended;
+static void *come_and_go(void *arg)
+{
+    while (!__atomic_load_n(&queue_ended, __ATOMIC_SEQ_CST)) {
+        pthread_t t;
+        CHECK(pthread_create(&t, NULL, short_life, NULL) == 0 && pthread_join(t, NULL) == 0);
+    }
+    return NULL;
+}
+
+static void queued_signals(void)
+{
+    enum { SENT = sizeof values_seen / sizeof *values_seen };
+    struct sigaction a = {.sa_sigaction = see_value, .sa_flags = SA_SIGINFO | SA_RESTART};
+    pthread_t t[3];
+    sigaction(SIGRTMIN + 3, &a, NULL);
+    caught_in_all = 0;
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_create(&t[i], NULL, come_and_go, NULL) == 0);
+    for (int i = 0; i < SENT; i++) {
+        while (sigqueue(getpid(), SIGRTMIN + 3, (union sigval){.sival_int = i}))
+            CHECK(errno == EAGAIN);
+        if (i % 7 == 0)
+            sched_yield();
+    }
+    for (int i = 0; i < 5000 && caught_in_all < SENT; i++)
+        usleep(1000);
+    __atomic_store_n(&queue_ended, true, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_join(t[i], NULL) == 0);
+    CHECK(caught_in_all == SENT);
+    for (int i = 0; i < SENT; i++)
+        CHECK(values_seen[i] == 1);
+}
+
 /* -- cancellation: the C library's own real-time signals */
 
 static volatile bool cleaned;
@@ -345,6 +395,28 @@ static void first_thread_ends(void)
     CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
+/* A thread executes a program: the others end, and it becomes the first. */
+static char self[4096];
+static void *execute(void *arg)
+{
+    execl(self, self, "executed", NULL);
+    _exit(99);
+}
+
+static void exec_from_thread(void)
+{
+    int status;
+    CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        pthread_t t;
+        pthread_create(&t, NULL, compute_for_ever, NULL);
+        pthread_create(&t, NULL, execute, NULL);
+        wait_for_ever(NULL);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 48);
+}
+
 /* -- bare clone and clone3, without the C library's thread */
 
 static volatile int bare_ran;
@@ -396,17 +468,21 @@ static void *map_and_unmap(void *arg)
     return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 2)
+        return !strcmp(argv[1], "executed") && (pid_t)syscall(SYS_gettid) == getpid() ? 48 : 1;
     creation();
     detaching();
     locks();
     special_locks();
     thread_signals();
+    queued_signals();
     cancellation();
     run_all(set_ids);
     run_all(fork_and_wait);
     first_thread_ends();
+    exec_from_thread();
     bare_threads();
     run_all(map_and_unmap);
 
