@@ -10,12 +10,12 @@ import concurrent.futures
 import fnmatch
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as xml
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "tools"))
@@ -39,23 +39,27 @@ def known():
     return found
 
 
-def results(path):
-    """{test: "ok", "skipped", "failed: first line"} of a JUnit file; None: there is none."""
-    try:
-        tree = xml.parse(path)
-    except (OSError, xml.ParseError):
+TEST = re.compile(r"^(\w+) \(([\w.]+)\)(?:$| \.\.\.)")
+ENDED = re.compile(r"\.\.\. (?:.*?)(ok|skipped .*|FAIL|ERROR|expected failure|unexpected success)$")
+REPORT = re.compile(r"^(?:ERROR|FAIL): (\w+) \(([\w.]+)\)")
+
+
+def results(output):
+    """{test: "ok", "skipped", "failed: why"} of what `-m test -v` prints; None: the module came to no end."""
+    lines, found, test = output.splitlines(), {}, None
+    if not any(line.startswith(("Total test files:", "== Tests result:")) for line in lines):
         return None
-    found = {}
-    for case in tree.iter("testcase"):
-        name = case.get("name")
-        bad = [c for c in case if c.tag in ("failure", "error")]
-        if bad:
-            lines = (bad[0].text or bad[0].get("message") or "").strip().splitlines() or [""]
-            found[name] = "failed: " + lines[-1][:160]
-        elif case.find("skipped") is not None or case.get("status") == "notrun" or case.get("result") == "skipped":
-            found.setdefault(name, "skipped")
-        else:
-            found.setdefault(name, "ok")
+    for number, line in enumerate(lines):
+        if m := TEST.match(line):
+            test = m[2]
+            found.setdefault(test, "ok")
+        if test and (m := ENDED.search(line)) and m[1].startswith("skipped"):
+            found[test] = "skipped"
+        if m := REPORT.match(line):
+            trace = lines[number + 1:]
+            end = next((k for k, l in enumerate(trace[1:], 1) if l.startswith(("=====", "-----"))), 1)
+            why = [l for l in trace[1:end] if l.strip()] or [""]
+            found[m[2]] = "failed: " + why[-1][:160]
     return found
 
 
@@ -64,14 +68,14 @@ def run_module(place, module, timeout):
     work = pathlib.Path(tempfile.mkdtemp(prefix="python-", dir=place.root / "tmp"))
     inside = "/" + str(work.relative_to(place.root))
     case = run.Case("suite; timeout %d" % timeout, "", "", "")
-    words = ["python3", "-m", "test", "-v", "--junit-xml", inside + "/out.xml", module]
+    words = ["python3", "-m", "test", "-v", module]
     start = time.monotonic()
     try:
         env = run.environment(work, inside)
         code, output = run.run(place.command(words, work, env), case, work, env)
         (roots.build_folder() / "python-suite").mkdir(exist_ok=True)
         (roots.build_folder() / "python-suite" / f"{module}-{place.guest}.log").write_text(output)
-        return results(work / "out.xml"), code, time.monotonic() - start, output.splitlines()[-8:]
+        return results(output), code, time.monotonic() - start, output.splitlines()[-8:]
     finally:
         subprocess.run(["chmod", "-R", "u+rwX", work], stderr=subprocess.DEVNULL)
         shutil.rmtree(work, ignore_errors=True)
