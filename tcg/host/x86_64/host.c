@@ -12,7 +12,7 @@ static const struct {
     size_t offset;
 } features[] = {
 #define X(name) {#name, offsetof(struct x86_features, name)}
-    X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul),
+    X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul), X(pins), X(loop_pins),
 #undef X
 };
 
@@ -39,6 +39,8 @@ static void init(void)
         .bmi2 = avx && __builtin_cpu_supports("bmi2"),
         .aes = __builtin_cpu_supports("aes"),
         .pclmul = __builtin_cpu_supports("pclmul"),
+        .pins = true,
+        .loop_pins = true,
     };
     unsigned a, b, c, d;
     if (__get_cpuid(0x80000001, &a, &b, &c, &d))

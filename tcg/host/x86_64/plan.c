@@ -11,6 +11,8 @@ const int8_t global_gpr[GLOBAL_GPRS] = {RBX, R12, R13, R14, R15, R8, R9, R10, R1
 void x86_global_pins(const struct ir_guest *guest, int8_t pin[MAX_SLOTS])
 {
     memset(pin, NO_REG, MAX_SLOTS);
+    if (!x86.pins)
+        return;
     for (unsigned s = 0; s < guest->nslots; s++) {
         unsigned rank = guest->slots[s].rank;
         if (rank && rank <= GLOBAL_GPRS && guest->slots[s].type == IR_I64)
@@ -325,7 +327,7 @@ void x86_plan(struct gen *g)
     }
     count_slots(g);
     bool loop = g->ctx->loops && is_loop(g);
-    if (loop)
+    if (loop && x86.loop_pins)
         local_pins(g);
     g->loop = loop ? g->a.start : NULL; /* its place is known later */
     for (int r = 0; r < REGS; r++)
