@@ -26,7 +26,7 @@ enum cpu_exit {
 
 enum {
     MXCSR_DEFAULT = 0x1f80, /* all exceptions masked, round to nearest, no flags */
-    CPU_SPILL_CELLS = 64,
+    CPU_SPILL_CELLS = 128,
     RET_STACK_SIZE = 16384, /* bytes; grows down from its end, where RET_STACK_BASE bytes never match (all ones = 1) */
     RET_STACK_BASE = 64,
     RET_STACK_EMPTY = 1, /* guest return pc stored in the base */

@@ -367,14 +367,14 @@ static void random_instruction(struct unit_maker *m)
 static void terminator(struct unit_maker *m)
 {
     struct ir_inst in = {.op = IR_GOTO, .imm = random_exit_pc(m)};
-    switch (m->loop ? below(3) : 3 + below(8)) {
+    switch (m->loop && below(2) ? below(3) : 3 + below(8)) {
     case 0:
     case 1: in.imm = m->u->pc; break;
     case 2: in = (struct ir_inst){.op = IR_TRAP, .imm = m->next_pc, .ir_sub = EXIT_SYSCALL, .imm2 = rnd_bits()}; break;
     case 3:
     case 4: /* a call that comes back */
         in.ir_sub = JUMP_CALL;
-        in.imm = EXIT_STEP * (1 + below(RETURNERS));
+        in.imm = m->loop && below(2) ? m->u->pc : EXIT_STEP * (1 + below(RETURNERS));
         in.imm2 = random_exit_pc(m) | EXIT_STEP * RETURNERS * 2;
         put(m, SLOT_LINK, IR_I64, constant(m, IR_I64, in.imm2));
         break;
@@ -416,7 +416,10 @@ static unsigned make_unit(struct ir_unit *u, const struct ir_guest *guest)
         add_quiet(m, (struct ir_inst){.op = IR_GOTO_IF, .type2 = IR_I64, .cc = CC_EQ, .imm = EXIT_STEP * NEXITS,
                                       .arg = {fuel, constant(m, IR_I64, 0)}});
     }
-    for (unsigned n = 1 + below(below(3) ? 20 : MAX_LENGTH); n; n--) {
+    unsigned length = 1 + below(below(3) ? 20 : MAX_LENGTH);
+    if (!below(500)) /* more than the room that is tried first */
+        length = 1500;
+    for (unsigned n = length; n; n--) {
         if (!below(4))
             start_insn(m);
         random_instruction(m);
@@ -451,7 +454,7 @@ static void random_state(struct test_cpu *c, uint8_t *memory)
         memory[i] = rnd();
     c->fuel = 1 + below(4);
     c->link = EXIT_STEP * NEXITS;
-    c->cpu.mxcsr = MXCSR_DEFAULT | below(4) << 13;
+    c->cpu.mxcsr = MXCSR_DEFAULT | below(4) << 13 | (below(4) ? 0 : rnd() & 0x3d);
 }
 
 #endif

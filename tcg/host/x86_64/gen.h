@@ -135,7 +135,7 @@ struct gen {
     uint32_t temps;       /* registers that may be allocated */
     uint32_t displaced;   /* global pins whose register has another use in this unit */
     uint32_t locked;      /* in use by the current instruction */
-    uint64_t cells;       /* spill cells in use */
+    unsigned __int128 cells; /* spill cells in use */
     struct slot_state slot[MAX_SLOTS];
     uint16_t open[MAX_SLOTS]; /* slots without pin that may be dirty */
     uint32_t nopen;
@@ -173,7 +173,7 @@ struct gen {
 void *x86_grow(void *p, uint32_t n, size_t size);
 
 /* Spill cells by use: allocated ones, then operands and result of ops done by C. */
-enum { NCELLS = 52, CELL_ARG = 52, CELL_LATE = 53 /* and each second */, CELL_RESULT = 60 };
+enum { NCELLS = 116, CELL_ARG = NCELLS, CELL_LATE = CELL_ARG + 1 /* and each second */, CELL_RESULT = CELL_ARG + 8 };
 
 /* --- operands of memory --- */
 static inline struct mem state_mem(unsigned offset) { return MEM(RBP, (int)offset - STATE_BIAS); }

@@ -56,6 +56,7 @@ static size_t emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *
                             struct host_entry *out)
 {
     struct prologue *p = (struct prologue *)out->own;
+    CHECK(l->nspill >= CELL_RESULT + 2);
     _Static_assert(sizeof *p <= sizeof out->own, "the prologue's addresses must fit");
     return x86_emit_prologue(buf, exec, guest, l, out, p);
 }

@@ -10,22 +10,17 @@
 
 static unsigned scalar(bool wide) { return (wide ? OP_F2 : OP_F3) | OP_0F; }
 
-/* imm: a byte behind the instruction, or -1: none. */
+/* imm: a byte behind the instruction, or -1: none. Without AVX, XMM15 cannot be both an operand and spare. */
 static void op3(struct gen *g, unsigned op, int dst, int a, int b, int imm)
 {
     dst -= XMM0, a -= XMM0, b -= XMM0;
-    int result = dst;
     if (x86.avx) {
         emit_vrr(&g->a, op, dst, a, b);
     } else {
-        if (dst == b && dst != a) { /* what is in XMM15 does not outlive the instruction */
-            CHECK(dst != XSCRATCH);
-            if (a == XSCRATCH) {
-                dst = XSCRATCH;
-            } else {
-                emit_rr(&g->a, PS | 0x28, XSCRATCH, b);
-                b = XSCRATCH;
-            }
+        if (dst == b && dst != a) {
+            CHECK(dst != XSCRATCH && a != XSCRATCH);
+            emit_rr(&g->a, PS | 0x28, XSCRATCH, b);
+            b = XSCRATCH;
         }
         if (dst != a)
             emit_rr(&g->a, PS | 0x28, dst, a);
@@ -33,8 +28,6 @@ static void op3(struct gen *g, unsigned op, int dst, int a, int b, int imm)
     }
     if (imm >= 0)
         emit8(&g->a, imm);
-    if (result != dst)
-        emit_rr(&g->a, PS | 0x28, result, dst);
 }
 
 void x86_op3(struct gen *g, unsigned op, int dst, int a, int b) { op3(g, op, dst, a, b, -1); }

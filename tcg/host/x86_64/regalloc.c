@@ -188,7 +188,7 @@ static int new_cell(struct gen *g, unsigned type)
 {
     unsigned n = type == IR_V128 ? 2 : 1;
     for (int c = 0; c + (int)n <= NCELLS; c += n) {
-        uint64_t mask = (n == 2 ? UINT64_C(3) : 1) << c;
+        unsigned __int128 mask = (unsigned __int128)(n == 2 ? 3 : 1) << c;
         if (!(g->cells & mask)) {
             g->cells |= mask;
             return c;
@@ -201,7 +201,7 @@ static int new_cell(struct gen *g, unsigned type)
 static void free_cell(struct gen *g, struct value *v)
 {
     if (v->cell >= 0)
-        g->cells &= ~((v->type == IR_V128 ? UINT64_C(3) : 1) << v->cell);
+        g->cells &= ~((unsigned __int128)(v->type == IR_V128 ? 3 : 1) << v->cell);
     v->cell = -1;
 }
 
