@@ -274,7 +274,10 @@ bool a64_trans_MRS(DisasContext *s, arg_MRS *a)
                 a64_write(s, true, a->rt, b_i64(b, constant_regs[i].value));
                 return true;
             }
-        return false;
+        if ((a->reg & ~0x3f) != REG(3, 0, 0, 0, 0) || (a->reg >> 3 & 7) < 2)
+            return false;
+        v = b_i64(b, 0); /* further ID registers, also those not allocated, read as zero */
+        break;
     }
     a64_write(s, true, a->rt, v);
     return true;

@@ -28,6 +28,7 @@ LAST_INSTRUCTION = 2  # from the instruction under test to exit_taken, in words
 
 # op0:op1:CRn:CRm:op2 less the high bit of op0: NZCV, FPCR, FPSR; the others differ from processor to processor
 SYSTEM_REGISTERS = (0x5a10, 0x5a20, 0x5a21)
+ID_REGISTERS = 0x4020  # of EL1, from ID_AA64PFR0_EL1 on; Linux lets programs read them
 DC_ZVA = (3, 7, 4, 1)
 
 
@@ -121,6 +122,8 @@ def make(w, case, rng):
         return case if w["rt"] < STUB_REGISTER else None
     if name in ("MRS", "MSR_reg"):
         w["reg"] = rng.choice(SYSTEM_REGISTERS)
+        if name == "MRS" and rng.randrange(3) == 0:  # one that can be read, or not, into nowhere
+            w["reg"], w["rt"] = ID_REGISTERS + rng.randrange(4 * 8), 31
         return case
     if name == "HINT":
         w["crm"] = w["crm"] & 3  # further hints belong to extensions that the guest does not have
