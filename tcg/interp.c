@@ -46,20 +46,26 @@ static inline void slot_put(void *state, const struct ir_slot *s, const union ir
 
 /* --- memory --- */
 
-/* A naturally aligned access of at most 8 bytes is single; 16 bytes are two of 8. */
+/* A naturally aligned access of at most 8 bytes is single; 16 bytes fault as one, at their first byte. */
 typedef uint16_t any16 __attribute__((aligned(1), may_alias));
 typedef uint32_t any32 __attribute__((aligned(1), may_alias));
 typedef uint64_t any64 __attribute__((aligned(1), may_alias));
+typedef uint64_t any128 __attribute__((vector_size(16), aligned(1), may_alias));
 
 static inline void direct_load(uint64_t addr, union ir_value *v, unsigned log2size)
 {
     uintptr_t p = addr;
+    any128 both;
     v->q[1] = 0;
     switch (log2size) {
     case 0: v->q[0] = *(const volatile uint8_t *)p; break;
     case 1: v->q[0] = *(const volatile any16 *)p; break;
     case 2: v->q[0] = *(const volatile any32 *)p; break;
-    case 4: v->q[1] = *(const volatile any64 *)(p + 8); /* fall through */
+    case 4:
+        both = *(const volatile any128 *)p;
+        v->q[0] = both[0];
+        v->q[1] = both[1];
+        break;
     default: v->q[0] = *(const volatile any64 *)p; break;
     }
 }
@@ -71,7 +77,7 @@ static inline void direct_store(uint64_t addr, const union ir_value *v, unsigned
     case 0: *(volatile uint8_t *)p = v->q[0]; break;
     case 1: *(volatile any16 *)p = v->q[0]; break;
     case 2: *(volatile any32 *)p = v->q[0]; break;
-    case 4: *(volatile any64 *)(p + 8) = v->q[1]; /* fall through */
+    case 4: *(volatile any128 *)p = (any128){v->q[0], v->q[1]}; break;
     default: *(volatile any64 *)p = v->q[0]; break;
     }
 }
