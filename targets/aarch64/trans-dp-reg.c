@@ -187,7 +187,7 @@ static bool cond_select(DisasContext *s, arg_CSEL *a, bool increment, bool inver
         r = a64_read(s, a->sf, a->rn);
     } else {
         struct cond c = a64_cond(s, a->cond);
-        if (a->rn == 31 && a->rm == 31 && (increment || invert)) { /* CSET, CSETM */
+        if (a->rn == 31 && a->rm == 31 && increment != invert) { /* CSET, CSETM */
             r = b_setcc(b, c.cc ^ 1, c.type, c.x, c.y);
             r = a->sf ? b_zext(b, r) : r;
             if (invert)

@@ -130,6 +130,16 @@ def accepted(judge, arch, words):
     return [a[1:] if a[0] == "ok" else [] for a in answers]
 
 
+def random_bits(rng, width, fields):
+    """Bits that are even, sparse or dense, in which register fields are often equal or all ones."""
+    bits = rng.getrandbits(width)
+    bits = rng.choice((bits, bits, bits & rng.getrandbits(width), bits | rng.getrandbits(width)))
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        to, other = rng.sample(fields, 2)
+        bits = bits & ~(31 << to) | (rng.choice((bits >> other, 31)) & 31) << to
+    return bits
+
+
 def make_cases(arch, rules, judge, per_pattern, seed, only=None):
     """Cases in the order of the tables; each pattern's own choice does not depend on the others."""
     cases = []
@@ -139,9 +149,7 @@ def make_cases(arch, rules, judge, per_pattern, seed, only=None):
         rng = random.Random(f"{seed} {p.name} {p.mask:x} {p.value:x}")
         tried, chosen = set(), []
         for _ in range(per_pattern * 20):
-            bits = rng.getrandbits(width)
-            bits = rng.choice((bits, bits, bits & rng.getrandbits(width), bits | rng.getrandbits(width)))
-            word = Word(p, p.value | bits & ~p.mask)
+            word = Word(p, p.value | random_bits(rng, width, rules.REGISTER_FIELDS) & ~p.mask & (1 << width) - 1)
             case = rules.make(word, Case(p.name, 0), rng)
             if case and word.word not in tried and not any(word.word & m == v for m, v in p.exclusions):
                 tried.add(word.word)
