@@ -182,6 +182,12 @@ static inline struct mem cell_mem(const struct gen *g, int cell) { return state_
 
 static inline ir_ref root_of(const struct gen *g, ir_ref v) { return g->val[v].root; }
 static inline bool is_float_type(unsigned t) { return t == IR_F32 || t == IR_F64; }
+/* Is the register of v, a float, zero beyond it? The low half of a double is not clean where the double is. */
+static inline bool is_clean(const struct gen *g, ir_ref v)
+{
+    const struct value *root = &g->val[root_of(g, v)];
+    return root->clean && (root->type == IR_F32 || ir_result_type(&g->u->inst[v]) == IR_F64);
+}
 static inline bool in_xmm(unsigned t) { return t >= IR_F32; }
 static inline unsigned type_size(unsigned t)
 {

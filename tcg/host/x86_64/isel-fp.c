@@ -96,8 +96,6 @@ static void check_result(struct gen *g, bool wide, int d, int a, int b, int c)
     x86_slow_stub(g, again, d, (int8_t[4]){a, b, c, NO_REG});
 }
 
-static bool is_clean(const struct gen *g, ir_ref v) { return g->val[root_of(g, v)].clean; }
-
 /* The first operand gives the rest of the register: one that is zero there, if there is (plan.c relies on it). */
 static void binary(struct gen *g, const struct ir_inst *in, unsigned op)
 {

@@ -45,10 +45,9 @@ static ir_ref find_root(struct gen *g, ir_ref r)
  * Is the register of a float made by this instruction zero beyond the float? Loads and moves from general registers
  * clear it; arithmetic keeps what its first operand has there (isel-fp.c exchanges operands for that).
  */
-static bool is_clean(const struct gen *g, const struct ir_inst *in)
+static bool makes_clean(const struct gen *g, const struct ir_inst *in)
 {
-    bool a = g->val[g->val[in->arg[0]].root].clean, b = g->val[g->val[in->arg[1]].root].clean;
-    bool c = g->val[g->val[in->arg[2]].root].clean, d = g->val[g->val[in->arg[3]].root].clean;
+    bool a = is_clean(g, in->arg[0]), b = is_clean(g, in->arg[1]), c = is_clean(g, in->arg[2]), d = is_clean(g, in->arg[3]);
     switch (in->op) {
     case IR_LD:
     case IR_CONST:
@@ -82,7 +81,7 @@ static void find_roots(struct gen *g)
         *v = (struct value){.root = r, .reg = NO_REG, .hint = NO_REG, .hint_slot = -1, .cell = -1, .home = -1};
         v->type = ir_result_type(in);
         v->root = find_root(g, r);
-        v->clean = is_float_type(v->type) && is_clean(g, in);
+        v->clean = is_float_type(v->type) && makes_clean(g, in);
     }
 }
 
