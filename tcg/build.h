@@ -89,9 +89,9 @@ void b_trap(struct ir_builder *b, unsigned reason, uint64_t pc, uint64_t detail)
 
 /*
  * For the end of a unit: if it jumps back to its own start it is cut behind the last such jump, where the next guest
- * instruction begins; u->bytes may then say too much.
+ * instruction begins; u->bytes may then say too much. True: it was cut, and goes on at *next; b_exit_dead() may follow.
  */
-void b_end_loop(struct ir_builder *b);
+bool b_end_loop(struct ir_builder *b, uint64_t *next);
 
 /* --- helpers: up to 6 arguments, as the signature says (without `e`) --- */
 ir_ref b_call(struct ir_builder *b, const struct ir_helper *h, const ir_ref *args);

@@ -94,7 +94,9 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
         p += 4;
         avail -= 4;
     }
-    b_end_loop(b);
+    uint64_t next;
+    if (b_end_loop(b, &next))
+        note_dead_flags(&s, next); /* the rest may have read them, too */
     u->bytes = s.pc - u->pc;
     if (!u->bytes)
         u->bytes = 4; /* the unreadable instruction: gone when the page appears */

@@ -101,6 +101,7 @@ void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned
             avail = 0;
         s.pc = s.next;
     }
-    b_end_loop(b);
+    uint64_t next;
+    b_end_loop(b, &next);
     u->bytes = s.pc - u->pc;
 }
