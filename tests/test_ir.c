@@ -598,6 +598,27 @@ Test(ir, builder_folds_addresses_and_exits)
                     "  goto 0x2000\n");
 }
 
+Test(ir, builder_ends_loops)
+{
+    struct ir_unit u;
+    struct ir_builder b = start_unit(&u);
+    unsigned x0 = first_slot(IR_I64);
+    uint64_t next = 0;
+    ir_ref x = b_get(&b, x0), y = b_get(&b, x0 + 1);
+    b_goto_if(&b, CC_NE, IR_I64, x, y, 0x1000);
+    b_exit_dead(&b, x0);
+    b_insn(&b, 0x1004, 0);
+    b_put(&b, x0, y); /* x0 may have been read before, as the value x: it is not dead at 0x1004 */
+    b_goto(&b, 0x2000);
+    cr_assert(b_end_loop(&b, &next));
+    cr_assert_eq(next, 0x1004);
+    assert_text(&u, "insn 0x1000, 0\n"
+                    "  %2 = get x0\n"
+                    "  %3 = get x1\n"
+                    "  goto_if.i64 ne %2, %3, 0x1000, dead x0\n"
+                    "  goto 0x1004\n");
+}
+
 Test(ir, passes_shape_comparisons_and_drop_puts)
 {
     struct ir_unit u;
