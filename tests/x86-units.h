@@ -417,8 +417,8 @@ static unsigned make_unit(struct ir_unit *u, const struct ir_guest *guest)
                                       .arg = {fuel, constant(m, IR_I64, 0)}});
     }
     unsigned length = 1 + below(below(3) ? 20 : MAX_LENGTH);
-    if (!below(500)) /* more than the room that is tried first */
-        length = 1500;
+    if (!below(200))
+        length = 300;
     for (unsigned n = length; n; n--) {
         if (!below(4))
             start_insn(m);

@@ -52,10 +52,10 @@ static bool makes_clean(const struct gen *g, const struct ir_inst *in)
     case IR_LD:
     case IR_CONST:
     case IR_BITCAST:
-    case IR_GET:
     case IR_STOF:
     case IR_UTOF:
     case IR_FABS: return true;
+    case IR_GET: return g->slot[in->ir_slot_].pin == NO_REG; /* a pin may hold more than the slot */
     case IR_FADD:
     case IR_FMUL: return a || b;
     case IR_FMA: return x86.fma && (a || b || c);
