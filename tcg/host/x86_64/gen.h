@@ -131,6 +131,7 @@ struct gen {
 
     struct value *val;    /* by ir_ref */
     ir_ref held[REGS];    /* root in each register */
+    uint32_t full;        /* registers that hold one */
     bool is_pin[REGS];
     uint32_t temps;       /* registers that may be allocated */
     uint32_t displaced;   /* global pins whose register has another use in this unit */

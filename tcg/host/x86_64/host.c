@@ -154,6 +154,9 @@ static void free_state(struct gen *g, bool arrays)
     free(g);
 }
 
+/* What a block keeps is cut to its size: there are tens of thousands. */
+#define TRIM(array, n) ((array) = (n) ? x86_grow((array), (n), sizeof *(array)) : (free(array), NULL))
+
 static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint8_t *buf, uint8_t *exec, size_t room,
                     struct compiled *out)
 {
@@ -182,7 +185,11 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     x86_emit_slow_insts(g);
     emit_pool(g);
     bool ok = !g->a.overflow && !g->failed;
-    if (ok)
+    if (ok) {
+        TRIM(g->faults, g->nfaults);
+        TRIM(g->locs, g->nlocs);
+        TRIM(g->consts, g->nconsts);
+        TRIM(g->insn_pcs, g->ninsns);
         *out = (struct compiled){
             .code = exec,
             .size = g->a.p - g->a.start,
@@ -194,6 +201,7 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
             .ninsns = g->ninsns,
             .dead_off = dead_off,
         };
+    }
     free_state(g, !ok);
     return ok;
 }

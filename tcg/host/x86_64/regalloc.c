@@ -141,6 +141,7 @@ void x86_loop_leave(struct gen *g)
 static void hold(struct gen *g, int reg, ir_ref root)
 {
     g->held[reg] = root;
+    g->full |= 1u << reg;
     g->val[root].reg = reg;
 }
 
@@ -149,6 +150,7 @@ static void release(struct gen *g, int reg)
     ir_ref root = g->held[reg];
     if (root) {
         g->held[reg] = IR_NONE;
+        g->full &= ~(1u << reg);
         g->val[root].reg = NO_REG;
     }
 }
@@ -383,8 +385,7 @@ static int hinted(struct gen *g, bool over)
     if (root && (g->locked >> reg & 1)) {
         if (!over || live_after(g, root))
             return NO_REG;
-        g->val[root].reg = NO_REG;
-        g->held[reg] = IR_NONE;
+        release(g, reg);
     } else if (root) {
         move_out(g, reg);
     }
@@ -474,9 +475,11 @@ static void drop(struct gen *g, ir_ref v)
 void ra_step(struct gen *g)
 {
     g->locked = 0;
-    for (int r = 0; r < REGS; r++)
-        if (g->held[r] && g->val[g->held[r]].last <= g->i)
-            forget_value(g, g->held[r]);
+    for (uint32_t m = g->full; m; m &= m - 1) {
+        ir_ref root = g->held[__builtin_ctz(m)];
+        if (g->val[root].last <= g->i)
+            forget_value(g, root);
+    }
     /* Values that are only in memory. */
     const struct ir_inst *in = &g->u->inst[g->i];
     for (unsigned k = 0, n = ir_nargs(in); k < n; k++) {
