@@ -26,22 +26,23 @@ static bool sees_state(const struct ir_inst *in)
 
 static void dead_puts(struct ir_unit *u)
 {
-    bool unseen[MAX_SLOTS] = {false}; /* the slot's value here is never looked at */
+    /* Where this is `now` the slot's value here is never looked at: what sees all slots makes it another moment. */
+    uint32_t unseen[MAX_SLOTS] = {0}, now = 1;
     for (ir_ref r = u->n; r-- > 1;) {
         struct ir_inst *in = &u->inst[r];
         if (in->op == IR_PUT) {
-            if (unseen[in->ir_slot_])
+            if (unseen[in->ir_slot_] == now)
                 remove_inst(in);
             else
-                unseen[in->ir_slot_] = true;
+                unseen[in->ir_slot_] = now;
         } else if (in->op == IR_GET) {
-            unseen[in->ir_slot_] = false;
+            unseen[in->ir_slot_] = 0;
         } else if (sees_state(in)) {
             bool exit = in->op == IR_GOTO || in->op == IR_GOTO_IF;
-            bool dead = exit && in->ir_dead && (in->op == IR_GOTO || unseen[in->ir_dead - 1]);
-            memset(unseen, 0, sizeof unseen);
+            bool dead = exit && in->ir_dead && (in->op == IR_GOTO || unseen[in->ir_dead - 1] == now);
+            now++;
             if (dead)
-                unseen[in->ir_dead - 1] = true;
+                unseen[in->ir_dead - 1] = now;
         }
     }
 }

@@ -123,7 +123,9 @@ static void find_result(struct gen *g, ir_ref r)
 
 struct plan {
     uint32_t next_put[MAX_SLOTS];  /* the next PUT of the slot behind here */
-    ir_ref wanted[MAX_SLOTS];      /* root that is to be PUT in the slot's pin and may be made there */
+    ir_ref wanted[MAX_SLOTS];      /* root that is to be PUT in the slot's pin and may be made there, */
+    uint32_t since[MAX_SLOTS];     /* if this is `now`: what looks at the state ends all wishes at once */
+    uint32_t now;
 };
 
 static void need(struct gen *g, ir_ref v, uint32_t at)
@@ -149,6 +151,7 @@ static void plan_put(struct gen *g, struct plan *p, ir_ref r, const struct ir_in
     if (g->slot[s].pin != NO_REG) {
         need(g, v, r);
         p->wanted[s] = IR_NONE;
+        p->since[s] = p->now;
         unsigned size = type_size(g->guest->slots[s].type);
         if (is_xmm(g->slot[s].pin) == in_xmm(g->val[root].type) && size >= type_size(g->val[root].type)) {
             p->wanted[s] = root;
@@ -206,6 +209,7 @@ static void pass_on(struct gen *g, struct plan *p, ir_ref r, const struct ir_ins
         return;
     va->hint_slot = slot;
     p->wanted[slot] = a;
+    p->since[slot] = p->now;
 }
 
 static void lifetimes(struct gen *g)
@@ -218,10 +222,10 @@ static void lifetimes(struct gen *g)
     for (ir_ref r = u->n; r-- > 1;) {
         const struct ir_inst *in = &u->inst[r];
         struct value *v = &g->val[r];
-        if (v->hint_slot >= 0 && p->wanted[v->hint_slot] == r)
+        if (v->hint_slot >= 0 && p->wanted[v->hint_slot] == r && p->since[v->hint_slot] == p->now)
             v->hint = g->slot[v->hint_slot].pin;
         if (sees_state(in))
-            memset(p->wanted, 0, g->guest->nslots * sizeof p->wanted[0]);
+            p->now++;
         if (in->op == IR_GET)
             p->wanted[in->ir_slot_] = IR_NONE;
         if (in->op == IR_PUT) {
