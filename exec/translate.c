@@ -87,12 +87,12 @@ static void check_unit(const struct exec *x, const struct ir_unit *u, const char
     }
 }
 
-static void build(struct exec *x, struct ir_unit *u, uint64_t pc, uint32_t mode)
+static void build(struct exec *x, struct ir_unit *u, uint64_t pc, uint32_t mode, unsigned max_insns)
 {
     struct ir_builder builder;
     ir_unit_init(u, x->target->ir, pc, mode);
     b_init(&builder, u);
-    x->target->translate(&builder, &x->code, x->options.one_insn ? 1 : MAX_INSNS);
+    x->target->translate(&builder, &x->code, max_insns);
     if (log_on(LOG_IN_ASM))
         dump_guest(x->target, &x->code, pc, u->bytes);
     if (log_on(LOG_OP))
@@ -128,8 +128,28 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
             return true;
         }
         x->mem.nexits = nexits;
+        if (b->c.too_complex)
+            return false;
     }
     return false;
+}
+
+/* Compiles in any case: a unit that is more than the host can hold in registers is made again of fewer instructions. */
+static void compile_always(struct exec *x, struct code_block *b, struct ir_unit *u, unsigned max_insns)
+{
+    bool flushed = false;
+    while (!compile(x, b, u)) {
+        if (b->c.too_complex && max_insns > 1) {
+            max_insns /= 2;
+            ir_unit_free(u);
+            build(x, u, b->pc, b->mode, max_insns);
+        } else if (!flushed) {
+            exec_flush(x);
+            flushed = true;
+        } else {
+            BUG("the unit at guest pc 0x%llx does not fit an empty code cache", (unsigned long long)b->pc);
+        }
+    }
 }
 
 static void insert(struct exec *x, struct code_block *b)
@@ -160,17 +180,15 @@ struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode)
     if (b)
         return b;
     struct ir_unit u;
-    build(x, &u, pc, mode);
+    unsigned max_insns = x->options.one_insn ? 1 : MAX_INSNS;
+    build(x, &u, pc, mode, max_insns);
     b = calloc(1, sizeof *b);
     CHECK(b);
     b->pc = pc;
     b->mode = mode;
+    if (x->host)
+        compile_always(x, b, &u, max_insns);
     b->bytes = u.bytes;
-    if (x->host && !compile(x, b, &u)) {
-        exec_flush(x);
-        if (!compile(x, b, &u))
-            BUG("the unit at guest pc 0x%llx does not fit an empty code cache", (unsigned long long)pc);
-    }
     x->stats.units++;
     x->stats.guest_insns += u.ninsns;
     x->stats.guest_bytes += u.bytes;

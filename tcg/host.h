@@ -62,6 +62,7 @@ struct compiled {
     uint32_t ninsns;
     uint32_t dead_off; /* offset in the code of a stub that sets pc to the unit's and leaves: an invalidated block's
                           entry is overwritten with a jump to it */
+    bool too_complex;  /* compile() failed for want of room for values: fewer instructions will do */
 };
 
 /* Entry points of the prologue blob, executable addresses. */
@@ -92,7 +93,8 @@ struct tcg_host {
     size_t (*emit_prologue)(uint8_t *buf, uint8_t *exec, const struct ir_guest *g, const struct host_layout *l,
                             struct host_entry *out);
     /*
-     * Compiles u into buf (writable, `room` bytes; it will run at `exec`). Returns false when room is too small.
+     * Compiles u into buf (writable, `room` bytes; it will run at `exec`). Returns false when room is too small, no exit
+     * cell is left, or the unit is too complex (out says so).
      */
     bool (*compile)(const struct ir_unit *u, const struct compile_ctx *ctx, uint8_t *buf, uint8_t *exec,
                     size_t room, struct compiled *out);

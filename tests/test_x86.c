@@ -505,6 +505,61 @@ Test(x86, tininess, .timeout = 200)
     }
 }
 
+/* --- more values than there is room for --- */
+
+enum { MANY_INSNS = 256 };
+
+/* Instruction k loads a word; the unit's end adds up what its instructions have loaded. */
+static void translate_many(struct ir_builder *b, const struct code_reader *code, unsigned max_insns)
+{
+    struct ir_unit *u = b->u;
+    ir_ref value[MANY_INSNS], sum, base;
+    unsigned n = 0;
+    uint64_t k = (u->pc - UNIT_PC) / 4;
+    for (; k < MANY_INSNS && n < max_insns; k++, n++) {
+        b_insn(b, UNIT_PC + 4 * k, 0);
+        base = b_get(b, SLOT_MEM);
+        value[n] = b_load(b, IR_I64, MEM_64, base, IR_NONE, 0, k % (MEM_BYTES / 8) * 8 - MEM_BEFORE);
+    }
+    sum = b_get(b, SLOT_X);
+    for (unsigned i = 0; i < n; i++)
+        sum = b_add(b, IR_I64, b_op2(b, IR_MUL, IR_I64, sum, b_i64(b, 3)), value[i]);
+    b_put(b, SLOT_X, sum);
+    if (k < MANY_INSNS)
+        b_goto(b, UNIT_PC + 4 * k);
+    else
+        b_trap(b, EXIT_BREAKPOINT, UNIT_PC + 4 * k, 0);
+    u->ninsns = n;
+    u->bytes = 4 * n;
+}
+
+Test(x86, units_too_complex_are_cut, .timeout = 200)
+{
+    struct engine e;
+    static struct ir_guest guest;
+    static struct test_cpu state;
+    static uint8_t memory[MEM_BYTES];
+    prepare();
+    guest = (struct ir_guest){test_slots(9), NSLOTS, test_helpers, ARRAY_SIZE(test_helpers), &fp_rules_arm};
+    init_engine(&e, &guest, false);
+    e.target.translate = translate_many;
+    uint64_t want = state.x[0] = 7;
+    for (unsigned i = 0; i < MEM_BYTES; i++)
+        memory[i] = 31 * i + 5;
+    for (unsigned k = 0; k < MANY_INSNS; k++) {
+        uint64_t word;
+        memcpy(&word, memory + k % (MEM_BYTES / 8) * 8, 8);
+        want = want * 3 + word;
+    }
+    static struct outcome got;
+    run_generated(&e, &state, memory, &got);
+    cr_expect_eq(got.signal, 0);
+    cr_expect_eq(got.cpu.cpu.exit_reason, EXIT_BREAKPOINT);
+    cr_expect_eq(got.cpu.cpu.pc, UNIT_PC + 4 * MANY_INSNS);
+    cr_expect_eq(got.cpu.x[0], want, "%" PRIx64 ", should be %" PRIx64, got.cpu.x[0], want);
+    close_engine(&e);
+}
+
 Test(x86, random_units, .timeout = 600) { check_units("", 12000, 0); }
 Test(x86, without_avx, .timeout = 600) { check_units("-avx", 5000, 1 << 20); }
 Test(x86, without_fma_and_avx2, .timeout = 600) { check_units("-fma,-avx2", 3000, 2 << 20); }

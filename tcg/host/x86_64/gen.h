@@ -164,7 +164,8 @@ struct gen {
     uint32_t nconsts, max_consts;
     uint64_t *insn_pcs;
     uint32_t ninsns, max_insns;
-    bool failed; /* out of exit cells or spill cells */
+    bool failed;      /* out of exit cells */
+    bool too_complex; /* out of spill cells */
 };
 
 /* Grows an array of the state by one element and returns it. */

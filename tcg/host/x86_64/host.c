@@ -173,7 +173,7 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     CHECK(g->val);
     x86_plan(g);
     begin(g);
-    for (g->i = 1; g->i < u->n && !g->a.overflow && !g->failed; g->i++) {
+    for (g->i = 1; g->i < u->n && !g->a.overflow && !g->failed && !g->too_complex; g->i++) {
         const struct ir_inst *in = &u->inst[g->i];
         if (needs_code(g, in))
             instruction(g, in);
@@ -184,7 +184,8 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     emit_jmp(&g->a, g->prologue->leave_at);
     x86_emit_slow_insts(g);
     emit_pool(g);
-    bool ok = !g->a.overflow && !g->failed;
+    bool ok = !g->a.overflow && !g->failed && !g->too_complex;
+    out->too_complex = g->too_complex;
     if (ok) {
         TRIM(g->faults, g->nfaults);
         TRIM(g->locs, g->nlocs);

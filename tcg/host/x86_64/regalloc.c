@@ -196,7 +196,7 @@ static int new_cell(struct gen *g, unsigned type)
             return c;
         }
     }
-    g->failed = true;
+    g->too_complex = true;
     return 0;
 }
 
