@@ -58,6 +58,13 @@ bool elf_identify(const uint8_t *bytes, size_t n, uint8_t *elf_class, uint8_t *e
     return true;
 }
 
+bool elf_is_program(const uint8_t *bytes)
+{
+    struct reader r = {bytes, EI_NIDENT + 4, false, bytes[EI_DATA] == ELFDATA2MSB};
+    unsigned type = (unsigned)MEMBER(&r, 0, Ehdr, e_type);
+    return type == ET_EXEC || type == ET_DYN;
+}
+
 static enum plan_error read_header(struct reader *r, struct load_plan *plan)
 {
     if (r->size < SELFMAG || memcmp(r->bytes, ELFMAG, SELFMAG))
@@ -80,7 +87,7 @@ static enum plan_error read_header(struct reader *r, struct load_plan *plan)
     plan->phnum = (uint16_t)MEMBER(r, 0, Ehdr, e_phnum);
     plan->phentsize = (uint16_t)MEMBER(r, 0, Ehdr, e_phentsize);
     unsigned type = (unsigned)MEMBER(r, 0, Ehdr, e_type);
-    if (type != ET_EXEC && type != ET_DYN)
+    if (!elf_is_program(r->bytes))
         return PLAN_NOT_PROGRAM;
     plan->position_independent = type == ET_DYN;
     if (!plan->phnum)

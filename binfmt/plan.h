@@ -77,6 +77,8 @@ enum plan_error elf_plan(const uint8_t *bytes, size_t n, uint32_t page_size, uin
 
 /* Word size, byte order and machine alone. False: not an ELF file, or shorter than its first 20 bytes. */
 bool elf_identify(const uint8_t *bytes, size_t n, uint8_t *elf_class, uint8_t *elf_data, uint16_t *machine);
+/* Is a file that elf_identify() knows an executable or shared object (and no relocatable file or core dump)? */
+bool elf_is_program(const uint8_t *bytes);
 
 /* The first line of a script, as Linux reads it (fs/binfmt_script.c): one optional argument, inner blanks kept. */
 struct script_plan {

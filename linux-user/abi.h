@@ -40,9 +40,7 @@ struct linux_abi {
     uint32_t minsigstksz;               /* AT_MINSIGSTKSZ */
     uint32_t altstack_min;              /* MINSIGSTKSZ: what sigaltstack accepts */
     bool sa_restorer;                   /* struct sigaction has the word sa_restorer */
-    uint32_t audit_arch;                /* AUDIT_ARCH_… */
     uint64_t elf_flags_mask, elf_flags; /* e_flags & mask must be this: else the program needs another ABI */
-    uint32_t extra_prot;                /* PROT_… bits beyond READ, WRITE, EXEC that mmap accepts */
     const struct vdso_desc *vdso;
 
     /* The call's number; its six argument registers go to a. */
@@ -64,8 +62,6 @@ struct linux_abi {
     int (*restore_frame)(struct task *t, struct signal_frame *f);
     /* Writes /proc/cpuinfo for ncpus processors to fd. */
     void (*print_cpuinfo)(int fd, unsigned ncpus);
-    /* elf_gregset_t (user_regs_struct) for core dumps: bytes written to out (at most 512). */
-    size_t (*core_registers)(const struct cpu *cpu, void *out);
 };
 
 extern const struct linux_abi *const linux_abis[]; /* NULL-terminated: abis.c */

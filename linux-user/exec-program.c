@@ -1,9 +1,7 @@
 /*
  * execve: a guest program is run by starting this emulator again with its options; a script's first line is read here, so
- * that its interpreter may be a guest program; everything else is the host kernel's to run or to refuse.
- * See execve(2) and binfmt_script in the kernel's documentation.
+ * that its interpreter may be a guest program; everything else is the host kernel's to run or to refuse. See execve(2).
  */
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/bits.h"
+#include "binfmt/plan.h"
 #include "exec/target.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
@@ -20,7 +19,6 @@
 #include "linux-user/uaccess.h"
 
 enum {
-    HEAD_SIZE = 256,     /* of a file, as the kernel looks at it (BINPRM_BUF_SIZE) */
     MAX_SCRIPTS = 5,     /* interpreters that are scripts themselves */
     MAX_ARGS = 1 << 20,  /* more pointers than the kernel's limit of the strings' size lets through */
 };
@@ -64,44 +62,13 @@ static int64_t get_args(struct task *t, struct arg_list *l, uint64_t at)
 /* --- what a file is --- */
 
 /* The open file's guest architecture; NULL: no ELF file of one we know. */
-static const struct target *guest_of(const char head[HEAD_SIZE], ssize_t n)
+static const struct target *guest_of(const uint8_t *head, size_t n)
 {
-    Elf64_Ehdr h;
-    if (n < (ssize_t)sizeof h)
+    uint8_t elf_class, elf_data;
+    uint16_t machine;
+    if (!elf_identify(head, n, &elf_class, &elf_data, &machine) || !elf_is_program(head))
         return NULL;
-    memcpy(&h, head, sizeof h);
-    if (memcmp(h.e_ident, ELFMAG, SELFMAG) || (h.e_type != ET_EXEC && h.e_type != ET_DYN))
-        return NULL;
-    return target_by_elf(h.e_machine, h.e_ident[EI_CLASS], h.e_ident[EI_DATA]);
-}
-
-/*
- * "#! interpreter [argument]": splits the line inside head. False: no script, or one the kernel refuses (ENOEXEC): a
- * line without an interpreter, or one whose interpreter is cut off.
- */
-static bool parse_script(char head[HEAD_SIZE + 1], ssize_t n, char **interpreter, char **argument)
-{
-    if (n < 2 || head[0] != '#' || head[1] != '!')
-        return false;
-    head[n] = 0;
-    char *line = head + 2, *end = strchr(line, '\n');
-    bool cut = !end && n == HEAD_SIZE;
-    if (end)
-        *end = 0;
-    line += strspn(line, " \t");
-    size_t len = strcspn(line, " \t");
-    if (!len || (cut && !line[len]))
-        return false;
-    *interpreter = line;
-    *argument = NULL;
-    if (line[len]) {
-        char *rest = line + len + strspn(line + len, " \t"), *last = rest + strlen(rest);
-        line[len] = 0;
-        while (last > rest && (last[-1] == ' ' || last[-1] == '\t'))
-            *--last = 0;
-        *argument = *rest ? rest : NULL;
-    }
-    return true;
+    return target_by_elf(machine, elf_class, elf_data);
 }
 
 /* --- names --- */
@@ -203,10 +170,11 @@ static int64_t may_execute(int fd, const char *path)
 static int64_t exec_file(struct task *t, const char *path, struct arg_list *args, uint64_t envp, unsigned depth);
 
 /* The script's name and its interpreter's argument go in front of the arguments, in place of the name. */
-static int64_t exec_script(struct task *t, const char *path, char *interpreter, char *argument, struct arg_list *args,
+static int64_t exec_script(struct task *t, const char *path, const struct script_plan *script, struct arg_list *args,
                            uint64_t envp, unsigned depth)
 {
     char found[PATH_MAX];
+    const char *interpreter = script->interp, *argument = script->arg[0] ? script->arg : NULL;
     size_t front = argument ? 3 : 2;
     if (depth == MAX_SCRIPTS)
         return -ELOOP;
@@ -222,21 +190,23 @@ static int64_t exec_script(struct task *t, const char *path, char *interpreter, 
 
 static int64_t exec_file(struct task *t, const char *path, struct arg_list *args, uint64_t envp, unsigned depth)
 {
-    char head[HEAD_SIZE + 1], *interpreter = NULL, *argument = NULL;
+    uint8_t head[SCRIPT_HEAD];
+    struct script_plan script;
     int64_t ret;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    ssize_t n = fd < 0 ? -1 : read(fd, head, HEAD_SIZE);
+    ssize_t got = fd < 0 ? -1 : read(fd, head, sizeof head);
+    size_t n = got < 0 ? 0 : got;
     const struct target *guest = guest_of(head, n);
-    bool script = !guest && parse_script(head, n, &interpreter, &argument);
-    ret = guest || script ? may_execute(fd, path) : 0;
+    bool is_script = !guest && script_plan(head, n, &script) == SCRIPT_YES;
+    ret = guest || is_script ? may_execute(fd, path) : 0;
     if (fd >= 0)
         close(fd);
     if (ret)
         return ret;
     if (guest)
         return exec_guest(t, guest, path, args, envp);
-    if (script)
-        return exec_script(t, path, interpreter, argument, args, envp, depth);
+    if (is_script)
+        return exec_script(t, path, &script, args, envp, depth);
     if (!put_arg(args, NULL))
         return -ENOMEM;
     return host_exec(t, path, args->v, envp);

@@ -35,7 +35,7 @@ int64_t sys_mremap(struct task *t, const uint64_t a[6])
 
 int64_t sys_mprotect(struct task *t, const uint64_t a[6])
 {
-    uint64_t known = PROT_KNOWN | PROT_SEM | PROT_GROWS | t->abi->extra_prot;
+    uint64_t known = PROT_KNOWN | PROT_SEM | PROT_GROWS;
     if (a[2] & ~known || (a[2] & PROT_GROWS) == PROT_GROWS || a[2] & PROT_GROWSUP_BIT)
         return -EINVAL;
     return mm_mprotect(t->process->mm, a[0], a[1], (uint32_t)a[2]);

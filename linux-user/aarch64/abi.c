@@ -1,7 +1,5 @@
-/* Linux on AArch64: system call registers (AAPCS64, syscall(2)), hardware capabilities, register dump. */
+/* Linux on AArch64: system call registers (AAPCS64, syscall(2)), hardware capabilities. */
 #include "linux-user/abi.h"
-
-#include <linux/audit.h>
 
 #include "linux-user/aarch64/cpuinfo.h"
 #include "linux-user/aarch64/signal.h"
@@ -80,16 +78,6 @@ static void print_cpuinfo(int fd, unsigned ncpus)
     a64_print_cpuinfo(fd, ncpus, HWCAPS, HWCAPS2, A64_MIDR);
 }
 
-/* struct user_pt_regs: x0 to x30, sp, pc, pstate. */
-static size_t core_registers(const struct cpu *cpu, void *out)
-{
-    const struct a64_cpu *s = (const struct a64_cpu *)cpu;
-    const uint64_t tail[3] = {s->sp, cpu->pc, (uint64_t)s->nzcv << 28};
-    memcpy(out, s->x, sizeof s->x);
-    memcpy((char *)out + sizeof s->x, tail, sizeof tail);
-    return sizeof s->x + sizeof tail;
-}
-
 const struct linux_abi linux_abi_aarch64 = {
     .target = &target_aarch64,
     .syscalls = &syscall_abi_aarch64,
@@ -101,7 +89,6 @@ const struct linux_abi linux_abi_aarch64 = {
     .minsigstksz = SIGNAL_STACK,
     .altstack_min = MINSIGSTKSZ_A64,
     .sa_restorer = true,
-    .audit_arch = AUDIT_ARCH_AARCH64,
     .vdso = &a64_vdso,
     .syscall_args = syscall_args,
     .set_result = set_result,
@@ -113,5 +100,4 @@ const struct linux_abi linux_abi_aarch64 = {
     .setup_frame = a64_setup_frame,
     .restore_frame = a64_restore_frame,
     .print_cpuinfo = print_cpuinfo,
-    .core_registers = core_registers,
 };

@@ -1,7 +1,5 @@
-/* Linux on riscv64: system call registers (RISC-V ELF psABI, syscall(2)), hardware capabilities, register dump. */
+/* Linux on riscv64: system call registers (RISC-V ELF psABI, syscall(2)), hardware capabilities. */
 #include "linux-user/abi.h"
-
-#include <linux/audit.h>
 
 #include "linux-user/riscv64/features.h"
 #include "linux-user/riscv64/signal.h"
@@ -55,15 +53,6 @@ static void set_tls(struct cpu *cpu, uint64_t tls)
     rv(cpu)->x[REG_TP] = tls;
 }
 
-/* struct user_regs_struct: pc, then x1 to x31. */
-static size_t core_registers(const struct cpu *cpu, void *out)
-{
-    const struct rv_cpu *s = (const struct rv_cpu *)cpu;
-    memcpy(out, s->x, sizeof s->x);
-    memcpy(out, &cpu->pc, sizeof cpu->pc);
-    return sizeof s->x;
-}
-
 const struct linux_abi linux_abi_riscv64 = {
     .target = &target_riscv64,
     .syscalls = &syscall_abi_riscv64,
@@ -72,7 +61,6 @@ const struct linux_abi linux_abi_riscv64 = {
     .hwcap = HWCAPS,
     .minsigstksz = SIGNAL_STACK,
     .altstack_min = SIGNAL_STACK,
-    .audit_arch = AUDIT_ARCH_RISCV64,
     .elf_flags_mask = EF_RISCV_RVE,
     .vdso = &rv64_vdso,
     .syscall_args = syscall_args,
@@ -85,5 +73,4 @@ const struct linux_abi linux_abi_riscv64 = {
     .setup_frame = rv64_setup_frame,
     .restore_frame = rv64_restore_frame,
     .print_cpuinfo = rv64_print_cpuinfo,
-    .core_registers = core_registers,
 };

@@ -3,6 +3,7 @@
  * descriptors and signal state across execve. The program executes itself: argv[1] names the part to play.
  */
 #define _GNU_SOURCE
+#include <elf.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -363,6 +364,13 @@ static void refused(void)
     FAILS(execv(self, (char **)BAD_POINTER), EFAULT);
     FAILS(execv(text, argv), EACCES); /* not executable */
     CHECK(write(fd, "no program", 10) == 10 && fchmod(fd, 0755) == 0 && close(fd) == 0);
+    FAILS(execv(text, argv), ENOEXEC);
+    Elf64_Ehdr header; /* this program's, of a file that is to be linked */
+    int from = open(self, O_RDONLY);
+    CHECK(read(from, &header, sizeof header) == sizeof header && close(from) == 0);
+    header.e_type = ET_REL;
+    fd = open(text, O_WRONLY | O_TRUNC);
+    CHECK(write(fd, &header, sizeof header) == sizeof header && close(fd) == 0);
     FAILS(execv(text, argv), ENOEXEC);
     unlink(text);
 }
