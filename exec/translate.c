@@ -87,12 +87,41 @@ static void check_unit(const struct exec *x, const struct ir_unit *u, const char
     }
 }
 
+/*
+ * Guest code as a front end reads it while it makes one unit: it asks for the same page again and again (the next
+ * instruction, whether flags are alive at a target), and the answer does not change meanwhile.
+ */
+struct page_reader {
+    const struct code_reader *code;
+    uint64_t pc;
+    const uint8_t *p;
+    size_t avail;
+};
+
+static const uint8_t *page_window(void *opaque, uint64_t pc, size_t *avail)
+{
+    struct page_reader *r = opaque;
+    if (pc - r->pc >= r->avail) {
+        size_t n;
+        const uint8_t *p = r->code->window(r->code->opaque, pc, &n);
+        if (!p)
+            return NULL;
+        r->pc = pc;
+        r->p = p;
+        r->avail = n;
+    }
+    *avail = r->avail - (pc - r->pc);
+    return r->p + (pc - r->pc);
+}
+
 static void build(struct exec *x, struct ir_unit *u, uint64_t pc, uint32_t mode, unsigned max_insns)
 {
     struct ir_builder builder;
+    struct page_reader page = {.code = &x->code};
+    const struct code_reader code = {&page, page_window};
     ir_unit_init(u, x->target->ir, pc, mode);
     b_init(&builder, u);
-    x->target->translate(&builder, &x->code, max_insns);
+    x->target->translate(&builder, &code, max_insns);
     if (log_on(LOG_IN_ASM))
         dump_guest(x->target, &x->code, pc, u->bytes);
     if (log_on(LOG_OP))

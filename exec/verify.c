@@ -61,7 +61,7 @@ static bool helper_repeatable(const struct ir_helper *h)
 static bool repeatable(const struct ir_unit *u)
 {
     for (uint32_t i = 0; i < u->n; i++) {
-        uint32_t props = ir_ops[u->inst[i].op].props;
+        uint32_t props = ir_facts[u->inst[i].op].props;
         if ((props & IR_P_CALL) && !helper_repeatable(u->inst[i].helper))
             return false;
         if ((props & IR_P_STORE) && (props & IR_P_BARRIER))

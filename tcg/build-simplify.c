@@ -465,7 +465,7 @@ static ir_ref low_half(const struct ir_builder *b, ir_ref r)
 /* Reads low halves only */
 static ir_ref rule_low_halves(struct ir_builder *b, struct ir_inst *in)
 {
-    for (unsigned k = 0; k < ir_ops[in->op].nargs; k++)
+    for (unsigned k = 0; k < ir_facts[in->op].nargs; k++)
         in->arg[k] = low_half(b, in->arg[k]);
     return IR_NONE;
 }

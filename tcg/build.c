@@ -12,24 +12,24 @@
 
 void b_init(struct ir_builder *b, struct ir_unit *u)
 {
-    *b = (struct ir_builder){.u = u};
     CHECK(u->guest->nslots <= IR_MAX_SLOTS);
+    b->u = u;
+    memset(b->known, 0, u->guest->nslots * sizeof b->known[0]);
+    memset(b->recent, 0, sizeof b->recent);
+    b->last_pc_inst = b->last_exit = IR_NONE;
 }
 
 /* --- merging --- */
 
 static unsigned hash_of(const struct ir_inst *in)
 {
-    uint64_t h = in->op | (uint64_t)in->type << 16 | (uint64_t)in->cc << 24 | (uint64_t)in->mem << 32;
-    h = h * 31 + in->arg[0];
-    h = h * 31 + in->arg[1];
-    h = h * 31 + in->arg[2];
-    h = h * 31 + (uint64_t)in->imm;
-    h = h * 31 + (uint64_t)in->imm2;
-    return (h * UINT64_C(0x9e3779b97f4a7c15)) >> 56;
+    uint64_t h = (in->op | (uint64_t)in->type << 16 | (uint64_t)in->cc << 24 | (uint64_t)in->mem << 32) +
+                 (in->arg[0] + (uint64_t)in->arg[1] * 31 + (uint64_t)in->arg[2] * 961) * 0x10001 + (uint64_t)in->imm +
+                 (uint64_t)in->imm2 * 3;
+    return (h * UINT64_C(0x9e3779b97f4a7c15)) >> 58;
 }
 
-_Static_assert(ARRAY_SIZE(((struct ir_builder *)0)->recent) == 256, "hash_of() gives 8 bits");
+_Static_assert(ARRAY_SIZE(((struct ir_builder *)0)->recent) == 64, "hash_of() gives 6 bits");
 
 static bool same(const struct ir_inst *x, const struct ir_inst *y)
 {
@@ -40,9 +40,7 @@ static bool same(const struct ir_inst *x, const struct ir_inst *y)
 
 static ir_ref append(struct ir_builder *b, const struct ir_inst *in)
 {
-    ir_ref r = ir_append(b->u);
-    b->u->inst[r] = *in;
-    return r;
+    return ir_append(b->u, in);
 }
 
 static ir_ref append_merged(struct ir_builder *b, const struct ir_inst *in)
@@ -55,14 +53,11 @@ static ir_ref append_merged(struct ir_builder *b, const struct ir_inst *in)
 
 /* --- folding --- */
 
-static bool const_value(const struct ir_builder *b, ir_ref r, union ir_value *v)
+static void const_value(const struct ir_builder *b, ir_ref r, union ir_value *v)
 {
     const struct ir_inst *in = &b->u->inst[r];
-    if (in->op != IR_CONST)
-        return false;
     v->q[0] = in->imm;
     v->q[1] = in->type == IR_V128 ? in->imm2 : 0;
-    return true;
 }
 
 static ir_ref const_ref(struct ir_builder *b, enum ir_type t, const union ir_value *v)
@@ -74,14 +69,16 @@ static ir_ref const_ref(struct ir_builder *b, enum ir_type t, const union ir_val
 /* The value of a pure instruction whose arguments are constants; IR_NONE if one is not. */
 static ir_ref fold(struct ir_builder *b, const struct ir_inst *in)
 {
-    union ir_value value[IR_MAX_ARGS] = {0}, result;
-    const union ir_value *arg[IR_MAX_ARGS] = {&value[0], &value[1], &value[2], &value[3]};
-    unsigned n = ir_nargs(in);
+    unsigned n = ir_facts[in->op].nargs;
     if (!n || in->op == IR_CALL)
         return IR_NONE;
     for (unsigned k = 0; k < n; k++)
-        if (!const_value(b, in->arg[k], &value[k]))
+        if (b->u->inst[in->arg[k]].op != IR_CONST)
             return IR_NONE;
+    union ir_value value[IR_MAX_ARGS] = {0}, result;
+    const union ir_value *arg[IR_MAX_ARGS] = {&value[0], &value[1], &value[2], &value[3]};
+    for (unsigned k = 0; k < n; k++)
+        const_value(b, in->arg[k], &value[k]);
     struct fp_env env = {.rules = b->u->guest->fp};
     if (ir_eval_int(in, arg[0], arg[1], arg[2], arg[3], &result) || ir_eval_vector(in, arg, &result) ||
         (env.rules && ir_eval_fp(in, arg, &env, &result)))
@@ -89,15 +86,14 @@ static ir_ref fold(struct ir_builder *b, const struct ir_inst *in)
     return IR_NONE;
 }
 
-static bool is_vector(enum ir_op op) { return ir_ops[op].result[0] == 'v' || ir_ops[op].args[0] == 'v'; }
-
 static void canonicalise(const struct ir_builder *b, struct ir_inst *in)
 {
-    if (!strchr(ir_ops[in->op].args, 'T') && ir_ops[in->op].result[0] != 'T')
+    unsigned props = ir_facts[in->op].props;
+    if (!(props & IR_P_TYPED))
         in->type = ir_result_type(in);
-    if (is_vector(in->op) && !ir_forms[in->op].lanes)
+    if (props & IR_P_VECTOR && !ir_forms[in->op].lanes)
         in->ir_lane_ = 0;
-    if (ir_ops[in->op].props & IR_P_COMM) {
+    if (props & IR_P_COMM) {
         /* constants second, else by age */
         bool c0 = b->u->inst[in->arg[0]].op == IR_CONST, c1 = b->u->inst[in->arg[1]].op == IR_CONST;
         if (c0 != c1 ? c0 : in->arg[0] > in->arg[1]) {
@@ -108,36 +104,36 @@ static void canonicalise(const struct ir_builder *b, struct ir_inst *in)
     }
 }
 
-ir_ref b_emit(struct ir_builder *b, struct ir_inst in)
+ir_ref b_emit_at(struct ir_builder *b, struct ir_inst *in)
 {
-    canonicalise(b, &in);
-    uint32_t props = ir_props(&in);
+    canonicalise(b, in);
+    uint32_t props = ir_props(in);
     if (props & IR_P_PURE) {
-        if (in.op == IR_CONST)
-            return const_ref(b, in.type, &(union ir_value){.q = {in.imm, in.imm2}});
-        ir_ref r = fold(b, &in);
+        if (in->op == IR_CONST)
+            return const_ref(b, in->type, &(union ir_value){.q = {in->imm, in->imm2}});
+        ir_ref r = fold(b, in);
         if (r == IR_NONE)
-            r = b_simplify(b, &in);
-        return r != IR_NONE ? r : append_merged(b, &in);
+            r = b_simplify(b, in);
+        return r != IR_NONE ? r : append_merged(b, in);
     }
-    switch (in.op) {
-    case IR_GET: return b_get(b, in.ir_slot_);
-    case IR_PUT: b_put(b, in.ir_slot_, in.arg[0]); return IR_NONE;
-    case IR_INSN: b_insn(b, in.imm, in.imm2); return IR_NONE;
+    switch (in->op) {
+    case IR_GET: return b_get(b, in->ir_slot_);
+    case IR_PUT: b_put(b, in->ir_slot_, in->arg[0]); return IR_NONE;
+    case IR_INSN: b_insn(b, in->imm, in->imm2); return IR_NONE;
     case IR_GOTO_IF:
         /* Never taken: nothing. Always taken stays an exit in the middle, so that a unit has one terminator. */
         b->last_exit = IR_NONE;
-        if (in.cc < CC_FOEQ && b_settle(b, &in) == 0)
+        if (in->cc < CC_FOEQ && b_settle(b, in) == 0)
             return IR_NONE;
-        return b->last_exit = append(b, &in);
-    case IR_GOTO: return b->last_exit = append(b, &in);
+        return b->last_exit = append(b, in);
+    case IR_GOTO: return b->last_exit = append(b, in);
     case IR_CALL: {
-        ir_ref r = append(b, &in);
-        if (in.helper->effects & (HELPER_WRITES_STATE | HELPER_FAULTS))
+        ir_ref r = append(b, in);
+        if (in->helper->effects & (HELPER_WRITES_STATE | HELPER_FAULTS))
             b_forget(b);
         return r;
     }
-    default: return append(b, &in);
+    default: return append(b, in);
     }
 }
 
@@ -167,7 +163,7 @@ void b_put(struct ir_builder *b, unsigned slot, ir_ref v)
 
 void b_forget(struct ir_builder *b)
 {
-    memset(b->known, 0, sizeof b->known);
+    memset(b->known, 0, b->u->guest->nslots * sizeof b->known[0]);
 }
 
 /* --- constants --- */

@@ -14,7 +14,7 @@ struct ir_builder {
     struct ir_unit *u;
     ir_ref known[IR_MAX_SLOTS]; /* value each slot is known to hold, or IR_NONE */
     uint32_t last_pc_inst;      /* index of the latest INSN */
-    ir_ref recent[256];         /* recent pure instructions, for merging equal ones (hash) */
+    ir_ref recent[64];          /* recent pure instructions, for merging equal ones (hash) */
     ir_ref last_exit;           /* the exit just built, IR_NONE if it was folded away */
 };
 
@@ -24,8 +24,12 @@ void b_init(struct ir_builder *b, struct ir_unit *u);
 ir_ref b_op1(struct ir_builder *b, enum ir_op op, enum ir_type t, ir_ref a);
 ir_ref b_op2(struct ir_builder *b, enum ir_op op, enum ir_type t, ir_ref x, ir_ref y);
 ir_ref b_op3(struct ir_builder *b, enum ir_op op, enum ir_type t, ir_ref x, ir_ref y, ir_ref z);
-/* Appends a fully filled instruction (args, imm…), after folding; the way for ops with special fields. */
-ir_ref b_emit(struct ir_builder *b, struct ir_inst in);
+/* Appends a fully filled instruction (args, imm…), after folding; the way for ops with special fields. Changes *in. */
+ir_ref b_emit_at(struct ir_builder *b, struct ir_inst *in);
+static inline ir_ref b_emit(struct ir_builder *b, struct ir_inst in)
+{
+    return b_emit_at(b, &in);
+}
 
 /* --- guest registers and instruction starts --- */
 void b_insn(struct ir_builder *b, uint64_t pc, uint64_t bits);

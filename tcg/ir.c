@@ -6,7 +6,31 @@
 #include "base/log.h"
 
 const struct ir_op_info ir_ops[IR_OP_COUNT] = {
-#define X(NAME, result, args, props, meaning) [IR_##NAME] = {#NAME, result, args, meaning, props, sizeof args - 1},
+#define X(NAME, result, args, props, meaning) [IR_##NAME] = {#NAME, result, args, meaning},
+    IR_OPS(X)
+#undef X
+};
+
+#define LETTER(string, k) (sizeof(string) > (k) ? (string)[k] : 0)
+#define TYPE_OF(letter)                                                                                  \
+    ((letter) == 'i'   ? IR_I32                                                                           \
+     : (letter) == 'l' ? IR_I64                                                                           \
+     : (letter) == 'f' ? IR_F32                                                                           \
+     : (letter) == 'd' ? IR_F64                                                                           \
+     : (letter) == 'v' ? IR_V128                                                                          \
+     : (letter) == 'T' ? IR_TYPE_COUNT                                                                    \
+                       : IR_VOID)
+#define TYPED(args) \
+    (LETTER(args, 0) == 'T' || LETTER(args, 1) == 'T' || LETTER(args, 2) == 'T' || LETTER(args, 3) == 'T')
+
+const struct ir_fact ir_facts[IR_OP_COUNT] = {
+#define X(NAME, result_, args, props_, meaning)                                                           \
+    [IR_##NAME] = {                                                                                       \
+        .props = (props_) | (TYPED(args) || (result_)[0] == 'T' ? IR_P_TYPED : 0) |                       \
+                 ((result_)[0] == 'v' || LETTER(args, 0) == 'v' ? IR_P_VECTOR : 0),                       \
+        .nargs = sizeof(args) - 1,                                                                        \
+        .result = TYPE_OF((result_)[0]),                                                                  \
+    },
     IR_OPS(X)
 #undef X
 };
@@ -34,7 +58,7 @@ static const uint8_t type_of_letter[128] = {
 void ir_unit_init(struct ir_unit *u, const struct ir_guest *guest, uint64_t pc, uint32_t flags)
 {
     *u = (struct ir_unit){.guest = guest, .pc = pc, .flags = flags};
-    ir_append(u); /* the NOP that IR_NONE names */
+    ir_append(u, &(struct ir_inst){.op = IR_NOP}); /* what IR_NONE names */
 }
 
 void ir_unit_free(struct ir_unit *u)
@@ -44,15 +68,11 @@ void ir_unit_free(struct ir_unit *u)
     u->n = u->cap = 0;
 }
 
-ir_ref ir_append(struct ir_unit *u)
+void ir_grow(struct ir_unit *u)
 {
-    if (u->n == u->cap) {
-        u->cap = u->cap ? u->cap * 2 : 256;
-        u->inst = realloc(u->inst, u->cap * sizeof *u->inst);
-        CHECK(u->inst);
-    }
-    memset(&u->inst[u->n], 0, sizeof u->inst[0]);
-    return u->n++;
+    u->cap = u->cap ? u->cap * 2 : 256;
+    u->inst = realloc(u->inst, u->cap * sizeof *u->inst);
+    CHECK(u->inst);
 }
 
 /* Argument letters of a helper, without the state pointer. */
@@ -61,29 +81,14 @@ static const char *helper_args(const struct ir_helper *h)
     return h->sig + 2 + (h->sig[2] == 'e');
 }
 
-uint32_t ir_props(const struct ir_inst *in)
+unsigned ir_helper_nargs(const struct ir_helper *h)
 {
-    uint32_t props = ir_ops[in->op].props;
-    switch (in->op) {
-    case IR_SETCC:
-    case IR_SELCC:
-        return in->cc < CC_FOEQ ? props : (props & ~IR_P_PURE) | IR_P_FLAGS;
-    case IR_CALL:
-        return in->helper->effects & HELPER_PURE ? props | IR_P_PURE : props;
-    default:
-        return props;
-    }
+    return strlen(helper_args(h));
 }
 
-unsigned ir_nargs(const struct ir_inst *in)
+enum ir_type ir_helper_result(const struct ir_helper *h)
 {
-    return in->op == IR_CALL ? strlen(helper_args(in->helper)) : ir_ops[in->op].nargs;
-}
-
-enum ir_type ir_result_type(const struct ir_inst *in)
-{
-    char letter = in->op == IR_CALL ? in->helper->sig[0] : ir_ops[in->op].result[0];
-    return letter == 'T' ? in->type : type_of_letter[(unsigned)letter];
+    return type_of_letter[(unsigned)h->sig[0]];
 }
 
 enum ir_type ir_arg_type(const struct ir_inst *in, unsigned k)

@@ -46,6 +46,9 @@ enum {
     IR_P_CALL = 1 << 9,      /* its helper says what it reads and writes */
     IR_P_SIDE_EXIT = 1 << 10, /* may leave the unit */
     IR_P_EXIT = 1 << 11,     /* leaves the unit: terminator */
+    /* What ir_facts adds from the row's other columns: */
+    IR_P_TYPED = 1 << 12,    /* T is in the row: the instruction has a type of its own */
+    IR_P_VECTOR = 1 << 13,   /* makes a vector, or its first argument is one */
 };
 
 /* Conditions of SETCC, SELCC, GOTO_IF. Integer ones first; neighbours (cc ^ 1) are negations. */
@@ -167,23 +170,62 @@ struct ir_unit {
 struct ir_op_info {
     const char *name; /* as in the table; the text form has it in lower case */
     const char *result, *args, *meaning;
-    uint32_t props;
-    uint8_t nargs;
 };
 extern const struct ir_op_info ir_ops[IR_OP_COUNT];
+
+/* The same rows, for questions asked of every instruction. */
+struct ir_fact {
+    uint16_t props;
+    uint8_t nargs;
+    uint8_t result; /* enum ir_type; IR_TYPE_COUNT: the instruction's own */
+};
+extern const struct ir_fact ir_facts[IR_OP_COUNT];
 extern const char *const ir_type_names[IR_TYPE_COUNT]; /* "void", "i32", … */
 extern const char *const ir_cc_names[CC_COUNT];        /* "eq", "ne", "ltu", … */
 
 void ir_unit_init(struct ir_unit *u, const struct ir_guest *guest, uint64_t pc, uint32_t flags);
 void ir_unit_free(struct ir_unit *u);
-/* Appends a zeroed instruction and returns its index. */
-ir_ref ir_append(struct ir_unit *u);
+/* Makes room for at least one more instruction. */
+void ir_grow(struct ir_unit *u);
+/* Appends an instruction and returns its index. */
+static inline ir_ref ir_append(struct ir_unit *u, const struct ir_inst *in)
+{
+    if (UNLIKELY(u->n == u->cap))
+        ir_grow(u);
+    u->inst[u->n] = *in;
+    return u->n++;
+}
+
 /* Properties of an instruction: its row's, but a comparison of floats raises flags, and a CALL of a pure helper is pure. */
-uint32_t ir_props(const struct ir_inst *in);
+static inline uint32_t ir_props(const struct ir_inst *in)
+{
+    uint32_t props = ir_facts[in->op].props;
+    if (in->op == IR_CALL && in->helper->effects & HELPER_PURE)
+        return props | IR_P_PURE;
+    if ((in->op == IR_SETCC || in->op == IR_SELCC) && in->cc >= CC_FOEQ)
+        return (props & ~IR_P_PURE) | IR_P_FLAGS;
+    return props;
+}
+
+/* Number and type of a helper's value arguments and result. */
+unsigned ir_helper_nargs(const struct ir_helper *h);
+enum ir_type ir_helper_result(const struct ir_helper *h);
+
 /* Number of value arguments of an instruction (calls included). */
-unsigned ir_nargs(const struct ir_inst *in);
+static inline unsigned ir_nargs(const struct ir_inst *in)
+{
+    return LIKELY(in->op != IR_CALL) ? ir_facts[in->op].nargs : ir_helper_nargs(in->helper);
+}
+
 /* Result type of an instruction; IR_VOID for none. */
-enum ir_type ir_result_type(const struct ir_inst *in);
+static inline enum ir_type ir_result_type(const struct ir_inst *in)
+{
+    if (UNLIKELY(in->op == IR_CALL))
+        return ir_helper_result(in->helper);
+    unsigned type = ir_facts[in->op].result;
+    return type == IR_TYPE_COUNT ? in->type : type;
+}
+
 /* Type that argument k must have; IR_VOID where argument k is absent (an index that is IR_NONE). */
 enum ir_type ir_arg_type(const struct ir_inst *in, unsigned k);
 

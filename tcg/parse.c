@@ -317,8 +317,7 @@ static void instruction(struct parser *p)
         in.type = ir_result_type(&in);
     if ((ir_result_type(&in) != IR_VOID) != (made != NULL))
         fail(p, made ? "the op makes no value" : "the op's value has no name");
-    ir_ref r = ir_append(p->u);
-    p->u->inst[r] = in;
+    ir_ref r = ir_append(p->u, &in);
     if (made)
         p->label[made_at] = r;
 }

@@ -21,7 +21,7 @@ static bool sees_state(const struct ir_inst *in)
 {
     if (in->op == IR_CALL)
         return in->helper->effects & (HELPER_READS_STATE | HELPER_WRITES_STATE | HELPER_FAULTS);
-    return ir_ops[in->op].props & (IR_P_FAULT | IR_P_SIDE_EXIT | IR_P_EXIT);
+    return ir_facts[in->op].props & (IR_P_FAULT | IR_P_SIDE_EXIT | IR_P_EXIT);
 }
 
 static void dead_puts(struct ir_unit *u)

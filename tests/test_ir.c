@@ -18,9 +18,7 @@ static unsigned random_dead(void) { return below(2) ? 0 : 1 + below(ARRAY_SIZE(g
 
 static ir_ref put_inst(struct ir_unit *u, struct ir_inst in)
 {
-    ir_ref r = ir_append(u);
-    u->inst[r] = in;
-    return r;
+    return ir_append(u, &in);
 }
 
 static char *text_of(const struct ir_unit *u)
@@ -72,7 +70,7 @@ Test(ir, forms_match_ops)
         for (const char *s = ir_forms[op].syntax; *s; s++)
             args += *s == '%' ? 1 : *s == 'A' ? 2 : 0;
         if (op != IR_CALL)
-            cr_assert_eq(args, o->nargs, "%s: arguments of op and form", o->name);
+            cr_assert_eq(args, ir_facts[op].nargs, "%s: arguments of op and form", o->name);
         bool t = strchr(o->result, 'T') || strchr(o->args, 'T');
         cr_assert_eq(t && op != IR_CALL, ir_forms[op].types != 0, "%s: T", o->name);
         cr_assert_eq(strchr(o->args, 'S') != NULL, ir_forms[op].types2 != 0, "%s: S", o->name);
@@ -96,7 +94,7 @@ Test(ir, every_op_round_trips)
                 in.type = ir_result_type(&in);
             }
             append_with_gets(&u, in);
-            if (!(ir_ops[op].props & IR_P_EXIT))
+            if (!(ir_facts[op].props & IR_P_EXIT))
                 put_inst(&u, (struct ir_inst){.op = IR_GOTO, .imm = 0x1004});
             const char *wrong = ir_verify(&u);
             char *text = text_of(&u);
@@ -389,7 +387,7 @@ static void random_instruction(struct pair *p)
     enum ir_op op;
     do
         op = below(2) ? favourites[below(ARRAY_SIZE(favourites))] : 1 + below(IR_OP_COUNT - 1);
-    while (ir_ops[op].props & IR_P_EXIT || (op == IR_GOTO_IF && below(4)));
+    while (ir_facts[op].props & IR_P_EXIT || (op == IR_GOTO_IF && below(4)));
     struct ir_inst raw = random_fields(op);
     if (op == IR_CALL) {
         raw.helper = guest_helpers[below(ARRAY_SIZE(guest_helpers))];
@@ -400,7 +398,7 @@ static void random_instruction(struct pair *p)
     struct ir_inst built = raw;
     unsigned from = 0;
     bool plain = op == IR_LD || op == IR_ST;
-    if (plain || ir_ops[op].props & IR_P_FAULT) {
+    if (plain || ir_facts[op].props & IR_P_FAULT) {
         random_address(p, 1 << (raw.mem & MEM_SIZE), &raw, &built);
         if (!plain) {
             raw.ir_scale = built.ir_scale = 0;
@@ -513,7 +511,7 @@ Test(ir, constants_fold)
 {
     rng_state = 77;
     for (unsigned op = 1; op < IR_OP_COUNT; op++) {
-        if (!(ir_ops[op].props & IR_P_PURE) || op == IR_CONST)
+        if (!(ir_facts[op].props & IR_P_PURE) || op == IR_CONST)
             continue;
         for (unsigned i = 0; i < 20; i++) {
             struct ir_unit u;

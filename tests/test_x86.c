@@ -153,10 +153,8 @@ static void translate(struct ir_builder *b, const struct code_reader *code, unsi
     struct ir_unit *u = b->u;
     u->bytes = 4;
     if (u->pc == UNIT_PC) {
-        for (ir_ref r = 1; r < now.unit->n; r++) {
-            ir_ref copy = ir_append(u);
-            u->inst[copy] = now.unit->inst[r];
-        }
+        for (ir_ref r = 1; r < now.unit->n; r++)
+            ir_append(u, &now.unit->inst[r]);
         u->ninsns = now.unit->ninsns;
         return;
     }

@@ -162,8 +162,7 @@ static unsigned random_dead(void) { return 0; }
 
 static ir_ref add(struct unit_maker *m, struct ir_inst in)
 {
-    ir_ref r = ir_append(m->u);
-    m->u->inst[r] = in;
+    ir_ref r = ir_append(m->u, &in);
     enum ir_type t = ir_result_type(&in);
     if (t != IR_VOID)
         m->recent[t][m->n[t]++ % RECENT] = r;
@@ -172,9 +171,7 @@ static ir_ref add(struct unit_maker *m, struct ir_inst in)
 
 static ir_ref add_quiet(struct unit_maker *m, struct ir_inst in)
 {
-    ir_ref r = ir_append(m->u);
-    m->u->inst[r] = in;
-    return r;
+    return ir_append(m->u, &in);
 }
 
 static ir_ref constant(struct unit_maker *m, enum ir_type t, uint64_t v)
@@ -339,14 +336,14 @@ static void random_instruction(struct unit_maker *m)
     enum ir_op op;
     do
         op = below(2) ? favourites[below(ARRAY_SIZE(favourites))] : 1 + below(IR_OP_COUNT - 1);
-    while (ir_ops[op].props & (IR_P_EXIT | IR_P_SIDE_EXIT) || op == IR_INSN || (op == IR_CALL && below(2)));
+    while (ir_facts[op].props & (IR_P_EXIT | IR_P_SIDE_EXIT) || op == IR_INSN || (op == IR_CALL && below(2)));
     if (op == IR_CALL) {
         random_call(m);
         return;
     }
     struct ir_inst in = random_fields(op);
     unsigned from = 0;
-    if (ir_ops[op].props & IR_P_FAULT) {
+    if (ir_facts[op].props & IR_P_FAULT) {
         bool plain = op == IR_LD || op == IR_ST;
         if (plain && in.type == IR_V128 && below(2))
             in.mem = (in.mem & ~MEM_SIZE) | below(5);

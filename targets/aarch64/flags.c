@@ -9,6 +9,7 @@ enum { NZCV_V = 1, NZCV_C = 2, NZCV_Z = 4, NZCV_N = 8 };
 
 static void put_flags(DisasContext *s, ir_ref nzcv)
 {
+    s->flags_put = true;
     b_put(s->b, A64_NZCV, nzcv);
 }
 

@@ -35,6 +35,7 @@ typedef struct DisasContext {
     uint64_t pc;   /* of the instruction being translated */
     uint32_t mode; /* A64_MODE_… */
     bool ended;    /* a terminator was built */
+    bool flags_put; /* NZCV was written in this unit */
     struct flags flags;
 } DisasContext;
 

@@ -216,7 +216,7 @@ static bool alu_imm(struct gen *g, enum alu op, bool w, const struct ir_inst *in
 
 static void alu(struct gen *g, enum alu op, const struct ir_inst *in)
 {
-    bool w = is_wide(in), commutes = ir_ops[in->op].props & IR_P_COMM;
+    bool w = is_wide(in), commutes = ir_facts[in->op].props & IR_P_COMM;
     struct mem m;
     if (alu_imm(g, op, w, in))
         return;

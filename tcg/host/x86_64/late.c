@@ -7,10 +7,10 @@
 bool x86_can_be_late(const struct gen *g, ir_ref v)
 {
     const struct ir_inst *in = &g->u->inst[v];
-    if (ir_ops[in->op].props & IR_P_LATE)
+    if (ir_facts[in->op].props & IR_P_LATE)
         return true;
     const struct ir_inst *chosen = &g->u->inst[in->arg[2]];
-    return in->op == IR_SELCC && in->type == IR_I32 && in->cc < CC_FOEQ && (ir_ops[chosen->op].props & IR_P_LATE) &&
+    return in->op == IR_SELCC && in->type == IR_I32 && in->cc < CC_FOEQ && (ir_facts[chosen->op].props & IR_P_LATE) &&
            g->u->inst[in->arg[3]].op == IR_CONST;
 }
 
