@@ -46,6 +46,8 @@ struct cpu {
     uint64_t exit_detail;
     uint64_t icache_start, icache_end;
     struct code_exit *last_exit;
+    void *host_own[HOST_OWN]; /* exec's entry.own */
+    uint32_t mxcsr_c;         /* MXCSR_DEFAULT, for C code */
     /* EXIT_FAULT: as in the host's siginfo */
     int fault_signo, fault_code;
     uint64_t fault_addr;

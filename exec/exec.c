@@ -22,6 +22,8 @@ const struct host_layout cpu_layout = {
     .jump_table = offsetof(struct cpu, jump_table),
     .helpers = offsetof(struct cpu, helpers),
     .mxcsr = offsetof(struct cpu, mxcsr),
+    .mxcsr_c = offsetof(struct cpu, mxcsr_c),
+    .own = offsetof(struct cpu, host_own),
     .exit_reason = offsetof(struct cpu, exit_reason),
     .exit_detail = offsetof(struct cpu, exit_detail),
     .last_exit = offsetof(struct cpu, last_exit),
@@ -102,6 +104,8 @@ static bool attach(struct exec *x, struct cpu *cpu)
     cpu->exec = x;
     cpu->target = x->target;
     cpu->helpers = x->helpers;
+    memcpy(cpu->host_own, x->entry.own, sizeof cpu->host_own);
+    cpu->mxcsr_c = MXCSR_DEFAULT;
     cpu->in_code = 0;
     cpu->exit_request = 0;
     cpu->last_exit = NULL;

@@ -138,7 +138,6 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
     struct compile_env env = {x, b->mode};
     struct compile_ctx ctx = {
         .layout = &cpu_layout,
-        .entry = &x->entry,
         .opaque = &env,
         .lookup = lookup_entry,
         .new_exit = new_exit,

@@ -18,6 +18,8 @@ struct host_layout {
     uint16_t jump_table;   /* struct jump_entry *: by guest pc hash, see exec/code.h */
     uint16_t helpers;      /* void (**)(void): same order as ir_guest.helpers */
     uint16_t mxcsr;        /* uint32: the guest's rounding mode and sticky flags as the host wants them */
+    uint16_t mxcsr_c;      /* uint32: what C code runs under */
+    uint16_t own;          /* void *[HOST_OWN]: host_entry.own */
     uint16_t exit_reason;  /* uint32 */
     uint16_t exit_detail;  /* uint64 */
     uint16_t last_exit;    /* struct code_exit *: the unlinked exit that was taken, or NULL */
@@ -65,22 +67,41 @@ struct compiled {
     bool too_complex;  /* compile() failed for want of room for values: fewer instructions will do */
 };
 
+/*
+ * Compiled code holds no host address: it reaches the prologue through the state (host_layout.own) and may be moved by
+ * multiples of 16 bytes if the distances named by these are mended: 32-bit ones that end at `end`, from there.
+ */
+enum ref_kind {
+    REF_JUMP, /* jump through an exit's cell: 6 bytes */
+    REF_CALL, /* call through an exit's cell: 6 bytes */
+    REF_CELL, /* address of an exit's cell */
+    REF_UNIT, /* jump, conditional jump or call to the entry that lookup() gave for pc */
+};
+struct code_ref {
+    uint32_t end;           /* offset in the code */
+    uint8_t kind;           /* enum ref_kind */
+    struct code_exit *exit; /* but for REF_UNIT */
+    uint64_t pc;
+};
+
 /* Entry points of the prologue blob, executable addresses. */
+enum { HOST_OWN = 6 };
 struct host_entry {
     void (*enter)(void *cpu, void *code); /* runs generated code; returns when it leaves */
     void *leave_recovered;                /* leaves without storing guest registers: after recover() */
-    void *own[8];                         /* further addresses, for compile() */
+    void *own[HOST_OWN];                  /* those compiled code goes to: the state holds them */
 };
 
 /* What the host asks its surroundings for while compiling. */
 struct compile_ctx {
     const struct host_layout *layout;
-    const struct host_entry *entry; /* what emit_prologue() gave */
     void *opaque;
     /* Host entry of an already translated block at guest pc with the unit's flags, or NULL. */
     void *(*lookup)(void *opaque, uint64_t pc);
     /* A new exit cell within +-2 GiB of the code, its pc set; the host sets slot and unlinked. NULL: none left. */
     struct code_exit *(*new_exit)(void *opaque, uint64_t pc);
+    /* Told of every distance from the code to something outside; NULL: nobody wants to know. */
+    void (*ref)(void *opaque, const struct code_ref *r);
     bool chain; /* false: every exit leaves to the run loop, */
     bool loops; /* but for those of a unit that jumps to itself */
 };

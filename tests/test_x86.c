@@ -16,6 +16,7 @@
 #include <xmmintrin.h>
 
 #include "base/log.h"
+#include "exec/exec-internal.h"
 #include "exec/host-context.h"
 #include "tcg/interp.h"
 #include "tests/x86-units.h"
@@ -556,6 +557,94 @@ Test(x86, units_too_complex_are_cut, .timeout = 200)
     cr_expect_eq(got.cpu.cpu.pc, UNIT_PC + 4 * MANY_INSNS);
     cr_expect_eq(got.cpu.x[0], want, "%" PRIx64 ", should be %" PRIx64, got.cpu.x[0], want);
     close_engine(&e);
+}
+
+/* --- code that runs elsewhere --- */
+
+enum { MAX_CELLS = 1000, MOVE_ROOM = 1 << 18 };
+
+/* Somewhere to compile for: nothing is run there. */
+struct place {
+    uint8_t *exec;
+    struct code_exit cell[MAX_CELLS];
+    unsigned ncells, nrefs;
+    struct code_ref ref[4 * MAX_CELLS];
+    uint8_t code[MOVE_ROOM];
+};
+
+static struct code_exit *cell_of(void *opaque, uint64_t pc)
+{
+    struct place *p = opaque;
+    p->cell[p->ncells].pc = pc;
+    return p->ncells < MAX_CELLS ? &p->cell[p->ncells++] : NULL;
+}
+
+static void *entry_of(void *opaque, uint64_t pc)
+{
+    return pc / EXIT_STEP % 2 ? ((struct place *)opaque)->exec - 0x10000 + pc % 0x1000 * 16 : NULL;
+}
+
+static void note_ref(void *opaque, const struct code_ref *r)
+{
+    struct place *p = opaque;
+    cr_assert(p->nrefs < ARRAY_SIZE(p->ref));
+    p->ref[p->nrefs++] = *r;
+}
+
+static void compile_at(struct place *p, uint8_t *exec, const struct ir_unit *u, struct compiled *out)
+{
+    struct compile_ctx ctx = {.layout = &cpu_layout, .opaque = p, .lookup = entry_of, .new_exit = cell_of, .ref = note_ref,
+                              .chain = true, .loops = true};
+    p->exec = exec;
+    p->ncells = p->nrefs = 0;
+    memset(p->code, 0xcc, sizeof p->code);
+    cr_assert(tcg_host_native()->compile(u, &ctx, p->code, exec, MOVE_ROOM, out));
+    for (unsigned i = 0; i < p->nrefs; i++) { /* what it names is what its bytes reach */
+        const struct code_ref *r = &p->ref[i];
+        int32_t distance;
+        memcpy(&distance, p->code + r->end - 4, 4);
+        const void *to = exec + r->end + distance;
+        cr_assert_eq(to, r->kind == REF_UNIT ? entry_of(p, r->pc) : (void *)r->exit);
+        memset(p->code + r->end - 4, 0, 4);
+    }
+}
+
+static void free_compiled(struct compiled *c)
+{
+    free(c->faults);
+    free(c->locs);
+    free(c->consts);
+    free(c->insn_pcs);
+}
+
+/* The same unit at two places differs in the distances that compile() tells, and nowhere else. */
+Test(x86, code_can_be_moved, .timeout = 200)
+{
+    static struct ir_guest guest;
+    static struct place here, there;
+    setenv("METIC_HOST_FEATURES", "", 1);
+    tcg_host_native()->init();
+    guest = (struct ir_guest){test_slots(9), NSLOTS, test_helpers, ARRAY_SIZE(test_helpers), &fp_rules_arm};
+    for (unsigned seed = 0; seed < 3000; seed++) {
+        struct ir_unit u;
+        struct compiled a, b;
+        rng_state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
+        make_unit(&u, &guest);
+        compile_at(&here, (uint8_t *)(ALIGN_UP((uintptr_t)&here, (uintptr_t)16) + (1u << 20)), &u, &a);
+        compile_at(&there, (uint8_t *)(ALIGN_UP((uintptr_t)&there, (uintptr_t)16) - (3u << 20)), &u, &b);
+        cr_assert_eq(a.size, b.size);
+        cr_assert_eq(here.nrefs, there.nrefs);
+        for (unsigned i = 0; i < here.nrefs; i++) {
+            cr_assert_eq(here.ref[i].end, there.ref[i].end);
+            cr_assert_eq(here.ref[i].kind, there.ref[i].kind);
+        }
+        cr_assert_arr_eq(here.code, there.code, a.size, "seed %u", seed);
+        for (unsigned i = 0; i < here.ncells; i++)
+            cr_assert_eq((uint8_t *)here.cell[i].unlinked - here.exec, (uint8_t *)there.cell[i].unlinked - there.exec);
+        free_compiled(&a);
+        free_compiled(&b);
+        ir_unit_free(&u);
+    }
 }
 
 Test(x86, random_units, .timeout = 600) { check_units("", 12000, 0); }

@@ -41,14 +41,15 @@ static void store_arg(struct gen *g, unsigned k, int reg)
         emit_store(&g->a, true, m, reg);
 }
 
-/* Pushes where the instruction lies and calls; the copy of the instruction follows the unit's other code. */
+/* Pushes the distance to the instruction and calls; the copy of the instruction follows the unit's other code. */
 static void call_slow(struct gen *g, uint32_t inst, int dst)
 {
     struct asmbuf *a = &g->a;
     emit8(a, 0x68);
     emit32(a, 0);
-    *GROW(g->slow_uses, g->nslow_uses, g->max_slow_uses) = (struct slow_use){a->p, inst};
-    emit_call(a, g->prologue->slow);
+    uint8_t *place = a->p;
+    emit_rm(a, 0xff, 2, state_mem(g->l->own + 8 * OWN_SLOW));
+    *GROW(g->slow_uses, g->nslow_uses, g->max_slow_uses) = (struct slow_use){place, a->p, inst};
     struct mem m = cell_mem(g, CELL_RESULT);
     if (is_xmm(dst))
         emit_rm(a, OP_0F | 0x28, dst - XMM0, m);
@@ -61,7 +62,7 @@ void x86_emit_slow_insts(struct gen *g)
     struct asmbuf *a = &g->a;
     for (uint32_t i = 0; i < g->nslow_uses; i++) {
         emit_align(a, 8);
-        int32_t offset = asm_exec(a) - g->prologue->base;
+        int32_t offset = a->p - g->slow_uses[i].from;
         const struct ir_inst *in = &g->u->inst[g->slow_uses[i].inst];
         for (size_t k = 0; k < sizeof *in; k++)
             emit8(a, ((const uint8_t *)in)[k]);
@@ -205,10 +206,10 @@ static void store_pc(struct gen *g, uint64_t pc)
     }
 }
 
-static void mxcsr_out(struct asmbuf *a, const struct host_layout *l, const uint8_t *standard)
+static void mxcsr_out(struct asmbuf *a, const struct host_layout *l)
 {
-    emit_rm(a, OP_0F | 0xae, 3, state_mem(l->mxcsr)); /* STMXCSR */
-    emit_rip(a, OP_0F | 0xae, 2, standard, 0);        /* LDMXCSR */
+    emit_rm(a, OP_0F | 0xae, 3, state_mem(l->mxcsr));   /* STMXCSR */
+    emit_rm(a, OP_0F | 0xae, 2, state_mem(l->mxcsr_c)); /* LDMXCSR */
 }
 
 static void mxcsr_in(struct asmbuf *a, const struct host_layout *l)
@@ -235,7 +236,7 @@ void isel_call(struct gen *g, const struct ir_inst *in)
     bool on_stack = marshal(g, in);
     ra_release_all(g);
     if (fp)
-        mxcsr_out(a, g->l, g->prologue->mxcsr);
+        mxcsr_out(a, g->l);
     emit_store(a, true, state_mem(g->l->ret_sp), RSP);
     emit_load(a, true, RSP, state_mem(g->l->host_sp));
     if (on_stack) {
@@ -271,11 +272,9 @@ static void move_pins(struct asmbuf *a, const struct ir_guest *guest, bool store
             emit_rm(a, (store ? 0x89 : 0x8b) | OP_W, pin[s], state_mem(guest->slots[s].offset));
 }
 
-static void emit_slow_entry(struct asmbuf *a, const struct ir_guest *guest, const struct host_layout *l,
-                            struct prologue *p)
+static void emit_slow_entry(struct asmbuf *a, const struct ir_guest *guest, const struct host_layout *l)
 {
     static const int8_t saved[] = {RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11};
-    p->slow = asm_exec(a); /* on the prediction stack: return address, offset of the instruction */
     emit_store(a, true, state_mem(l->ret_sp), RSP);
     emit_load(a, true, RSP, state_mem(l->host_sp));
     for (unsigned i = 0; i < ARRAY_SIZE(saved); i++)
@@ -283,11 +282,10 @@ static void emit_slow_entry(struct asmbuf *a, const struct ir_guest *guest, cons
     emit_alu_imm(a, ALU_SUB, true, RSP, 16 * NXMM + 8);
     for (int x = 0; x < NXMM; x++)
         emit_rm(a, OP_0F | 0x11, x, MEM(RSP, 16 * x)); /* MOVUPS */
-    mxcsr_out(a, l, p->mxcsr);
-    emit_load(a, true, RCX, state_mem(l->ret_sp));
+    mxcsr_out(a, l);
+    emit_load(a, true, RCX, state_mem(l->ret_sp)); /* there: return address, distance */
     emit_rm(a, 0x63 | OP_W, RSI, MEM(RCX, 8)); /* MOVSXD */
-    emit_const(a, RAX, (uintptr_t)p->base, true);
-    emit_alu(a, ALU_ADD, true, RSI, RAX);
+    emit_rm(a, 0x03 | OP_W, RSI, MEM(RCX, 0));
     emit_lea(a, true, RDI, state_mem(0));
     emit_const(a, RDX, (uintptr_t)guest, true);
     emit_const(a, RCX, (uintptr_t)l, true);
@@ -306,14 +304,10 @@ static void emit_slow_entry(struct asmbuf *a, const struct ir_guest *guest, cons
 }
 
 size_t x86_emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *guest, const struct host_layout *l,
-                         struct host_entry *out, struct prologue *p)
+                         struct host_entry *out)
 {
     struct asmbuf buffer = {.start = buf, .p = buf, .end = buf + PROLOGUE_ROOM, .exec = exec}, *a = &buffer;
-    p->base = exec;
-    p->mxcsr = asm_exec(a);
-    emit32(a, 0x1f80);
-
-    emit_align(a, 16); /* enter(RDI: state, RSI: code) */
+    /* enter(RDI: state, RSI: code) */
     out->enter = (void (*)(void *, void *))(uintptr_t)asm_exec(a);
     for (unsigned i = 0; i < ARRAY_SIZE(callee_saved); i++)
         emit_push(a, callee_saved[i]);
@@ -326,21 +320,21 @@ size_t x86_emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *gue
     emit_rr(a, 0xff, 4, RSI);
 
     emit_align(a, 16);
-    p->unlinked = asm_exec(a);
+    out->own[OWN_UNLINKED] = asm_exec(a);
     emit_store(a, true, state_mem(l->last_exit), RAX);
     emit_load(a, true, RCX, MEM(RAX, offsetof(struct code_exit, pc)));
     emit_store(a, true, state_mem(l->pc), RCX);
     uint8_t *leave = emit_jmp_forward(a);
 
     emit_align(a, 16);
-    p->leave_at = asm_exec(a);
+    out->own[OWN_LEAVE] = asm_exec(a);
     emit_store(a, true, state_mem(l->pc), RAX);
     emit_rm(a, 0xc7 | OP_W, 0, state_mem(l->last_exit));
     emit32(a, 0);
     patch_here(a, leave);
     move_pins(a, guest, true);
     out->leave_recovered = asm_exec(a);
-    mxcsr_out(a, l, p->mxcsr);
+    mxcsr_out(a, l);
     emit_store(a, true, state_mem(l->ret_sp), RSP);
     emit_load(a, true, RSP, state_mem(l->host_sp));
     emit_alu_imm(a, ALU_ADD, true, RSP, 8);
@@ -349,17 +343,18 @@ size_t x86_emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *gue
     emit8(a, 0xc3);
 
     emit_align(a, 16);
-    p->return_miss = asm_exec(a);
+    out->own[OWN_RETURN_MISS] = asm_exec(a);
     emit_load(a, true, RSP, state_mem(l->ret_stack));
     emit_alu_imm(a, ALU_ADD, true, RSP, l->ret_base);
     emit_alu_mem_imm(a, ALU_CMP, false, state_mem(l->exit_request), 0);
-    emit_jcc(a, X_NE, p->leave_at);
+    emit_jcc(a, X_NE, out->own[OWN_LEAVE]);
     x86_table_lookup(a, l);
-    emit_jcc(a, X_NE, p->leave_at);
+    emit_jcc(a, X_NE, out->own[OWN_LEAVE]);
     emit_rm(a, 0xff, 4, (struct mem){RDX, RCX, 3, 8});
 
     emit_align(a, 16);
-    emit_slow_entry(a, guest, l, p);
+    out->own[OWN_SLOW] = asm_exec(a);
+    emit_slow_entry(a, guest, l);
     CHECK(!a->overflow);
     return a->p - a->start;
 }

@@ -65,10 +65,11 @@ struct slot_state {
 };
 
 /* Work postponed to the end of the unit, out of the hot path. */
-enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_UNLINKED, STUB_SLOW };
+enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_UNLINKED, STUB_SLOW, STUB_OWN };
 struct stub {
     uint8_t kind;   /* enum stub_kind */
     bool loop;      /* STUB_LEAVE: local pins are to be stored too */
+    uint8_t own;    /* STUB_OWN: enum own */
     uint8_t *jump;  /* place of the jump to it (patch_here) */
     uint8_t *back;  /* STUB_SLOW: where to continue; STUB_EXIT: place of a second jump to it */
     uint64_t from, pc; /* exits: guest instruction, guest target */
@@ -103,20 +104,18 @@ struct pool_use {
     uint8_t tail; /* bytes of the instruction behind the displacement */
 };
 
-/* An op done by C: the place of its instruction's offset in the code. */
+/* An op done by C: the place of the distance to its instruction, and the return address that counts from. */
 struct slow_use {
-    uint8_t *place;
+    uint8_t *place, *from;
     uint32_t inst;
 };
 
-/* Fixed code in front of all units; addresses it runs at. */
-struct prologue {
-    uint8_t *base;
-    uint8_t *mxcsr;      /* the standard MXCSR, in memory */
-    uint8_t *leave_at;   /* RAX: guest pc */
-    uint8_t *unlinked;   /* RAX: struct code_exit */
-    uint8_t *slow;       /* pushed: offset of an ir_inst from base; operands and result in cells; registers kept */
-    uint8_t *return_miss; /* RAX: guest pc of a return that was not predicted */
+/* Fixed code in front of all units: index of its address in the state (host_layout.own). */
+enum own {
+    OWN_LEAVE,       /* RAX: guest pc */
+    OWN_UNLINKED,    /* RAX: struct code_exit */
+    OWN_SLOW,        /* pushed: distance from the return address to an ir_inst; operands and result in cells; registers kept */
+    OWN_RETURN_MISS, /* RAX: guest pc of a return that was not predicted */
 };
 
 enum { PROLOGUE_ROOM = 2048 };
@@ -127,7 +126,6 @@ struct gen {
     const struct ir_guest *guest;
     const struct compile_ctx *ctx;
     const struct host_layout *l;
-    const struct prologue *prologue;
 
     struct value *val;    /* by ir_ref */
     ir_ref held[REGS];    /* root in each register */
@@ -179,6 +177,10 @@ enum { NCELLS = 116, CELL_ARG = NCELLS, CELL_LATE = CELL_ARG + 1 /* and each sec
 
 /* --- operands of memory --- */
 static inline struct mem state_mem(unsigned offset) { return MEM(RBP, (int)offset - STATE_BIAS); }
+static inline void jump_own(struct asmbuf *a, const struct host_layout *l, enum own i)
+{
+    emit_rm(a, 0xff, 4, state_mem(l->own + 8 * i));
+}
 static inline struct mem slot_mem(const struct gen *g, unsigned s) { return state_mem(g->guest->slots[s].offset); }
 static inline struct mem cell_mem(const struct gen *g, int cell) { return state_mem(g->l->spill + 8 * cell); }
 
@@ -317,6 +319,6 @@ void x86_emit_slow(struct gen *g, const struct stub *s);
 void x86_emit_slow_insts(struct gen *g);
 void isel_call(struct gen *g, const struct ir_inst *in);
 size_t x86_emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *guest, const struct host_layout *l,
-                         struct host_entry *out, struct prologue *p);
+                         struct host_entry *out);
 
 #endif

@@ -55,10 +55,8 @@ static void init(void)
 static size_t emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *guest, const struct host_layout *l,
                             struct host_entry *out)
 {
-    struct prologue *p = (struct prologue *)out->own;
     CHECK(l->nspill >= CELL_RESULT + 2);
-    _Static_assert(sizeof *p <= sizeof out->own, "the prologue's addresses must fit");
-    return x86_emit_prologue(buf, exec, guest, l, out, p);
+    return x86_emit_prologue(buf, exec, guest, l, out);
 }
 
 /* --- one unit --- */
@@ -166,7 +164,6 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     g->guest = u->guest;
     g->ctx = ctx;
     g->l = ctx->layout;
-    g->prologue = (const struct prologue *)ctx->entry->own;
     g->a = (struct asmbuf){.start = buf, .p = buf, .end = buf + room, .exec = exec};
     g->rbx_in = RBX;
     g->val = malloc(u->n * sizeof *g->val);
@@ -181,7 +178,7 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     x86_emit_stubs(g);
     uint32_t dead_off = g->a.p - g->a.start;
     emit_const(&g->a, RAX, u->pc, true);
-    emit_jmp(&g->a, g->prologue->leave_at);
+    jump_own(&g->a, g->l, OWN_LEAVE);
     x86_emit_slow_insts(g);
     emit_pool(g);
     bool ok = !g->a.overflow && !g->failed && !g->too_complex;

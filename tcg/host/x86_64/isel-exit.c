@@ -91,7 +91,23 @@ static void store_pending(struct gen *g, uint32_t first, uint32_t n)
 static void leave_at(struct gen *g, uint64_t pc)
 {
     emit_const(&g->a, RAX, pc, true);
-    emit_jmp(&g->a, g->prologue->leave_at);
+    jump_own(&g->a, g->l, OWN_LEAVE);
+}
+
+/* Jumps to the prologue if cc. */
+static void jcc_own(struct gen *g, enum x86_cc cc, enum own own)
+{
+    uint8_t *jump = emit_jcc_forward(&g->a, cc);
+    struct stub *s = x86_stub(g, STUB_OWN);
+    s->jump = jump;
+    s->own = own;
+}
+
+/* Tells who wants to know of the distance that was emitted last. */
+static void ref(struct gen *g, enum ref_kind kind, struct code_exit *exit, uint64_t pc)
+{
+    if (g->ctx->ref)
+        g->ctx->ref(g->ctx->opaque, &(struct code_ref){g->a.p - g->a.start, kind, exit, pc});
 }
 
 /* JMP or CALL through a cell that will be linked. */
@@ -103,6 +119,7 @@ static void through_cell(struct gen *g, uint64_t pc, bool call)
         return;
     }
     emit_rip(&g->a, 0xff, call ? 2 : 4, &e->slot, 0);
+    ref(g, call ? REF_CALL : REF_JUMP, e, pc);
     struct stub *s = x86_stub(g, STUB_UNLINKED);
     s->exit = e;
 }
@@ -114,6 +131,12 @@ static uint8_t *known_entry(struct gen *g, uint64_t pc)
     return g->ctx->lookup(g->ctx->opaque, pc);
 }
 
+static void ref_unit(struct gen *g, uint64_t pc)
+{
+    if (pc != g->u->pc)
+        ref(g, REF_UNIT, NULL, pc);
+}
+
 static void jump_to(struct gen *g, uint64_t pc)
 {
     if (!g->ctx->chain) {
@@ -121,10 +144,12 @@ static void jump_to(struct gen *g, uint64_t pc)
         return;
     }
     uint8_t *to = known_entry(g, pc);
-    if (to)
+    if (to) {
         emit_jmp(&g->a, to);
-    else
+        ref_unit(g, pc);
+    } else {
         through_cell(g, pc, false);
+    }
 }
 
 static uint64_t insn_pc(const struct gen *g) { return g->insn_pcs[g->insn]; }
@@ -198,10 +223,12 @@ static void exit_goto(struct gen *g, const struct ir_inst *in)
             poll(g, pc);
         push_pc(g, in->imm2);
         uint8_t *to = known_entry(g, pc);
-        if (to)
+        if (to) {
             emit_call(&g->a, to);
-        else
+            ref_unit(g, pc);
+        } else {
             through_cell(g, pc, true);
+        }
         after_call(g, in->imm2);
     } else {
         exit_tail(g, insn_pc(g), pc);
@@ -237,9 +264,12 @@ static void exit_goto_if(struct gen *g, const struct ir_inst *in)
     bool bare = !n && !g->loop && g->ctx->chain && !is_backward(insn_pc(g), pc);
     uint8_t *to = bare ? known_entry(g, pc) : NULL;
     if (to) {
-        if (parity == 2)
+        if (parity == 2) {
             emit_jcc(a, X_P, to);
+            ref_unit(g, pc);
+        }
         emit_jcc(a, cc, to);
+        ref_unit(g, pc);
     } else {
         uint8_t *jump2 = parity == 2 ? emit_jcc_forward(a, X_P) : NULL;
         uint8_t *jump = emit_jcc_forward(a, cc);
@@ -273,19 +303,19 @@ static void exit_goto_ind(struct gen *g, const struct ir_inst *in)
         x86_loop_leave(g);
     emit_mov(a, true, RAX, t);
     if (!g->ctx->chain) {
-        emit_jmp(a, g->prologue->leave_at);
+        jump_own(a, g->l, OWN_LEAVE);
         return;
     }
     if (in->ir_sub == JUMP_RETURN) {
         emit_rm(a, 0x39 | OP_W, RAX, MEM(RSP, 8));
-        emit_jcc(a, X_NE, g->prologue->return_miss);
+        jcc_own(g, X_NE, OWN_RETURN_MISS);
         emit8(a, 0xc3);
         return;
     }
     test_request(g);
-    emit_jcc(a, X_NE, g->prologue->leave_at);
+    jcc_own(g, X_NE, OWN_LEAVE);
     x86_table_lookup(a, g->l);
-    emit_jcc(a, X_NE, g->prologue->leave_at);
+    jcc_own(g, X_NE, OWN_LEAVE);
     struct mem entry = {RDX, RCX, 3, 8};
     if (in->ir_sub == JUMP_CALL) {
         push_pc(g, in->imm2);
@@ -356,7 +386,11 @@ void x86_emit_stubs(struct gen *g)
             s.exit->unlinked = asm_exec(a);
             atomic_store_explicit(&s.exit->slot, s.exit->unlinked, memory_order_relaxed);
             emit_rip(a, 0x8d | OP_W, RAX, s.exit, 0);
-            emit_jmp(a, g->prologue->unlinked);
+            ref(g, REF_CELL, s.exit, s.exit->pc);
+            jump_own(a, g->l, OWN_UNLINKED);
+            break;
+        case STUB_OWN:
+            jump_own(a, g->l, s.own);
             break;
         case STUB_SLOW:
             x86_emit_slow(g, &s);
