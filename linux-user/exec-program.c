@@ -1,6 +1,6 @@
 /*
- * execve: a guest program is run by starting this emulator again with its options; a script's first line is read here, so
- * that its interpreter may be a guest program; everything else is the host kernel's to run or to refuse. See execve(2).
+ * execve: a guest program, or a script whose interpreter is one, is run by starting this emulator again with its
+ * options; everything else is the host kernel's to run or to refuse. See execve(2).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,8 @@
 #include "exec/target.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
+#include "linux-user/load.h"
+#include "linux-user/options.h"
 #include "linux-user/sysroot.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
@@ -93,35 +95,110 @@ static int64_t name_of_fd(int fd, char out[PATH_MAX])
     return 0;
 }
 
-/* The file that (dirfd, path) names, as a host path that is good without dirfd. */
-static int64_t resolve(struct task *t, int dirfd, uint64_t path, int flags, char out[PATH_MAX])
+/* A program to execute: its host path, good without a descriptor, and the name the program is to see. */
+struct named_program {
+    char path[PATH_MAX], execfn[PATH_MAX + 24];
+};
+
+/* What (dirfd, path) names. */
+static int64_t resolve(struct task *t, int dirfd, uint64_t path, int flags, struct named_program *p)
 {
     char sysroot_path[PATH_MAX], name[PATH_MAX];
     int64_t n = strncpy_from_guest(t, name, path, sizeof name);
     if (n < 0)
         return n;
-    if (!n)
-        return flags & AT_EMPTY_PATH ? name_of_fd(dirfd, out) : -ENOENT;
+    if (!n) {
+        snprintf(p->execfn, sizeof p->execfn, "/dev/fd/%d", dirfd);
+        return flags & AT_EMPTY_PATH ? name_of_fd(dirfd, p->path) : -ENOENT;
+    }
     uint64_t at = host_path(t, path, sysroot_path);
     const char *found = at == path ? name : sysroot_path;
+    strcpy(p->execfn, name);
     if (found[0] == '/') {
-        strcpy(out, found);
+        strcpy(p->path, found);
     } else if (dirfd == AT_FDCWD) {
         if (n + 2 >= PATH_MAX)
             return -ENAMETOOLONG;
-        strcpy(out, found[0] == '-' ? "./" : ""); /* not to be taken for an option */
-        strcat(out, found);
+        strcpy(p->path, found[0] == '-' ? "./" : ""); /* not to be taken for an option */
+        strcat(p->path, found);
     } else {
-        int64_t ret = name_of_fd(dirfd, out);
+        int64_t ret = name_of_fd(dirfd, p->path);
         if (ret)
             return ret;
-        size_t used = strlen(out);
+        size_t used = strlen(p->path);
         if (used + 1 + (size_t)n >= PATH_MAX)
             return -ENAMETOOLONG;
-        out[used] = '/';
-        strcpy(out + used + 1, found);
+        p->path[used] = '/';
+        strcpy(p->path + used + 1, found);
+        snprintf(p->execfn, sizeof p->execfn, "/dev/fd/%d/%s", dirfd, name);
     }
     return 0;
+}
+
+/* --- what would run --- */
+
+static int64_t may_execute(int fd, const char *path)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EACCES;
+    return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) ? -errno : 0;
+}
+
+/*
+ * The guest that runs the file, itself or as interpreter of the script it is; NULL: the host's kernel is to run or to
+ * refuse it. The file that decides goes to final. 0 or -errno.
+ */
+static int64_t find_guest(struct task *t, const char *path, const struct target **guest, char final[PATH_MAX])
+{
+    char found[PATH_MAX];
+    *guest = NULL;
+    strcpy(final, path);
+    for (unsigned depth = 0;; depth++) {
+        uint8_t head[SCRIPT_HEAD];
+        struct script_plan script;
+        int fd = open(final, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        ssize_t got = fd < 0 ? -1 : read(fd, head, sizeof head);
+        size_t n = got < 0 ? 0 : (size_t)got;
+        *guest = guest_of(head, n);
+        bool is_script = !*guest && script_plan(head, n, &script) == SCRIPT_YES;
+        int64_t ret = *guest || is_script ? may_execute(fd, final) : 0;
+        if (fd >= 0)
+            close(fd);
+        if (ret || !is_script)
+            return ret;
+        if (depth == MAX_SCRIPTS)
+            return -ELOOP;
+        strcpy(final, sysroot_choose(t->process->options->sysroot, script.interp, found));
+    }
+}
+
+/* The errors that execve has for a program whose file or loader can't be used: the caller lives on. */
+static int64_t check_loadable(struct task *t, const char *path)
+{
+    const struct linux_abi *abi = t->abi;
+    char root[PATH_MAX], buf[PATH_MAX];
+    const char *sysroot;
+    struct program_file *f = malloc(2 * sizeof *f), *loader = f + 1;
+    if (!f)
+        return -ENOMEM;
+    int64_t ret = program_open(f, path);
+    loader->fd = -1;
+    if (!ret && program_plan(abi, f))
+        ret = -ENOEXEC;
+    if (!ret) {
+        const char *use = program_loader(abi, f, t->process->options->sysroot, &sysroot, root, buf);
+        if (*use)
+            ret = program_open(loader, use);
+        if (*use && !ret && program_plan(abi, loader))
+            ret = -ELIBBAD;
+    }
+    program_close(f);
+    program_close(loader);
+    free(f);
+    return ret;
 }
 
 /* --- running it --- */
@@ -137,17 +214,22 @@ static int64_t host_exec(struct task *t, const char *path, const char *const *ar
 }
 
 /* The emulator again, with its options, if the program is for the same guest. args->v[0] is the program's own name. */
-static int64_t exec_guest(struct task *t, const struct target *guest, const char *path, const struct arg_list *args,
-                          uint64_t envp)
+static int64_t exec_guest(struct task *t, const struct target *guest, const struct named_program *p,
+                          const struct arg_list *args, uint64_t envp)
 {
     static const char self_exe[] = "/proc/self/exe";
     const char *const *self = t->process->self;
+    char limits[LIMITS_WORD];
     struct arg_list l = {0};
     int64_t ret = -ENOMEM;
     bool ok = put_arg(&l, self[0]);
     for (unsigned i = 1; guest == t->abi->target && self[i]; i++)
         ok = ok && put_arg(&l, self[i]);
-    ok = ok && put_arg(&l, "-0") && put_arg(&l, args->v[0]) && put_arg(&l, path);
+    limits_print(&t->process->limits, limits);
+    ok = ok && put_arg(&l, "-rlimit") && put_arg(&l, limits);
+    if (strcmp(p->execfn, p->path))
+        ok = ok && put_arg(&l, "-execfn") && put_arg(&l, p->execfn);
+    ok = ok && put_arg(&l, "-0") && put_arg(&l, args->v[0]) && put_arg(&l, p->path);
     for (size_t i = 1; i < args->n; i++)
         ok = ok && put_arg(&l, args->v[i]);
     if (ok && put_arg(&l, NULL))
@@ -156,77 +238,41 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const char
     return ret;
 }
 
-static int64_t may_execute(int fd, const char *path)
+static int64_t exec_host(struct task *t, const char *path, struct arg_list *args, uint64_t envp)
 {
-    struct stat st;
-    if (fstat(fd, &st))
-        return -errno;
-    if (!S_ISREG(st.st_mode))
-        return -EACCES;
-    return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) ? -errno : 0;
-}
-
-/* args: with the program's own name first; grows. */
-static int64_t exec_file(struct task *t, const char *path, struct arg_list *args, uint64_t envp, unsigned depth);
-
-/* The script's name and its interpreter's argument go in front of the arguments, in place of the name. */
-static int64_t exec_script(struct task *t, const char *path, const struct script_plan *script, struct arg_list *args,
-                           uint64_t envp, unsigned depth)
-{
-    char found[PATH_MAX];
-    const char *interpreter = script->interp, *argument = script->arg[0] ? script->arg : NULL;
-    size_t front = argument ? 3 : 2;
-    if (depth == MAX_SCRIPTS)
-        return -ELOOP;
-    for (size_t i = 1; i < front; i++)
-        if (!put_arg(args, NULL))
-            return -ENOMEM;
-    memmove(args->v + front, args->v + 1, (args->n - front) * sizeof *args->v);
-    args->v[0] = interpreter;
-    args->v[1] = argument ? argument : path;
-    args->v[front - 1] = path;
-    return exec_file(t, sysroot_lookup(t->process, interpreter, found) ? found : interpreter, args, envp, depth + 1);
-}
-
-static int64_t exec_file(struct task *t, const char *path, struct arg_list *args, uint64_t envp, unsigned depth)
-{
-    uint8_t head[SCRIPT_HEAD];
-    struct script_plan script;
-    int64_t ret;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    ssize_t got = fd < 0 ? -1 : read(fd, head, sizeof head);
-    size_t n = got < 0 ? 0 : got;
-    const struct target *guest = guest_of(head, n);
-    bool is_script = !guest && script_plan(head, n, &script) == SCRIPT_YES;
-    ret = guest || is_script ? may_execute(fd, path) : 0;
-    if (fd >= 0)
-        close(fd);
-    if (ret)
-        return ret;
-    if (guest)
-        return exec_guest(t, guest, path, args, envp);
-    if (is_script)
-        return exec_script(t, path, &script, args, envp, depth);
+    struct process_limits saved;
     if (!put_arg(args, NULL))
         return -ENOMEM;
-    return host_exec(t, path, args->v, envp);
+    bool exists = !faccessat(AT_FDCWD, path, F_OK, 0); /* searches along PATH ask for many names */
+    if (exists)
+        limits_before_exec(t->process, &saved);
+    int64_t ret = host_exec(t, path, args->v, envp);
+    if (exists)
+        limits_after_failed_exec(&saved);
+    return ret;
 }
 
 static int64_t exec_at(struct task *t, int dirfd, uint64_t path, uint64_t argv, uint64_t envp, int flags)
 {
-    char host[PATH_MAX];
+    struct named_program p;
+    char final[PATH_MAX];
+    const struct target *guest;
     struct stat st;
     struct arg_list args = {0};
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
         return -EINVAL;
-    int64_t ret = resolve(t, dirfd, path, flags, host);
+    int64_t ret = resolve(t, dirfd, path, flags, &p);
     if (ret)
         return ret;
-    if (flags & AT_SYMLINK_NOFOLLOW && !lstat(host, &st) && S_ISLNK(st.st_mode))
+    if (flags & AT_SYMLINK_NOFOLLOW && !lstat(p.path, &st) && S_ISLNK(st.st_mode))
         return -ELOOP;
     ret = get_args(t, &args, argv);
     if (!ret)
-        ret = exec_file(t, host, &args, envp, 0);
+        ret = find_guest(t, p.path, &guest, final);
+    if (!ret && guest == t->abi->target)
+        ret = check_loadable(t, final);
+    if (!ret)
+        ret = guest ? exec_guest(t, guest, &p, &args, envp) : exec_host(t, p.path, &args, envp);
     free(args.v);
     return ret;
 }

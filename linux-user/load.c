@@ -18,6 +18,7 @@
 #include "base/bits.h"
 #include "exec/target.h"
 #include "linux-user/mm.h"
+#include "linux-user/sysroot.h"
 #include "linux-user/uaccess.h"
 #include "linux-user/vdso.h"
 
@@ -63,6 +64,26 @@ void program_close(struct program_file *f)
     close(f->fd);
     f->fd = -1;
     f->size = 0;
+}
+
+const char *program_plan(const struct linux_abi *abi, struct program_file *f)
+{
+    const struct target *t = abi->target;
+    unsigned bits = t->address_bits < 47 ? t->address_bits : 47;
+    enum plan_error e = elf_plan(f->bytes, f->size, t->page_size, UINT64_C(1) << bits, &f->plan);
+    if (e)
+        return plan_error_text(e);
+    if (f->plan.machine != t->elf_machine || f->plan.elf_class != t->elf_class || f->plan.elf_data != t->elf_data)
+        return "made for another machine than the program";
+    return (f->plan.flags & abi->elf_flags_mask) != abi->elf_flags ? "needs an ABI that is not supported" : NULL;
+}
+
+const char *program_loader(const struct linux_abi *abi, const struct program_file *f, const char *wanted,
+                           const char **sysroot, char root[PATH_MAX], char path[PATH_MAX])
+{
+    const char *loader = f->plan.interp;
+    *sysroot = sysroot_find(wanted, abi->triple, *loader ? loader : NULL, root);
+    return *loader ? sysroot_choose(*sysroot, loader, path) : loader;
 }
 
 /* --- segments --- */

@@ -18,7 +18,7 @@ struct program_file {
 /* What to run. After scripts have been resolved: path is an ELF file, argv what it shall see. */
 struct program {
     char path[PATH_MAX];    /* host path */
-    const char *name;       /* as the user gave it: AT_EXECFN */
+    const char *name;       /* as the user gave it, also of a script: AT_EXECFN */
     const char *const *argv;
     const char *const *envp;
     uint64_t stack_size;    /* bytes */
@@ -31,6 +31,15 @@ struct program {
  */
 int program_open(struct program_file *f, const char *path);
 void program_close(struct program_file *f);
+
+/* Plans an opened file for the ABI. NULL, or the sentence that says why it can't be run. */
+const char *program_plan(const struct linux_abi *abi, struct program_file *f);
+/*
+ * The path of the loader that the planned program asks for ("" if none), and in *sysroot the root it was looked for in:
+ * `wanted`, root or NULL. Both buffers are the caller's and live as long as the answers.
+ */
+const char *program_loader(const struct linux_abi *abi, const struct program_file *f, const char *wanted,
+                           const char **sysroot, char root[PATH_MAX], char path[PATH_MAX]);
 
 /*
  * Maps the planned program into p->mm, fills p's addresses and makes the cpu ready to run its first instruction.

@@ -28,10 +28,10 @@ enum {
     EXIT_USAGE = 1,
     EXIT_CANNOT_RUN = 126, /* as shells: found, but not executable */
     EXIT_NOT_FOUND = 127,
-    MAX_SCRIPTS = 4,       /* interpreters of interpreters that Linux follows */
-    HEAP_STEP = 1 << 20,   /* translations are many small allocations */
-    DEFAULT_STACK = 8 << 20,
-    UNLIMITED_STACK = 64 << 20, /* what "unlimited" gets: the stack is mapped whole */
+    MAX_SCRIPTS = 5,     /* interpreters of interpreters that Linux follows */
+    HEAP_STEP = 1 << 20, /* translations are many small allocations */
+    SMALLEST_STACK = 1 << 20,
+    FIRST_STACK = 8 << 20,
 };
 
 /* Names of the machines a user is likely to have a file of. */
@@ -87,6 +87,7 @@ static int refuse_open(const char *path, int error)
 /* While the file is a script: its interpreter becomes the program. Arguments grow at the front. */
 static int follow_scripts(const char *sysroot, struct program *prog)
 {
+    const char *name = prog->name; /* of the script, for its interpreter */
     for (unsigned depth = 0;; depth++) {
         struct script_plan s;
         char inside[PATH_MAX];
@@ -103,14 +104,13 @@ static int follow_scripts(const char *sysroot, struct program *prog)
         argv[0] = strdup(s.interp);
         if (s.arg[0])
             argv[1] = strdup(s.arg);
-        argv[extra] = strdup(prog->name);
+        argv[extra] = strdup(name);
         CHECK(argv[0] && argv[extra - 1] && argv[extra]);
         for (size_t i = 1; i < n; i++)
             argv[extra + i] = prog->argv[i];
         prog->argv = argv;
-        prog->name = argv[0];
-        bool found = sysroot_join(sysroot, s.interp, inside) && !access(inside, F_OK);
-        strcpy(prog->path, found ? inside : s.interp);
+        name = argv[0];
+        strcpy(prog->path, sysroot_choose(sysroot, s.interp, inside));
         program_close(&prog->file);
         int e = program_open(&prog->file, prog->path);
         if (e)
@@ -140,41 +140,26 @@ static const struct linux_abi *choose_abi(const struct program *prog, const stru
     return abi;
 }
 
-static int plan(const struct linux_abi *abi, struct program_file *f, const char *path)
-{
-    const struct target *t = abi->target;
-    unsigned bits = t->address_bits < 47 ? t->address_bits : 47;
-    enum plan_error e = elf_plan(f->bytes, f->size, t->page_size, UINT64_C(1) << bits, &f->plan);
-    if (e)
-        return refuse(EXIT_CANNOT_RUN, path, plan_error_text(e));
-    if (f->plan.machine != t->elf_machine || f->plan.elf_class != t->elf_class || f->plan.elf_data != t->elf_data)
-        return refuse(EXIT_CANNOT_RUN, path, "made for another machine than the program");
-    if ((f->plan.flags & abi->elf_flags_mask) != abi->elf_flags)
-        return refuse(EXIT_CANNOT_RUN, path, "needs an ABI that is not supported");
-    return 0;
-}
-
 static int find_loader(struct process *p, struct program *prog, const char *wanted)
 {
-    static char found[PATH_MAX]; /* p->sysroot points to it for the life of the process */
-    const char *loader = prog->file.plan.interp;
+    static char root[PATH_MAX]; /* p->sysroot points to it for the life of the process */
     char path[PATH_MAX];
+    const char *use = program_loader(p->abi, &prog->file, wanted, &p->sysroot, root, path), *why;
     prog->loader.fd = -1;
-    p->sysroot = sysroot_find(wanted, p->abi->triple, *loader ? loader : NULL, found);
-    if (!*loader)
+    if (!*use)
         return 0;
-    bool inside = sysroot_join(p->sysroot, loader, path) && !access(path, F_OK);
-    const char *use = inside ? path : loader;
     int e = program_open(&prog->loader, use);
     if (e == -ENOENT) {
-        report_error("%s: its loader %s is missing: name the folder of the %s libraries with -L, or install libc6-%s-cross",
-                     prog->path, loader, p->abi->target->name,
-                     !strcmp(p->abi->target->name, "aarch64") ? "arm64" : p->abi->target->name);
+        report_error(
+            "%s: its loader %s is missing: name the folder of the %s libraries with -L, or install libc6-%s-cross",
+            prog->path, prog->file.plan.interp, p->abi->target->name,
+            !strcmp(p->abi->target->name, "aarch64") ? "arm64" : p->abi->target->name);
         return EXIT_NOT_FOUND;
     }
     if (e)
         return refuse_open(use, e);
-    return plan(p->abi, &prog->loader, use);
+    why = program_plan(p->abi, &prog->loader);
+    return why ? refuse(EXIT_CANNOT_RUN, use, why) : 0;
 }
 
 /* --- the process --- */
@@ -197,16 +182,13 @@ static const char *const *self_command(const struct options *o)
     return self;
 }
 
-static uint64_t stack_size(const struct options *o)
+/* It grows when the limit lets it. */
+static uint64_t stack_size(struct options *o)
 {
-    struct rlimit limit;
+    uint64_t limit = limit_kept(&o->limits, RLIMIT_STACK)->cur;
     if (o->stack_size)
         return o->stack_size;
-    if (getrlimit(RLIMIT_STACK, &limit))
-        return DEFAULT_STACK;
-    if (limit.rlim_cur > UNLIMITED_STACK)
-        return UNLIMITED_STACK;
-    return limit.rlim_cur < DEFAULT_STACK / 8 ? DEFAULT_STACK / 8 : limit.rlim_cur;
+    return limit < SMALLEST_STACK ? SMALLEST_STACK : limit < FIRST_STACK ? limit : FIRST_STACK;
 }
 
 static uint64_t random_seed(const struct process *p)
@@ -235,6 +217,8 @@ static int run(struct process *p, struct program *prog, const struct options *o)
     if (!t)
         return refuse(EXIT_CANNOT_RUN, prog->path, "not enough memory");
     current_task = t;
+    p->limits = o->limits;
+    limits_start(p);
     signals_start(p);
     if (!task_signals_start(t))
         return refuse(EXIT_CANNOT_RUN, prog->path, "not enough memory");
@@ -287,11 +271,12 @@ int main(int argc, char **argv, char **envp)
     process.abi = choose_abi(&prog, only);
     if (!process.abi)
         return EXIT_CANNOT_RUN;
-    e = plan(process.abi, &prog.file, prog.path);
-    if (!e)
-        e = find_loader(&process, &prog, options.sysroot);
+    const char *why = program_plan(process.abi, &prog.file);
+    e = why ? refuse(EXIT_CANNOT_RUN, prog.path, why) : find_loader(&process, &prog, options.sysroot);
     if (e)
         return e;
+    if (options.execfn)
+        prog.name = options.execfn;
     const char *slash = strrchr(prog.name, '/');
     prctl(PR_SET_NAME, slash ? slash + 1 : prog.name); /* as execve does; metic may have been started by another name */
     process.options = &options;

@@ -21,6 +21,7 @@ struct mm {
     struct exec *exec;
     uint64_t limit;        /* guest addresses are below */
     uint64_t max_bytes;    /* RLIMIT_AS of the guest */
+    uint64_t max_data;     /* RLIMIT_DATA */
     uint64_t top;          /* placements grow down from here */
     uint64_t program_base;
     uint64_t brk_start, brk_now, brk_room;
@@ -28,5 +29,8 @@ struct mm {
     struct attachment attached[MAX_ATTACHED];
     unsigned nattached;
 };
+
+/* Takes into the list what areas have grown in or into [start, end). Under mm->op. */
+void mm_learn_growth(struct mm *mm, uint64_t start, uint64_t end);
 
 #endif

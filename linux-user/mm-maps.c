@@ -56,6 +56,7 @@ void mm_print_maps(struct mm *mm, int fd, bool detailed)
     if (!f)
         return;
     pthread_mutex_lock(&mm->op);
+    mm_learn_growth(mm, 0, mm->limit);
     while (getline(&line, &room, f) > 0) {
         struct host_line h;
         bool attribute = line[0] >= 'A' && line[0] <= 'Z';

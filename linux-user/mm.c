@@ -37,13 +37,14 @@
 
 enum {
     PAGE = 4096,
-    LOWEST = 0x10000,         /* /proc/sys/vm/mmap_min_addr */
-    STACK_GAP = 256 * PAGE,   /* free below a stack, as Linux's stack_guard_gap */
+    LOWEST = 0x10000,       /* /proc/sys/vm/mmap_min_addr */
+    STACK_GAP = 256 * PAGE, /* free below a stack, as Linux's stack_guard_gap */
     HOST_ADDRESS_BITS = 47,
-    MAP_KIND = MAP_TYPE,      /* shared, private, shared and validated */
+    MAP_KIND = MAP_TYPE, /* shared, private, shared and validated */
     KNOWN_PROT = PROT_READ | PROT_WRITE | PROT_EXEC,
     GROWS = PROT_GROWSDOWN,
-    HUGE_SHIFT = 26,          /* MAP_HUGE_SHIFT */
+    STACK_ROOM = 128 << 20, /* for the first stack to grow into, as Linux's MIN_GAP */
+    HUGE_SHIFT = 26,        /* MAP_HUGE_SHIFT */
 };
 
 struct mm *mm_new(unsigned address_bits, uint64_t seed)
@@ -56,7 +57,7 @@ struct mm *mm_new(unsigned address_bits, uint64_t seed)
     if (address_bits > HOST_ADDRESS_BITS)
         address_bits = HOST_ADDRESS_BITS;
     mm->limit = (UINT64_C(1) << address_bits) - PAGE;
-    mm->max_bytes = UINT64_MAX;
+    mm->max_bytes = mm->max_data = UINT64_MAX;
     /* Up to 1/64 of the space is given to chance: two numbers of as many pages. */
     uint64_t pages = UINT64_C(1) << (address_bits - 6 - 12);
     uint64_t r1 = seed * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (pages - 1);
@@ -230,6 +231,50 @@ static int64_t hold_holes(struct mm *mm, uint64_t start, uint64_t end)
     return 0;
 }
 
+/* --- areas that grow --- */
+
+enum { GROWTH_STEP = 256 }; /* pages asked about at once */
+
+/*
+ * MAP_GROWSDOWN is the host kernel's work, so that its own accesses make a stack grow, too. The list learns of it when
+ * somebody asks about the place: the pages below the area's start that are mapped now.
+ */
+static void learn_growth_of(struct mm *mm, size_t i)
+{
+    struct area grown = mm->list.v[i];
+    uint64_t lowest = i ? mm->list.v[i - 1].end : LOWEST, start = grown.start;
+    unsigned char resident[GROWTH_STEP];
+    for (uint64_t pages = 1; start - lowest >= pages * PAGE;) {
+        if (host_call(SYS_mincore, start - pages * PAGE, pages * PAGE, resident) == 0) {
+            start -= pages * PAGE;
+            pages = pages < GROWTH_STEP ? 2 * pages : pages;
+        } else if (pages == 1) {
+            break;
+        } else {
+            pages /= 2;
+        }
+    }
+    if (start == grown.start || !reserve_entries(mm, 1))
+        return;
+    grown.end = grown.start;
+    grown.start = start;
+    pthread_mutex_lock(&mm->areas_lock);
+    areas_set(&mm->list, &grown);
+    pthread_mutex_unlock(&mm->areas_lock);
+    log_change("grown", grown.start, grown.end, grown.prot);
+}
+
+void mm_learn_growth(struct mm *mm, uint64_t start, uint64_t end)
+{
+    for (size_t i = areas_find(&mm->list, start); i < mm->list.n; i++) {
+        uint64_t at = mm->list.v[i].start;
+        if (mm->list.v[i].grows && at > start)
+            learn_growth_of(mm, i);
+        if (at >= end)
+            break;
+    }
+}
+
 /* --- placement --- */
 
 /* Where something of metic's own was met: reads the host's map anew. */
@@ -259,8 +304,11 @@ static uint64_t candidate(const struct mm *mm, uint64_t high, uint64_t len, uint
         if (!at)
             return 0;
         const struct area *other = areas_first(&mm->foreign, at, at + len);
+        const struct area *above = areas_first(&mm->list, at + len, at + len + STACK_GAP);
         if (other)
             high = other->start;
+        else if (above && above->grows && above->start > STACK_GAP)
+            high = above->start - STACK_GAP;
         else if (at < mm->brk_start + mm->brk_room && at + len > mm->brk_start)
             high = mm->brk_start;
         else
@@ -302,20 +350,34 @@ static bool in_space(const struct mm *mm, uint64_t addr, uint64_t len)
     return len <= mm->limit && addr <= mm->limit - len;
 }
 
-void mm_set_limit(struct mm *mm, uint64_t bytes)
+void mm_set_limits(struct mm *mm, uint64_t bytes, uint64_t data_bytes)
 {
     pthread_mutex_lock(&mm->op);
     mm->max_bytes = bytes;
+    mm->max_data = data_bytes;
     pthread_mutex_unlock(&mm->op);
 }
 
-/* RLIMIT_AS allows so many bytes more. */
-static bool may_grow(const struct mm *mm, uint64_t bytes)
+/* What RLIMIT_DATA counts: writable, private, no stack. */
+static bool is_data(const struct area *a) { return a->prot & PROT_WRITE && !a->shared && !a->grows; }
+
+static uint64_t data_bytes(const struct mm *mm)
 {
-    if (LIKELY(mm->max_bytes == UINT64_MAX))
-        return true;
-    uint64_t now = areas_bytes(&mm->list, 0, mm->limit);
-    return now <= mm->max_bytes && bytes <= mm->max_bytes - now;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < mm->list.n; i++)
+        if (is_data(&mm->list.v[i]))
+            sum += mm->list.v[i].end - mm->list.v[i].start;
+    return sum;
+}
+
+static bool fits(uint64_t now, uint64_t more, uint64_t max) { return now <= max && more <= max - now; }
+
+/* The guest's limits allow so many bytes more like `a`. */
+static bool may_grow(const struct mm *mm, uint64_t bytes, const struct area *a)
+{
+    if (mm->max_bytes != UINT64_MAX && !fits(areas_bytes(&mm->list, 0, mm->limit), bytes, mm->max_bytes))
+        return false;
+    return mm->max_data == UINT64_MAX || !is_data(a) || fits(data_bytes(mm), bytes, mm->max_data);
 }
 
 static int64_t map_fixed(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd,
@@ -345,13 +407,20 @@ static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, ui
     if (len > mm->limit)
         return -ENOMEM;
     len = ALIGN_UP(len, (uint64_t)PAGE);
-    flags &= ~MAP_GROWSDOWN; /* the host must not extend what the list doesn't know */
     bool noreplace = flags & MAP_FIXED_NOREPLACE, fixed = noreplace || flags & MAP_FIXED;
     if (fixed && addr & (PAGE - 1))
         return -EINVAL;
     if (fixed && !in_space(mm, addr, len))
         return -ENOMEM;
-    if (!may_grow(mm, fixed ? len - areas_bytes(&mm->list, addr, addr + len) : len) || !reserve_entries(mm, 1))
+    struct area a = {
+        .prot = prot & KNOWN_PROT,
+        .shared = (flags & MAP_KIND) != MAP_PRIVATE,
+        .grows = flags & MAP_GROWSDOWN,
+        .kind = kind,
+    };
+    if (fixed || addr)
+        mm_learn_growth(mm, addr, addr + len);
+    if (!may_grow(mm, fixed ? len - areas_bytes(&mm->list, addr, addr + len) : len, &a) || !reserve_entries(mm, 1))
         return -ENOMEM;
 
     int64_t at = -EEXIST;
@@ -370,13 +439,8 @@ static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, ui
     }
     if (at < 0)
         return at;
-    struct area a = {
-        .start = (uint64_t)at,
-        .end = (uint64_t)at + len,
-        .prot = prot & KNOWN_PROT,
-        .shared = (flags & MAP_KIND) != MAP_PRIVATE,
-        .kind = kind,
-    };
+    a.start = (uint64_t)at;
+    a.end = (uint64_t)at + len;
     end_change(mm, &a, a.start, a.end);
     return at;
 }
@@ -392,9 +456,13 @@ int64_t mm_mmap(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint3
 int64_t mm_map_kind(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, enum area_kind kind)
 {
     pthread_mutex_lock(&mm->op);
-    int64_t r = map(mm, addr, len, prot, flags | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, kind);
-    if (r >= 0 && kind == AREA_STACK && (uint64_t)r > STACK_GAP && (uint64_t)r < mm->top)
-        mm->top = (uint64_t)r - STACK_GAP;
+    flags |= MAP_PRIVATE | MAP_ANONYMOUS | (kind == AREA_STACK ? MAP_GROWSDOWN : 0);
+    int64_t r = map(mm, addr, len, prot, flags, -1, 0, kind);
+    if (r >= 0 && kind == AREA_STACK) {
+        uint64_t room = (len > STACK_ROOM ? len : STACK_ROOM) + STACK_GAP, end = (uint64_t)r + len;
+        if (end > room && end - room < mm->top)
+            mm->top = end - room;
+    }
     pthread_mutex_unlock(&mm->op);
     return r;
 }
@@ -430,6 +498,7 @@ int64_t mm_munmap(struct mm *mm, uint64_t addr, uint64_t len)
     if (addr & (PAGE - 1) || !len || !in_space(mm, addr, len))
         return -EINVAL;
     pthread_mutex_lock(&mm->op);
+    mm_learn_growth(mm, addr, addr + len);
     int64_t r = unmap(mm, addr, addr + ALIGN_UP(len, (uint64_t)PAGE));
     pthread_mutex_unlock(&mm->op);
     return r;
@@ -446,6 +515,9 @@ static int64_t protect(struct mm *mm, uint64_t start, uint64_t end, uint32_t pro
         a.start = start;
         a.end = a.end < end ? a.end : end;
         a.prot = prot & KNOWN_PROT;
+        if (is_data(&a) && !is_data(old) && mm->max_data != UINT64_MAX &&
+            !fits(data_bytes(mm), a.end - a.start, mm->max_data))
+            return -ENOMEM;
         if (!(prot & PROT_EXEC))
             begin_change(mm, a.start, a.end);
         int64_t r = host_call(SYS_mprotect, a.start, a.end - a.start, host_prot(prot));
@@ -470,9 +542,10 @@ int64_t mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot)
     uint64_t start = addr, end = addr + ALIGN_UP(len, (uint64_t)PAGE);
     int64_t r = 0;
     pthread_mutex_lock(&mm->op);
+    mm_learn_growth(mm, start, end);
     if (prot & GROWS) { /* down to the beginning of a stack */
         const struct area *a = areas_first(&mm->list, start, start + 1);
-        r = !a ? -ENOMEM : a->kind != AREA_STACK ? -EINVAL : 0;
+        r = !a ? -ENOMEM : !a->grows ? -EINVAL : 0;
         start = a ? a->start : start;
     }
     if (!r)
@@ -493,6 +566,7 @@ int64_t mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
     if (addr == end)
         return host_call(SYS_madvise, 0, 0, advice); /* the advice itself may be unknown */
     pthread_mutex_lock(&mm->op);
+    mm_learn_growth(mm, addr, end);
     if (drops)
         begin_change(mm, addr, end);
     for (uint64_t at = addr; at < end && !r;) {
@@ -565,7 +639,7 @@ static int64_t resize(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t n
     struct area a = *old;
     bool stays = !old_len || flags & MREMAP_DONTUNMAP;
     uint64_t growth = stays ? new_len : new_len > old_len ? new_len - old_len : 0;
-    if (!may_grow(mm, growth) || !reserve_entries(mm, 2))
+    if (!may_grow(mm, growth, &a) || !reserve_entries(mm, 2))
         return -ENOMEM;
     if (flags & MREMAP_FIXED)
         return move_fixed(mm, addr, old_len, to, new_len, flags);
@@ -609,6 +683,9 @@ int64_t mm_mremap(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t new_l
     if (flags & MREMAP_DONTUNMAP && old_len != new_len)
         return -EINVAL;
     pthread_mutex_lock(&mm->op);
+    mm_learn_growth(mm, addr, addr + (old_len > new_len ? old_len : new_len));
+    if (flags & MREMAP_FIXED)
+        mm_learn_growth(mm, new_addr, new_addr + new_len);
     int64_t r = resize(mm, addr, old_len, new_len, flags, new_addr);
     pthread_mutex_unlock(&mm->op);
     return r;
@@ -647,7 +724,9 @@ static int64_t attach(struct mm *mm, int id, uint64_t addr, uint64_t len, int fl
     uint32_t prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
     if (mm->nattached == ARRAY_SIZE(mm->attached))
         return -EMFILE;
-    if (!may_grow(mm, len) || !reserve_entries(mm, 1))
+    struct area a = {.end = len, .prot = (uint8_t)prot, .shared = true, .kind = AREA_SHM};
+    mm_learn_growth(mm, addr, addr + len);
+    if (!may_grow(mm, len, &a) || !reserve_entries(mm, 1))
         return -ENOMEM;
     bool anywhere = !addr;
     if (anywhere) {
@@ -672,7 +751,9 @@ static int64_t attach(struct mm *mm, int id, uint64_t addr, uint64_t len, int fl
         return r;
     }
     mm->attached[mm->nattached++] = (struct attachment){addr, len};
-    end_change(mm, &(struct area){addr, addr + len, (uint8_t)prot, true, AREA_SHM}, addr, addr + len);
+    a.start = addr;
+    a.end = addr + len;
+    end_change(mm, &a, a.start, a.end);
     return r;
 }
 
@@ -737,18 +818,20 @@ bool mm_is_mapped(struct mm *mm, uint64_t addr, uint64_t len)
 {
     if (!in_space(mm, addr, len))
         return false;
-    pthread_mutex_lock(&mm->areas_lock);
+    pthread_mutex_lock(&mm->op);
+    mm_learn_growth(mm, addr, addr + len);
     bool r = areas_cover(&mm->list, addr, addr + len);
-    pthread_mutex_unlock(&mm->areas_lock);
+    pthread_mutex_unlock(&mm->op);
     return r;
 }
 
 int mm_protection(struct mm *mm, uint64_t addr)
 {
-    pthread_mutex_lock(&mm->areas_lock);
+    pthread_mutex_lock(&mm->op);
+    mm_learn_growth(mm, addr, addr + 1);
     const struct area *a = addr < mm->limit ? areas_first(&mm->list, addr, addr + 1) : NULL;
     int prot = a ? a->prot : -1;
-    pthread_mutex_unlock(&mm->areas_lock);
+    pthread_mutex_unlock(&mm->op);
     return prot;
 }
 

@@ -23,6 +23,7 @@ struct area {
     uint64_t start, end; /* page aligned, not empty, areas don't overlap */
     uint8_t prot;        /* PROT_… the guest asked for; the host's never has PROT_EXEC */
     bool shared;
+    bool grows; /* downwards, when the page below is touched: MAP_GROWSDOWN */
     uint8_t kind;
 };
 
@@ -53,8 +54,11 @@ int mm_protection(struct mm *mm, uint64_t addr);
 uint64_t mm_program_base(const struct mm *mm);
 void mm_set_brk(struct mm *mm, uint64_t start);
 
-/* RLIMIT_AS: what would make the guest's mappings exceed so many bytes fails with -ENOMEM. */
-void mm_set_limit(struct mm *mm, uint64_t bytes);
+/*
+ * RLIMIT_AS and RLIMIT_DATA in bytes: what would make the guest's mappings, or those it alone may write, exceed so many
+ * fails with -ENOMEM.
+ */
+void mm_set_limits(struct mm *mm, uint64_t bytes, uint64_t data_bytes);
 
 /* Writes /proc/self/maps (or, detailed, smaps) as the guest has it to fd. */
 void mm_print_maps(struct mm *mm, int fd, bool detailed);

@@ -13,24 +13,26 @@ enum { MIN_STACK = 64 << 10 };
 static const uint64_t max_stack = UINT64_C(1) << 36;
 
 /* X(NAME, word, argument, environment, repeat, help): repeat: a program started by execve gets the option, too. */
-#define OPTIONS(X)                                                                                                    \
-    X(SYSROOT, "-L", "folder", "METIC_SYSROOT QEMU_LD_PREFIX", 1, "folder with the guest's loader and libraries")     \
-    X(SET_ENV, "-E", "name=value", "QEMU_SET_ENV", 0, "set a variable of the program's environment")                  \
-    X(UNSET_ENV, "-U", "name", "QEMU_UNSET_ENV", 0, "remove a variable from the program's environment")               \
-    X(ARGV0, "-0", "name", "QEMU_ARGV0", 0, "the program's argv[0]")                                                  \
-    X(STACK, "-s", "size", "QEMU_STACK_SIZE", 1, "stack size in bytes, or with K, M, G")                              \
-    X(RELEASE, "-r", "release", "QEMU_UNAME", 1, "what uname -r answers")                                             \
-    X(CPU, "-cpu", "model", "QEMU_CPU", 1, "processor model (\"help\" lists them)")                                   \
-    X(STRACE, "-strace", NULL, "QEMU_STRACE", 1, "log system calls")                                                  \
-    X(LOG, "-d", "topic,...", "QEMU_LOG", 1, "log topics (\"help\" lists them)")                                      \
-    X(LOG_FILE, "-D", "file", "QEMU_LOG_FILENAME", 1, "log into a file; %d in its name: a file per thread")           \
-    X(ONE_INSN, "-one-insn-per-tb", NULL, "QEMU_ONE_INSN_PER_TB", 1, "translate each instruction by itself")          \
-    X(INTERP, "--interp", NULL, NULL, 1, "interpret instead of generating code")                                      \
-    X(VERIFY, "--verify", NULL, NULL, 1, "run generated code and the interpreter in lock-step and compare")           \
-    X(GDB, "-g", "port", "QEMU_GDB", 0, "wait for a debugger")                                                        \
-    X(VERSION, "-version", NULL, NULL, 0, "print the version")                                                        \
-    X(HELP, "-h", NULL, NULL, 0, "print this text")                                                                   \
-    X(HELP_LONG, "-help", NULL, NULL, 0, "print this text")                                                           \
+#define OPTIONS(X) \
+    X(SYSROOT, "-L", "folder", "METIC_SYSROOT QEMU_LD_PREFIX", 1, "folder with the guest's loader and libraries") \
+    X(SET_ENV, "-E", "name=value", "QEMU_SET_ENV", 0, "set a variable of the program's environment") \
+    X(UNSET_ENV, "-U", "name", "QEMU_UNSET_ENV", 0, "remove a variable from the program's environment") \
+    X(ARGV0, "-0", "name", "QEMU_ARGV0", 0, "the program's argv[0]") \
+    X(STACK, "-s", "size", "QEMU_STACK_SIZE", 1, "stack size in bytes, or with K, M, G") \
+    X(EXECFN, "-execfn", "name", NULL, 0, "the program file's name, as the program sees it (AT_EXECFN, comm)") \
+    X(RLIMIT, "-rlimit", "as=soft:hard,...", NULL, 0, "limits of the program's memory in bytes: as, data, stack") \
+    X(RELEASE, "-r", "release", "QEMU_UNAME", 1, "what uname -r answers") \
+    X(CPU, "-cpu", "model", "QEMU_CPU", 1, "processor model (\"help\" lists them)") \
+    X(STRACE, "-strace", NULL, "QEMU_STRACE", 1, "log system calls") \
+    X(LOG, "-d", "topic,...", "QEMU_LOG", 1, "log topics (\"help\" lists them)") \
+    X(LOG_FILE, "-D", "file", "QEMU_LOG_FILENAME", 1, "log into a file; %d in its name: a file per thread") \
+    X(ONE_INSN, "-one-insn-per-tb", NULL, "QEMU_ONE_INSN_PER_TB", 1, "translate each instruction by itself") \
+    X(INTERP, "--interp", NULL, NULL, 1, "interpret instead of generating code") \
+    X(VERIFY, "--verify", NULL, NULL, 1, "run generated code and the interpreter in lock-step and compare") \
+    X(GDB, "-g", "port", "QEMU_GDB", 0, "wait for a debugger") \
+    X(VERSION, "-version", NULL, NULL, 0, "print the version") \
+    X(HELP, "-h", NULL, NULL, 0, "print this text") \
+    X(HELP_LONG, "-help", NULL, NULL, 0, "print this text") \
     X(MAN, "-man", NULL, NULL, 0, "print the manual page's source")
 
 enum option {
@@ -232,6 +234,12 @@ static enum options_result apply(struct options *o, enum option option, const ch
         return OPTIONS_RUN;
     case OPT_STACK:
         return set_stack(o, value) ? OPTIONS_RUN : OPTIONS_BAD;
+    case OPT_EXECFN: o->execfn = value; return OPTIONS_RUN;
+    case OPT_RLIMIT:
+        if (limits_parse(&o->limits, value))
+            return OPTIONS_RUN;
+        report_error("-rlimit %s: not as=soft:hard,data=soft:hard,stack=soft:hard in bytes", value);
+        return OPTIONS_BAD;
     case OPT_RELEASE:
         o->release = value;
         return OPTIONS_RUN;
@@ -346,6 +354,7 @@ static enum options_result read_words(struct options *o, int argc, char **argv, 
 enum options_result options_read(struct options *o, int argc, char **argv, char **host_env, int *program)
 {
     *o = (struct options){.engine = ENGINE_JIT};
+    limits_read(&o->limits);
     o->env = calloc(length(host_env) + 1, sizeof *o->env);
     o->again = calloc(1, sizeof *o->again);
     CHECK(o->env && o->again);

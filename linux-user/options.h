@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "exec/exec.h"
+#include "linux-user/limits.h"
 
 struct options {
     const char *sysroot;    /* NULL: to be found */
@@ -14,6 +15,8 @@ struct options {
     const char *release;    /* uname -r; NULL: the host's */
     const char *log_file;   /* NULL: stderr */
     uint64_t stack_size;    /* bytes; 0: by the resource limit */
+    const char *execfn;     /* what the program sees as its file's name; NULL: the name given */
+    struct process_limits limits;
     enum exec_engine engine;
     bool one_insn;
     char **env;             /* the guest's environment: NULL-terminated, owned */

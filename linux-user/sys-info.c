@@ -7,67 +7,37 @@
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 
 #include "base/bits.h"
 #include "linux-user/abi.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
-#include "linux-user/mm.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
 
 /* -- limits */
 
-struct rlimit64_pair {
-    uint64_t cur, max;
-};
-
-enum { MIN_HOST_STACK = 1 << 20 };
-
-/*
- * Limits on address space, data and stack would stop the emulator's own memory before the guest's: the guest's new
- * values are kept in the process and reported back, and the host's stay as they are.
- */
-static bool limit_is_kept(unsigned resource)
+static int64_t get_limit(struct task *t, unsigned resource, struct process_limit *out)
 {
-    return resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK;
+    const struct process_limit *kept = limit_kept(&t->process->limits, resource);
+    if (!kept)
+        return host_call(SYS_prlimit64, 0, resource, 0, out);
+    *out = *kept;
+    return 0;
 }
 
-static int64_t get_limit(struct task *t, unsigned resource, struct rlimit64_pair *out)
+static int64_t set_limit(struct task *t, unsigned resource, const struct process_limit *new)
 {
-    if (resource >= RLIM_NLIMITS)
-        return -EINVAL;
-    if (limit_is_kept(resource) && t->process->limit[resource].set) {
-        *out = (struct rlimit64_pair){t->process->limit[resource].cur, t->process->limit[resource].max};
-        return 0;
-    }
-    return host_call(SYS_prlimit64, 0, resource, 0, out);
-}
-
-static int64_t set_limit(struct task *t, unsigned resource, const struct rlimit64_pair *new)
-{
-    if (resource >= RLIM_NLIMITS)
-        return -EINVAL;
-    if (!limit_is_kept(resource))
+    struct process_limit *kept = limit_kept(&t->process->limits, resource);
+    if (!kept)
         return host_call(SYS_prlimit64, 0, resource, new, 0);
-    struct rlimit64_pair old;
-    int64_t ret = get_limit(t, resource, &old);
-    if (ret)
-        return ret;
     if (new->cur > new->max)
         return -EINVAL;
-    if (new->max > old.max && host_call(SYS_geteuid) != 0)
+    if (new->max > kept->max && host_call(SYS_geteuid) != 0)
         return -EPERM;
-    t->process->limit[resource] = (struct process_limit){.set = true, .cur = new->cur, .max = new->max};
-    if (resource == RLIMIT_AS)
-        mm_set_limit(t->process->mm, new->cur);
-    if (resource == RLIMIT_STACK && !host_call(SYS_prlimit64, 0, resource, 0, &old)) {
-        /* For the programs that this one starts. The emulator's own stack is under the limit, too, and needs some. */
-        old.cur = new->cur < MIN_HOST_STACK ? MIN_HOST_STACK : new->cur < old.max ? new->cur : old.max;
-        host_call(SYS_prlimit64, 0, resource, &old, 0);
-    }
+    *kept = *new;
+    limit_changed(t->process, resource);
     return 0;
 }
 
@@ -77,7 +47,7 @@ int64_t sys_prlimit64(struct task *t, const uint64_t a[6])
     unsigned resource = (unsigned)a[1];
     if (pid != 0 && pid != host_call(SYS_getpid))
         return host_call(SYS_prlimit64, pid, resource, a[2], a[3]);
-    struct rlimit64_pair old, new;
+    struct process_limit old, new;
     if (a[2] && copy_from_guest(t, &new, a[2], sizeof new))
         return -EFAULT;
     int64_t ret = get_limit(t, resource, &old);
@@ -90,14 +60,14 @@ int64_t sys_prlimit64(struct task *t, const uint64_t a[6])
 
 int64_t sys_getrlimit(struct task *t, const uint64_t a[6])
 {
-    struct rlimit64_pair l;
+    struct process_limit l;
     int64_t ret = get_limit(t, (unsigned)a[0], &l);
     return ret ? ret : copy_to_guest(t, a[1], &l, sizeof l) ? -EFAULT : 0;
 }
 
 int64_t sys_setrlimit(struct task *t, const uint64_t a[6])
 {
-    struct rlimit64_pair l;
+    struct process_limit l;
     return copy_from_guest(t, &l, a[1], sizeof l) ? -EFAULT : set_limit(t, (unsigned)a[0], &l);
 }
 

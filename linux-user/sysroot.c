@@ -88,6 +88,11 @@ bool sysroot_lookup(const struct process *p, const char *path, char out[PATH_MAX
     return p->sysroot && !stays_on_host(path) && sysroot_join(p->sysroot, path, out) && !access(out, F_OK);
 }
 
+const char *sysroot_choose(const char *root, const char *path, char out[PATH_MAX])
+{
+    return sysroot_join(root, path, out) && !access(out, F_OK) ? out : path;
+}
+
 const char *sysroot_find(const char *wanted, const char *triple, const char *loader, char out[PATH_MAX])
 {
     char found[PATH_MAX];

@@ -12,7 +12,9 @@ struct process;
 
 /* True: the file exists below the sysroot, and `out` is its host path. */
 bool sysroot_lookup(const struct process *p, const char *path, char out[PATH_MAX]);
-/* The same for a root given by name; NULL: none. */
+/* The path inside the root if the file exists there, else the path as it is. root NULL: none. */
+const char *sysroot_choose(const char *root, const char *path, char out[PATH_MAX]);
+/* The same as sysroot_lookup, but for the file's existence, for a root given by name; NULL: none. */
 bool sysroot_join(const char *root, const char *path, char out[PATH_MAX]);
 /*
  * The sysroot to use for a program that needs this loader: the wanted one if it is given, none if the loader is at its

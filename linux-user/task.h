@@ -8,18 +8,13 @@
 
 #include "linux-user/abi.h"
 #include "linux-user/dispatch.h"
+#include "linux-user/limits.h"
 #include "linux-user/signal.h"
 
 struct mm;
 struct exec;
 struct options;
 struct host_stack;
-
-/* A resource limit that is kept here instead of being set on the host. */
-struct process_limit {
-    bool set;
-    uint64_t cur, max;
-};
 
 struct process {
     const struct linux_abi *abi;
@@ -34,7 +29,7 @@ struct process {
     uint64_t vdso_start, vdso_end, sigreturn; /* sigreturn: address of the vDSO's function */
     uint64_t stack_start;      /* guest stack pointer at start */
     uint64_t arg_start, arg_end, env_start, env_end, auxv_start, auxv_end;
-    struct process_limit limit[16]; /* by RLIMIT_… */
+    struct process_limits limits;
     uint32_t personality;
     bool vfork_child;          /* shares mm and exec with the process that made it */
 

@@ -61,7 +61,7 @@ bool sysroot_lookup(const struct process *p, const char *path, char out[PATH_MAX
     return true;
 }
 
-void mm_set_limit(struct mm *mm, uint64_t bytes) {}
+void mm_set_limits(struct mm *mm, uint64_t bytes, uint64_t data_bytes) {}
 void mm_print_maps(struct mm *mm, int fd, bool detailed) { dprintf(fd, "the guest's maps\n"); }
 static void print_cpuinfo(int fd, unsigned ncpus) { dprintf(fd, "the guest's processors\n"); }
 

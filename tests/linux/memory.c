@@ -199,6 +199,72 @@ static void limit(void)
     CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
+/* RLIMIT_DATA: writable memory of one's own counts, other memory does not. */
+static void data_limit(void)
+{
+    pid_t child = fork();
+    if (!child) {
+        enum { LIMIT = 256 << 20 };
+        CHECK(setrlimit(RLIMIT_DATA, &(struct rlimit){LIMIT, LIMIT}) == 0);
+        FAILS((intptr_t)map(NULL, LIMIT / PAGE, RW, ANON), ENOMEM);
+        char *p = map(NULL, LIMIT / PAGE, PROT_READ, ANON),
+             *q = map(NULL, LIMIT / PAGE, RW, MAP_SHARED | MAP_ANONYMOUS);
+        CHECK(p != MAP_FAILED && q != MAP_FAILED);
+        FAILS(mprotect(p, LIMIT, RW), ENOMEM);
+        CHECK(mprotect(p, LIMIT / 2, RW) == 0 && mprotect(p, LIMIT / 2, PROT_READ) == 0);
+        FAILS(brk((char *)sbrk(0) + LIMIT), ENOMEM);
+        _exit(failures != 0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+/* The stack pointer's own way down: no page may be left out by the compiler. */
+static __attribute__((noinline)) int descend(int depth)
+{
+    volatile char page[PAGE];
+    page[0] = (char)depth;
+    return depth ? descend(depth - 1) + page[0] : page[0];
+}
+
+/* MAP_GROWSDOWN: touched by the program and by the kernel for it; mapped over, unmapped; the first stack's limit
+ * raised. */
+static void growing(void)
+{
+    char *room = map(NULL, 4096, PROT_NONE, ANON | MAP_NORESERVE), *top = room + 4090 * PAGE;
+    CHECK(munmap(room, 4096 * PAGE) == 0);
+    CHECK(map(top, 1, RW, ANON | MAP_FIXED | MAP_GROWSDOWN) == top);
+    for (int i = 0; i < 300; i++)
+        top[-i * PAGE] = (char)(i + 1);
+    int p[2];
+    CHECK(pipe(p) == 0 && write(p[1], "kernel", 6) == 6 && read(p[0], top - 301 * PAGE, 6) == 6);
+    CHECK(!memcmp(top - 301 * PAGE, "kernel", 6) && top[-299 * PAGE] == (char)300);
+    close(p[0]);
+    close(p[1]);
+    /* What has grown is a mapping as any other. */
+    FAILS((intptr_t)map(top - 290 * PAGE, 1, RW, ANON | MAP_FIXED_NOREPLACE), EEXIST);
+    CHECK(map(top - 5 * PAGE, 1, RW, ANON | MAP_FIXED) == top - 5 * PAGE && top[-5 * PAGE] == 0 && top[-6 * PAGE] == 7);
+    CHECK(mprotect(top - 200 * PAGE, 3 * PAGE, PROT_READ) == 0 && top[-199 * PAGE] == (char)200);
+    unsigned char resident[4];
+    CHECK(mincore(top - 100 * PAGE, 4 * PAGE, resident) == 0 && resident[3] & 1);
+    CHECK(munmap(top - 301 * PAGE, 302 * PAGE) == 0);
+    FAILS(mincore(top - 100 * PAGE, PAGE, resident), ENOMEM);
+
+    pid_t child = fork();
+    if (!child) {
+        struct rlimit l;
+        CHECK(getrlimit(RLIMIT_STACK, &l) == 0);
+        if (l.rlim_max >= 40 << 20) {
+            l.rlim_cur = 40 << 20;
+            CHECK(setrlimit(RLIMIT_STACK, &l) == 0);
+            descend(6000);
+        }
+        _exit(failures != 0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 static void shared_memory(void)
 {
     int id = shmget(IPC_PRIVATE, 2 * PAGE, 0600);
@@ -293,6 +359,8 @@ int main(void)
     remapping();
     heap();
     limit();
+    data_limit();
+    growing();
     shared_memory();
     maps();
     threads();

@@ -1,0 +1,193 @@
+/*
+ * execve in detail: limits on memory that the next program inherits, the names a program and a script are given, and
+ * what is refused before the old program is gone. The program executes itself: argv[1] names the part to play.
+ */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+
+extern char **environ;
+static char self[4096];
+
+static bool limit_is(int resource, rlim_t cur, rlim_t max)
+{
+    struct rlimit l;
+    return getrlimit(resource, &l) == 0 && l.rlim_cur == cur && l.rlim_max == max;
+}
+
+static bool comm_is(const char *name)
+{
+    char comm[17] = "";
+    return prctl(PR_GET_NAME, comm) == 0 && !strncmp(comm, name, 15);
+}
+
+enum { MB = 1 << 20, AS = 700 * MB, DATA = 300 * MB, STACK = 3 * MB };
+
+static int play(int argc, char **argv)
+{
+    if (!strcmp(argv[1], "limits"))
+        return limit_is(RLIMIT_AS, AS, AS + MB) && limit_is(RLIMIT_DATA, DATA, DATA) &&
+                       limit_is(RLIMIT_STACK, STACK, 2 * STACK) && !malloc(AS) && !malloc(DATA)
+                   ? 21
+                   : 1;
+    if (!strcmp(argv[1], "again")) /* through one more program */
+        execl(argv[0], argv[0], "limits", NULL);
+    if (!strcmp(argv[1], "native")) /* another architecture's shell under metic */
+        execl("/bin/sh", "sh", "-c", "[ $(ulimit -S -s) = 3072 ] && [ $(ulimit -S -v) = 716800 ] && exit 21", NULL);
+    if (!strcmp(argv[1], "names")) { /* names … script-file */
+        char *given = argv[argc - 1], *execfn = (char *)getauxval(AT_EXECFN);
+        return (comm_is(basename(given)) ? 0 : 1) | (!strcmp(execfn, given) ? 0 : 2) | 20;
+    }
+    return 99;
+}
+
+static int code_of(pid_t pid)
+{
+    int status = -1;
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -status;
+}
+
+static void limits(void)
+{
+    static const char *const parts[] = {"limits", "again", "native"};
+    for (unsigned i = 0; i < 3; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            setrlimit(RLIMIT_DATA, &(struct rlimit){DATA, DATA});
+            setrlimit(RLIMIT_AS, &(struct rlimit){AS, AS + MB});
+            setrlimit(RLIMIT_STACK, &(struct rlimit){STACK, 2 * STACK});
+            FAILS(setrlimit(RLIMIT_AS, &(struct rlimit){AS + 2 * MB, AS}), EINVAL);
+            execl("/nowhere/at/all", "x", NULL);
+            execl(self, self, parts[i], NULL);
+            _exit(100);
+        }
+        CHECK(code_of(pid) == 21);
+    }
+    /* A child that shares memory has limits of its own. */
+    rlim_t before, after;
+    struct rlimit l;
+    getrlimit(RLIMIT_AS, &l);
+    before = l.rlim_cur;
+    pid_t pid = vfork();
+    if (pid == 0) {
+        setrlimit(RLIMIT_AS, &(struct rlimit){64 * MB, l.rlim_max});
+        _exit(0);
+    }
+    CHECK(code_of(pid) == 0);
+    getrlimit(RLIMIT_AS, &l);
+    after = l.rlim_cur;
+    void *p = malloc(200 * MB);
+    CHECK(before == after && p);
+    free(p);
+}
+
+static void write_script(const char *name, const char *text)
+{
+    int fd = open(name, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0755);
+    CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && close(fd) == 0);
+}
+
+static void names(void)
+{
+    char folder[] = "/tmp/metic-exec-XXXXXX", script[64], nested[64], link[64], text[sizeof self + 40];
+    CHECK(mkdtemp(folder));
+    snprintf(script, sizeof script, "%s/a-script", folder);
+    snprintf(nested, sizeof nested, "%s/nested-script-with-a-long-name", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+    CHECK(snprintf(text, sizeof text, "#!%s names\n", self) < 255);
+    write_script(script, text);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl(script, "zero", NULL);
+        _exit(100);
+    }
+    CHECK(code_of(pid) == 20);
+    /* By a name with a folder, and by a link. */
+    CHECK(symlink(self, link) == 0);
+    pid = fork();
+    if (pid == 0) {
+        execl(link, "zero", "names", link, NULL);
+        _exit(100);
+    }
+    CHECK(code_of(pid) == 20);
+    /* The outermost script names the process. */
+    snprintf(text, sizeof text, "#!%s\n", script);
+    write_script(nested, text);
+    pid = fork();
+    if (pid == 0) {
+        execl(nested, "zero", NULL);
+        _exit(100);
+    }
+    CHECK(code_of(pid) == 20);
+    unlink(link);
+    unlink(nested);
+    unlink(script);
+    rmdir(folder);
+}
+
+/* A program of our own machine whose loader is missing, or that is no program: execve says so and returns. */
+static void refused(void)
+{
+    struct {
+        Elf64_Ehdr e;
+        Elf64_Phdr p[2];
+        char interp[32];
+    } f = {0};
+    char name[] = "/tmp/metic-exec-XXXXXX";
+    int fd = open(self, O_RDONLY);
+    CHECK(fd >= 0 && read(fd, &f.e, sizeof f.e) == sizeof f.e && close(fd) == 0);
+    f.e.e_type = ET_DYN;
+    f.e.e_phoff = sizeof f.e;
+    f.e.e_phnum = 2;
+    f.e.e_shnum = f.e.e_shoff = 0;
+    f.e.e_entry = sizeof f;
+    f.p[0] = (Elf64_Phdr){.p_type = PT_INTERP, .p_offset = sizeof f.e + sizeof f.p, .p_align = 1};
+    f.p[1] = (Elf64_Phdr){
+        .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = sizeof f, .p_memsz = sizeof f, .p_align = 0x1000};
+    strcpy(f.interp, "/nowhere/ld.so");
+    f.p[0].p_filesz = f.p[0].p_memsz = strlen(f.interp) + 1;
+    fd = mkstemp(name);
+    CHECK(write(fd, &f, sizeof f) == sizeof f && fchmod(fd, 0755) == 0 && close(fd) == 0);
+    FAILS(execl(name, name, NULL), ENOENT);
+    /* A loader that is no ELF file of the kind. */
+    int other = open("/tmp/metic-exec-loader", O_CREAT | O_WRONLY | O_TRUNC, 0755);
+    char zeros[4096] = "no loader";
+    CHECK(write(other, zeros, sizeof zeros) == sizeof zeros && close(other) == 0);
+    strcpy(f.interp, "/tmp/metic-exec-loader");
+    f.p[0].p_filesz = f.p[0].p_memsz = strlen(f.interp) + 1;
+    fd = open(name, O_WRONLY);
+    CHECK(write(fd, &f, sizeof f) == sizeof f && close(fd) == 0);
+    FAILS(execl(name, name, NULL), ELIBBAD);
+    unlink("/tmp/metic-exec-loader");
+    /* Without a name for the descriptor's program. */
+    fd = open(name, O_WRONLY);
+    f.e.e_phnum = 0;
+    CHECK(write(fd, &f, sizeof f) == sizeof f && close(fd) == 0);
+    FAILS(execl(name, name, NULL), ENOEXEC);
+    unlink(name);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        return play(argc, argv);
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    CHECK(n > 0);
+    limits();
+    names();
+    refused();
+    DONE();
+}
