@@ -30,6 +30,17 @@ struct vdso_desc {
     unsigned nsymbols;
 };
 
+/* A register set as core dumps and PTRACE_GETREGSET show it (the kernel's user_regset). */
+struct regset {
+    uint16_t note; /* NT_… */
+    uint16_t size; /* bytes; 0 ends the list */
+    void (*get)(const struct cpu *cpu, void *out);
+    /* False, and nothing changed: values a program can't have. */
+    bool (*set)(struct cpu *cpu, const void *in);
+};
+
+enum { REGSET_MAX = 1024 }; /* bytes of the largest */
+
 struct linux_abi {
     const struct target *target;
     const struct syscall_abi *syscalls; /* numbers and flag values */
@@ -60,6 +71,7 @@ struct linux_abi {
     int (*setup_frame)(struct task *t, const struct signal_frame *f);
     /* Registers, signal mask and alternate stack from the frame at the stack pointer; -EFAULT. */
     int (*restore_frame)(struct task *t, struct signal_frame *f);
+    const struct regset *regsets; /* NT_PRSTATUS is the first */
     /* Writes /proc/cpuinfo for ncpus processors to fd. */
     void (*print_cpuinfo)(int fd, unsigned ncpus);
 };

@@ -60,6 +60,24 @@ void mm_set_brk(struct mm *mm, uint64_t start);
  */
 void mm_set_limits(struct mm *mm, uint64_t bytes, uint64_t data_bytes);
 
+/* A piece of an area as the host maps it: a line of the guest's /proc/self/maps. */
+struct mapping {
+    struct area area;
+    uint64_t offset;     /* bytes, in the file */
+    unsigned major, minor;
+    uint64_t inode;      /* 0: no file */
+    const char *name;    /* "": none; as long as the call */
+    bool deleted;        /* the file has no name any more */
+    /* Where detailed, of the host's whole mapping: */
+    const char *attributes; /* the lines of smaps, as long as the call; else "" */
+    uint64_t resident, anonymous; /* bytes in memory or swapped out; of them the process's own */
+    bool dont_dump;      /* MADV_DONTDUMP */
+};
+
+typedef void mapping_fn(void *opaque, const struct mapping *m);
+/* By rising address; fn must not change mappings. */
+void mm_each_mapping(struct mm *mm, bool detailed, mapping_fn *fn, void *opaque);
+
 /* Writes /proc/self/maps (or, detailed, smaps) as the guest has it to fd. */
 void mm_print_maps(struct mm *mm, int fd, bool detailed);
 

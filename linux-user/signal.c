@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "base/bits.h"
 #include "base/log.h"
 #include "exec/exec.h"
 #include "exec/host-context.h"
+#include "linux-user/core.h"
 #include "linux-user/host.h"
 #include "linux-user/safe-syscall.h"
 #include "linux-user/task.h"
@@ -110,8 +112,9 @@ static void host_handler(int signo, siginfo_t *info, void *context)
 /* The disposition of the host that makes the guest's true; flags about children are the kernel's to keep. */
 static int64_t give_host_action(int signo, const struct linux_sigaction *a)
 {
+    bool dumps = a->handler == HANDLER_DEFAULT && CORE_SIGNALS & SIGNAL_BIT(signo); /* not the emulator's core */
     struct linux_sigaction h = {.handler = a->handler, .flags = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)};
-    if (is_caught(a) || sync_index(signo) >= 0) {
+    if (is_caught(a) || dumps || sync_index(signo) >= 0) {
         h.handler = (uintptr_t)host_handler;
         /* SA_RESTART: the kernel shows by what it does which calls it would restart (safe-syscall.S). */
         h.flags |= SA_SIGINFO | SA_ONSTACK | SA_RESTART;
@@ -131,7 +134,7 @@ void signals_start(struct process *p)
         if (host_action(s, NULL, &old))
             continue;
         p->actions.action[s] = (struct linux_sigaction){.handler = old.handler == HANDLER_IGNORE};
-        if (sync_index(s) >= 0)
+        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s))
             give_host_action(s, &p->actions.action[s]);
     }
 }
@@ -287,12 +290,16 @@ static struct linux_sigaction take_action(struct process *p, int signo)
     return a;
 }
 
-void signal_die(struct task *t, int signo)
+void signal_die(struct task *t, const siginfo_t *info)
 {
     struct rlimit no_core = {0, 0};
     uint64_t none = 0;
-    /* What the host would dump is the emulator. */
+    int signo = info->si_signo;
+    if (CORE_SIGNALS & SIGNAL_BIT(signo))
+        core_dump(t, info);
+    /* What the host would dump is the emulator: not to a file, not to a program either. */
     host_call(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, 0);
+    host_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
     set_host_default(signo);
     host_call(SYS_tgkill, getpid(), gettid(), signo);
     host_call(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, MASK_SIZE);
@@ -300,8 +307,9 @@ void signal_die(struct task *t, int signo)
 }
 
 /* The default action of a signal that was caught before its handler was taken away. */
-static void default_action(struct task *t, int signo)
+static void default_action(struct task *t, const siginfo_t *info)
 {
+    int signo = info->si_signo;
     switch (signo) {
     case SIGCHLD:
     case SIGCONT:
@@ -314,7 +322,7 @@ static void default_action(struct task *t, int signo)
         host_call(SYS_tgkill, getpid(), gettid(), signo);
         break;
     default:
-        signal_die(t, signo);
+        signal_die(t, info);
     }
 }
 
@@ -371,7 +379,7 @@ static void enter_handler(struct task *t, const siginfo_t *info, const struct li
     };
     if (t->abi->setup_frame(t, &f)) {
         if (signo == SIGSEGV)
-            signal_die(t, SIGSEGV);
+            signal_die(t, &(siginfo_t){.si_signo = SIGSEGV, .si_code = SI_KERNEL});
         signal_force(t, SIGSEGV, SI_KERNEL, 0);
         return;
     }
@@ -400,7 +408,7 @@ void signals_deliver(struct task *t, bool in_call, int64_t result)
             trace_delivery(t, &info);
             struct linux_sigaction a = take_action(t->process, signo);
             if (a.handler == HANDLER_DEFAULT)
-                default_action(t, signo);
+                default_action(t, &info);
             if (is_caught(&a)) {
                 if (in_call)
                     finish_call(t, result, &a);
@@ -428,7 +436,7 @@ void signal_force(struct task *t, int signo, int code, uint64_t addr)
     trace_delivery(t, &info);
     struct linux_sigaction a = take_action(t->process, signo);
     if (!is_caught(&a) || t->signals.mask & SIGNAL_BIT(signo))
-        signal_die(t, signo);
+        signal_die(t, &info);
     enter_handler(t, &info, &a, access);
 }
 

@@ -111,8 +111,8 @@ void signal_use_mask(struct task *t, uint64_t mask);
 bool signal_block_all(struct task *t);
 /* What rt_sigaction does to the process's dispositions, on the host too; old may be NULL. */
 int64_t signal_set_action(struct process *p, int signo, const struct linux_sigaction *new, struct linux_sigaction *old);
-/* Dies by the signal as the guest would have. */
-void signal_die(struct task *t, int signo) __attribute__((noreturn));
+/* Dies by the signal as the guest would have, with the guest's core dump where its default action is one. */
+void signal_die(struct task *t, const siginfo_t *info) __attribute__((noreturn));
 /* Host dispositions and mask as the next program must find them (ignored stays ignored); for execve. */
 void signals_before_exec(struct task *t);
 void signals_after_failed_exec(struct task *t);

@@ -81,6 +81,15 @@ static void use_wait_mask(struct task *t)
     }
 }
 
+void task_park(struct task *t)
+{
+    uint64_t all = ~UINT64_C(0);
+    host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
+    __atomic_store_n(&t->parked, true, __ATOMIC_SEQ_CST);
+    for (;;)
+        host_call(SYS_ppoll, 0, 0, 0, 0, 0);
+}
+
 static void run_syscall(struct task *t)
 {
     if (UNLIKELY(t->signals.pending)) {
@@ -88,7 +97,9 @@ static void run_syscall(struct task *t)
         t->abi->restart_syscall(t->cpu);
         return;
     }
+    __atomic_store_n(&t->in_call, true, __ATOMIC_RELAXED);
     int64_t ret = dispatch_syscall(t);
+    __atomic_store_n(&t->in_call, false, __ATOMIC_RELAXED);
     if (UNLIKELY(ret <= -SYS_RESTART && ret >= -SYS_RESTART_BLOCK) || t->signals.pending) {
         if (ret == -SYS_RESTART_NOHAND)
             use_wait_mask(t);
@@ -154,7 +165,10 @@ static void handle_exit(struct task *t, enum cpu_exit reason)
 
 void task_run(struct task *t)
 {
+    t->tid = gettid();
     while (!t->exiting) {
+        if (UNLIKELY(__atomic_load_n(&t->process->dying, __ATOMIC_RELAXED)))
+            task_park(t);
         handle_exit(t, cpu_run(t->cpu));
         if (UNLIKELY(t->signals.pending) && !t->exiting)
             signals_deliver(t, false, 0);

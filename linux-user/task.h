@@ -31,6 +31,7 @@ struct process {
     uint64_t arg_start, arg_end, env_start, env_end, auxv_start, auxv_end;
     struct process_limits limits;
     uint32_t personality;
+    bool dying;                /* threads stop for good in front of their next guest instruction: a core is being dumped */
     bool vfork_child;          /* shares mm and exec with the process that made it */
 
     pthread_mutex_t lock;      /* guards what follows; taken before mm's and exec's locks */
@@ -45,6 +46,8 @@ struct task {
     struct process *process;
     struct task *next; /* process->tasks */
     struct task_signals signals;
+    int32_t tid;
+    bool in_call, parked; /* inside a system call; stopped for good */
     bool exiting;      /* the thread (not the process) ends; the main loop returns */
     int exit_code;
     struct host_stack *stack; /* of a thread; NULL for the process's first */
@@ -65,6 +68,9 @@ void task_run(struct task *t);
 /* A task around a cpu, linked into p. NULL without memory. The caller keeps the cpu on failure. */
 struct task *task_new(struct process *p, struct cpu *cpu);
 void task_free(struct task *t); /* its cpu too */
+
+/* Stops the thread for good: p->dying. */
+void task_park(struct task *t) __attribute__((noreturn));
 
 /* Ends the process as exit_group does. */
 void process_exit(struct task *t, int code) __attribute__((noreturn));

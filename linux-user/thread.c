@@ -446,6 +446,7 @@ static void forked_child(struct task *t, const struct clone_request *r)
         s->tid = 0;
     p->tasks = t;
     t->next = NULL;
+    t->tid = getpid();
     t->stack = NULL; /* the first thread of its process now */
     p->vfork_child = false;
     t->signals.held = 0;

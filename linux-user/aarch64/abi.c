@@ -2,6 +2,7 @@
 #include "linux-user/abi.h"
 
 #include "linux-user/aarch64/cpuinfo.h"
+#include "linux-user/aarch64/regs.h"
 #include "linux-user/aarch64/signal.h"
 #include "linux-user/aarch64/vdso.h"
 #include "targets/aarch64/cpu.h"
@@ -99,5 +100,6 @@ const struct linux_abi linux_abi_aarch64 = {
     .set_tls = set_tls,
     .setup_frame = a64_setup_frame,
     .restore_frame = a64_restore_frame,
+    .regsets = a64_regsets,
     .print_cpuinfo = print_cpuinfo,
 };

@@ -2,6 +2,7 @@
 #include "linux-user/abi.h"
 
 #include "linux-user/riscv64/features.h"
+#include "linux-user/riscv64/regs.h"
 #include "linux-user/riscv64/signal.h"
 #include "linux-user/riscv64/vdso.h"
 #include "targets/riscv/cpu.h"
@@ -72,5 +73,6 @@ const struct linux_abi linux_abi_riscv64 = {
     .set_tls = set_tls,
     .setup_frame = rv64_setup_frame,
     .restore_frame = rv64_restore_frame,
+    .regsets = rv64_regsets,
     .print_cpuinfo = rv64_print_cpuinfo,
 };

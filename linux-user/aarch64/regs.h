@@ -1,0 +1,9 @@
+/* Register sets of arm64. */
+#ifndef LINUX_USER_AARCH64_REGS_H
+#define LINUX_USER_AARCH64_REGS_H
+
+#include "linux-user/abi.h"
+
+extern const struct regset a64_regsets[];
+
+#endif
