@@ -1,0 +1,11 @@
+/* The devices of this executable: a row each. */
+#include "hw/device.h"
+
+extern const struct device_class device_goldfish_rtc, device_ns16550a, device_syscon;
+
+const struct device_class *const device_classes[] = {
+    &device_goldfish_rtc,
+    &device_ns16550a,
+    &device_syscon,
+    NULL,
+};
