@@ -1,4 +1,4 @@
-/* Code memory: see code.h. The reserved range holds the chunks, then the exit cells. */
+/* Code memory: see code.h. The reserved range holds the chunks, then the exit cells, then the counters. */
 #define _GNU_SOURCE
 #include "exec/code.h"
 
@@ -7,7 +7,14 @@
 
 #include "base/log.h"
 
-enum { EXIT_CELLS_PER_KB = 6 }; /* of code; a dense unit has an exit in 20 instructions */
+/* Of code. The smallest quick units are two instructions with two exits and their counter's: about 150 bytes. */
+enum { EXIT_CELLS_PER_KB = 20, COUNTERS_PER_KB = 7 };
+
+/* Bytes of the cells and counters behind the code. */
+static size_t data_size(const struct code_memory *m)
+{
+    return ALIGN_UP(m->max_exits * sizeof *m->exits + m->max_counters * sizeof *m->counters, (size_t)4096);
+}
 
 bool code_memory_init(struct code_memory *m, size_t bytes)
 {
@@ -16,12 +23,14 @@ bool code_memory_init(struct code_memory *m, size_t bytes)
     if (m->size > (size_t)CODE_MAX_CHUNKS * CODE_CHUNK_SIZE)
         m->size = (size_t)CODE_MAX_CHUNKS * CODE_CHUNK_SIZE;
     m->max_exits = m->size / 1024 * EXIT_CELLS_PER_KB;
-    size_t cells = ALIGN_UP(m->max_exits * sizeof(struct code_exit), (size_t)4096);
+    m->max_counters = m->size / 1024 * COUNTERS_PER_KB;
+    size_t cells = data_size(m);
     uint8_t *p = mmap(NULL, m->size + cells, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return false;
     m->base = p;
     m->exits = (struct code_exit *)(p + m->size);
+    m->counters = (int32_t *)(m->exits + m->max_exits);
     if (mprotect(m->exits, cells, PROT_READ | PROT_WRITE) < 0) {
         munmap(p, m->size + cells);
         return false;
@@ -35,13 +44,14 @@ static void unmap_chunks(struct code_memory *m)
         munmap(m->chunk[i].write, m->chunk[i].size);
     m->nchunks = 0;
     m->nexits = 0;
+    m->ncounters = 0;
     m->closed = false;
 }
 
 void code_memory_destroy(struct code_memory *m)
 {
     unmap_chunks(m);
-    munmap(m->base, m->size + ALIGN_UP(m->max_exits * sizeof(struct code_exit), (size_t)4096));
+    munmap(m->base, m->size + data_size(m));
 }
 
 /*

@@ -34,13 +34,14 @@ struct code_block {
     struct code_block *page_next; /* blocks that start in the same guest page (hash chain) */
     struct ir_unit *unit;         /* interpreter and --verify: the IR */
     struct code_exit *incoming;   /* linked exits that jump here (list by next_in) */
+    bool quick;                   /* of the quick tier: ends at its first conditional branch, counts its entries */
     bool dead;
 };
 
 /*
  * Code memory: an address range reserved once, filled by chunks. A chunk is a memory file mapped twice, executable
  * in the range and writable elsewhere; it is only ever appended to, so a forked child goes on executing the parent's
- * chunks and appends to its own. Exit cells (struct code_exit) lie in private memory next to the range.
+ * chunks and appends to its own. Exit cells (struct code_exit) and counters lie in private memory next to the range.
  */
 struct code_chunk {
     uint8_t *exec, *write; /* the same bytes */
@@ -55,6 +56,8 @@ struct code_memory {
     size_t size;       /* bytes reserved for code */
     struct code_exit *exits;
     size_t nexits, max_exits;
+    int32_t *counters;
+    size_t ncounters, max_counters;
     struct code_chunk chunk[CODE_MAX_CHUNKS];
     unsigned nchunks;
     bool closed; /* the last chunk must not be appended to (after fork, in the child) */

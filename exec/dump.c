@@ -100,6 +100,7 @@ void dump_stats(const struct exec *x)
         {"run loop look-ups", offsetof(struct exec, stats.lookups)},
         {"exits linked", offsetof(struct exec, stats.links)},
         {"units invalidated", offsetof(struct exec, stats.invalidations)},
+        {"units made hot", offsetof(struct exec, stats.promotions)},
         {"cache flushes", offsetof(struct exec, stats.flushes)},
     };
     for (size_t i = 0; i < ARRAY_SIZE(row); i++)

@@ -32,12 +32,15 @@ struct exec {
     _Atomic uint32_t stop; /* a thread waits for all others to leave generated code */
 
     struct {
-        uint64_t units, guest_insns, guest_bytes, host_bytes, flushes, invalidations, links, lookups;
+        uint64_t units, guest_insns, guest_bytes, host_bytes, flushes, invalidations, links, lookups, promotions;
     } stats;
 };
 
-/* translate.c: finds or makes the block for pc in the mode; x->lock held. Never NULL. */
-struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode);
+/*
+ * translate.c: finds or makes the block for pc in the mode, the hot one if it is hot now; x->lock held. Never NULL. `from`:
+ * the unlinked exit that led there, or NULL.
+ */
+struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode, const struct code_exit *from);
 struct code_block *exec_find(struct exec *x, uint64_t pc, uint32_t mode);
 /* The block that holds host address p, or NULL; x->lock need not be held by the faulting thread's own block. */
 struct code_block *exec_block_at(struct exec *x, const uint8_t *p);
@@ -47,6 +50,19 @@ void exec_flush(struct exec *x);
 /* Frees what describes the blocks; nobody runs any more. */
 void exec_free_blocks(struct exec *x);
 bool exec_start_code(struct exec *x);
+
+/* Points the exit at the block; x->lock held. */
+void exec_link(struct code_exit *e, struct code_block *to);
+/* Clears the jump tables' entries for [start, end). */
+void exec_forget_jumps(struct exec *x, uint64_t start, uint64_t end);
+
+/* tier.c; x->lock held. Entries that a new quick unit counts before it is hot. */
+int32_t tier_first_count(const struct exec *x);
+bool tier_starts_quick(const struct exec *x);
+/* Is the block, reached through `from` (or NULL), a quick one that is to be replaced now? */
+bool tier_is_hot(const struct exec *x, const struct code_block *b, const struct code_exit *from);
+/* Leads everything that goes to the quick block to the hot one, which is in the tables already. */
+void tier_replace(struct exec *x, struct code_block *quick, struct code_block *hot);
 
 extern const struct host_layout cpu_layout;
 extern const struct interp_layout cpu_interp_layout;

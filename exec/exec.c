@@ -184,12 +184,10 @@ static struct code_block *next_block(struct exec *x, struct cpu *cpu, bool indir
     struct code_exit *from = cpu->last_exit;
     cpu->last_exit = NULL;
     x->stats.lookups++;
-    struct code_block *b = exec_block(x, cpu->pc, cpu->mode);
+    struct code_block *b = exec_block(x, cpu->pc, cpu->mode, from);
     if (x->host && !x->options.nochain && flushes == x->stats.flushes) {
         if (from && from->pc == b->pc && from->slot == from->unlinked) {
-            from->next_in = b->incoming;
-            b->incoming = from;
-            atomic_store_explicit(&from->slot, b->entry, memory_order_release);
+            exec_link(from, b);
             x->stats.links++;
         } else if (indirect) {
             struct jump_entry *e = (struct jump_entry *)cpu->jump_table + JUMP_HASH(b->pc);

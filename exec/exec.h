@@ -9,11 +9,15 @@
 #include "exec/target.h"
 
 enum exec_engine { ENGINE_JIT, ENGINE_INTERP, ENGINE_VERIFY };
+/* How code is generated: quickly at first and well where it is hot, or all of it one way. */
+enum exec_tier { TIER_AUTO, TIER_QUICK, TIER_HOT };
 
 struct exec_options {
     enum exec_engine engine;
     bool one_insn;       /* a unit per instruction */
     bool nochain;        /* every unit returns to the run loop */
+    enum exec_tier tier;
+    unsigned hot_after;  /* entries of a quick unit before it is compiled well; 0: default */
     size_t cache_bytes;  /* bound of the code cache; 0: default */
 };
 

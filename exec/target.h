@@ -41,7 +41,7 @@ struct target {
      * Translates from u->pc (mode u->flags) until a terminator or max instructions; always ends u with a terminator,
      * undefined instructions as TRAP(EXIT_ILLEGAL), unreadable ones as TRAP(EXIT_FETCH) in a unit of their own. Sets
      * u->bytes, u->ninsns.
-     * Continues behind conditional branches (GOTO_IF); calls end the unit.
+     * Continues behind conditional branches (GOTO_IF) unless b_ends_here(); calls end the unit.
      */
     void (*translate)(struct ir_builder *b, const struct code_reader *code, unsigned max_insns);
 };

@@ -75,6 +75,17 @@ static struct code_exit *new_exit(void *opaque, uint64_t pc)
     return e;
 }
 
+static int32_t *new_counter(void *opaque)
+{
+    struct exec *x = ((struct compile_env *)opaque)->x;
+    struct code_memory *m = &x->mem;
+    if (m->ncounters == m->max_counters)
+        return NULL;
+    int32_t *c = &m->counters[m->ncounters++];
+    *c = tier_first_count(x);
+    return c;
+}
+
 /* --- translation --- */
 
 /* --verify judges the units themselves, too; builds with assertions do so behind every pass. */
@@ -114,13 +125,14 @@ static const uint8_t *page_window(void *opaque, uint64_t pc, size_t *avail)
     return r->p + (pc - r->pc);
 }
 
-static void build(struct exec *x, struct ir_unit *u, uint64_t pc, uint32_t mode, unsigned max_insns)
+static void build(struct exec *x, struct ir_unit *u, uint64_t pc, uint32_t mode, bool quick, unsigned max_insns)
 {
     struct ir_builder builder;
     struct page_reader page = {.code = &x->code};
     const struct code_reader code = {&page, page_window};
     ir_unit_init(u, x->target->ir, pc, mode);
     b_init(&builder, u);
+    builder.quick = quick;
     x->target->translate(&builder, &code, max_insns);
     if (log_on(LOG_IN_ASM))
         dump_guest(x->target, &x->code, pc, u->bytes);
@@ -141,12 +153,14 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
         .opaque = &env,
         .lookup = lookup_entry,
         .new_exit = new_exit,
+        .new_counter = new_counter,
+        .quick = b->quick,
         .chain = !x->options.nochain,
         .loops = !x->options.nochain || (x->options.engine == ENGINE_VERIFY && !log_on(LOG_EXEC) && !log_on(LOG_CPU)),
     };
     for (size_t need = CODE_ROOM; need <= CODE_CHUNK_SIZE; need *= 4) {
         uint8_t *exec;
-        size_t room, nexits = x->mem.nexits;
+        size_t room, nexits = x->mem.nexits, ncounters = x->mem.ncounters;
         uint8_t *buf = code_memory_room(&x->mem, need, &exec, &room);
         if (!buf)
             return false;
@@ -156,6 +170,7 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
             return true;
         }
         x->mem.nexits = nexits;
+        x->mem.ncounters = ncounters;
         if (b->c.too_complex)
             return false;
     }
@@ -170,7 +185,7 @@ static void compile_always(struct exec *x, struct code_block *b, struct ir_unit 
         if (b->c.too_complex && max_insns > 1) {
             max_insns /= 2;
             ir_unit_free(u);
-            build(x, u, b->pc, b->mode, max_insns);
+            build(x, u, b->pc, b->mode, b->quick, max_insns);
         } else if (!flushed) {
             exec_flush(x);
             flushed = true;
@@ -202,18 +217,16 @@ static void insert(struct exec *x, struct code_block *b)
     __atomic_store_n(&x->nblocks, x->nblocks + 1, __ATOMIC_RELEASE);
 }
 
-struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode)
+static struct code_block *translate(struct exec *x, uint64_t pc, uint32_t mode, bool quick)
 {
-    struct code_block *b = exec_find(x, pc, mode);
-    if (b)
-        return b;
     struct ir_unit u;
     unsigned max_insns = x->options.one_insn ? 1 : MAX_INSNS;
-    build(x, &u, pc, mode, max_insns);
-    b = calloc(1, sizeof *b);
+    build(x, &u, pc, mode, quick, max_insns);
+    struct code_block *b = calloc(1, sizeof *b);
     CHECK(b);
     b->pc = pc;
     b->mode = mode;
+    b->quick = quick;
     if (x->host)
         compile_always(x, b, &u, max_insns);
     b->bytes = u.bytes;
@@ -234,9 +247,23 @@ struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode)
     return b;
 }
 
+struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode, const struct code_exit *from)
+{
+    struct code_block *b = exec_find(x, pc, mode);
+    if (!b)
+        return translate(x, pc, mode, tier_starts_quick(x));
+    if (!tier_is_hot(x, b, from))
+        return b;
+    uint64_t flushes = x->stats.flushes;
+    struct code_block *hot = translate(x, pc, mode, false);
+    if (flushes == x->stats.flushes) /* else the quick one is gone */
+        tier_replace(x, b, hot);
+    return hot;
+}
+
 /* --- dropping --- */
 
-static void forget_jumps(struct exec *x, uint64_t start, uint64_t end)
+void exec_forget_jumps(struct exec *x, uint64_t start, uint64_t end)
 {
     for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
         struct jump_entry *table = cpu->jump_table;
@@ -246,6 +273,13 @@ static void forget_jumps(struct exec *x, uint64_t start, uint64_t end)
                 atomic_store_explicit(&table[i].pc, JUMP_EMPTY, memory_order_relaxed);
         }
     }
+}
+
+void exec_link(struct code_exit *e, struct code_block *to)
+{
+    e->next_in = to->incoming;
+    to->incoming = e;
+    atomic_store_explicit(&e->slot, to->entry, memory_order_release);
 }
 
 static void kill_block(struct exec *x, struct code_block *b)
@@ -287,7 +321,7 @@ void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)
     }
     if (any) {
         uint64_t from = start > MAX_INSNS * 4 ? start - MAX_INSNS * 4 : 0;
-        forget_jumps(x, from, end);
+        exec_forget_jumps(x, from, end);
         /* Loops inside one unit leave at their next poll and find the new code. */
         for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
             cpu_kick(cpu);

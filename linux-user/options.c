@@ -29,6 +29,8 @@ static const uint64_t max_stack = UINT64_C(1) << 36;
     X(ONE_INSN, "-one-insn-per-tb", NULL, "QEMU_ONE_INSN_PER_TB", 1, "translate each instruction by itself") \
     X(INTERP, "--interp", NULL, NULL, 1, "interpret instead of generating code") \
     X(VERIFY, "--verify", NULL, NULL, 1, "run generated code and the interpreter in lock-step and compare") \
+    X(TIER, "-tier", "tier", "METIC_TIER", 1, "generate code quick, hot (well) or auto: quick, then hot where it pays") \
+    X(HOT_AFTER, "-hot-after", "n", "METIC_HOT_AFTER", 1, "entries of quick code before it is taken for hot") \
     X(GDB, "-g", "port", "QEMU_GDB", 0, "wait for a debugger") \
     X(VERSION, "-version", NULL, NULL, 0, "print the version") \
     X(HELP, "-h", NULL, NULL, 0, "print this text") \
@@ -185,6 +187,30 @@ static enum options_result set_log(const char *value)
     return unknown ? OPTIONS_BAD : OPTIONS_RUN;
 }
 
+static enum options_result set_tier(struct options *o, const char *value)
+{
+    static const char *const tiers[] = {[TIER_AUTO] = "auto", [TIER_QUICK] = "quick", [TIER_HOT] = "hot"};
+    for (unsigned i = 0; i < ARRAY_SIZE(tiers); i++)
+        if (!strcmp(value, tiers[i])) {
+            o->tier = i;
+            return OPTIONS_RUN;
+        }
+    report_error("-tier %s: not one of quick, hot, auto", value);
+    return OPTIONS_BAD;
+}
+
+static enum options_result set_hot_after(struct options *o, const char *value)
+{
+    char *end;
+    unsigned long n = strtoul(value, &end, 0);
+    if (*end || end == value || *value == '-' || n < 1 || n > INT32_MAX) {
+        report_error("-hot-after %s: not a number from 1 to %d", value, INT32_MAX);
+        return OPTIONS_BAD;
+    }
+    o->hot_after = n;
+    return OPTIONS_RUN;
+}
+
 /* "a=1,b=2" as QEMU_SET_ENV has it; -E gives one variable whose value may hold commas. */
 static enum options_result set_env(struct options *o, const char *value, bool list)
 {
@@ -262,6 +288,10 @@ static enum options_result apply(struct options *o, enum option option, const ch
     case OPT_VERIFY:
         o->engine = ENGINE_VERIFY;
         return OPTIONS_RUN;
+    case OPT_TIER:
+        return set_tier(o, value);
+    case OPT_HOT_AFTER:
+        return set_hot_after(o, value);
     case OPT_GDB:
         report_error("-g: debugging through gdb is not there yet");
         return OPTIONS_BAD;

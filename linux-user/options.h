@@ -18,6 +18,8 @@ struct options {
     const char *execfn;     /* what the program sees as its file's name; NULL: the name given */
     struct process_limits limits;
     enum exec_engine engine;
+    enum exec_tier tier;
+    unsigned hot_after;     /* entries before code is hot; 0: default */
     bool one_insn;
     char **env;             /* the guest's environment: NULL-terminated, owned */
     char **again;           /* the options' words as given, for a program that this one starts: NULL-terminated, owned */

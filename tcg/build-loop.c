@@ -1,8 +1,14 @@
 /*
- * Ends a unit that jumps back to its own start behind the last such jump. The loop's registers are kept in host
+ * Where units end. Quick ones end behind their first conditional exit: only what runs is translated. Others that jump back
+ * to their own start end behind the last such jump. The loop's registers are kept in host
  * registers for the whole unit; code behind the loop would compete for them and lengthen the way out.
  */
 #include "tcg/build.h"
+
+bool b_ends_here(const struct ir_builder *b)
+{
+    return b->quick && b->u->inst[b->u->n - 1].op == IR_GOTO_IF;
+}
 
 bool b_end_loop(struct ir_builder *b, uint64_t *next)
 {

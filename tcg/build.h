@@ -16,6 +16,7 @@ struct ir_builder {
     uint32_t last_pc_inst;      /* index of the latest INSN */
     ir_ref recent[64];          /* recent pure instructions, for merging equal ones (hash) */
     ir_ref last_exit;           /* the exit just built, IR_NONE if it was folded away */
+    bool quick;                 /* units end behind their first conditional exit: b_ends_here() */
 };
 
 void b_init(struct ir_builder *b, struct ir_unit *u);
@@ -91,6 +92,8 @@ void b_goto_ind(struct ir_builder *b, ir_ref target, enum ir_jump kind, uint64_t
 /* Leave to the run loop with pc and a reason of enum cpu_exit (exec/cpu.h). */
 void b_trap(struct ir_builder *b, unsigned reason, uint64_t pc, uint64_t detail);
 
+/* Should the unit end here, before the next guest instruction, because of the exit just built? */
+bool b_ends_here(const struct ir_builder *b);
 /*
  * For the end of a unit: if it jumps back to its own start it is cut behind the last such jump, where the next guest
  * instruction begins; u->bytes may then say too much. True: it was cut, and goes on at *next; b_exit_dead() may follow.

@@ -64,6 +64,8 @@ struct compiled {
     uint32_t ninsns;
     uint32_t dead_off; /* offset in the code of a stub that sets pc to the unit's and leaves: an invalidated block's
                           entry is overwritten with a jump to it */
+    struct code_exit *promote; /* quick units: the exit taken when `counter` has run out; NULL: none */
+    int32_t *counter;
     bool too_complex;  /* compile() failed for want of room for values: fewer instructions will do */
 };
 
@@ -75,12 +77,13 @@ enum ref_kind {
     REF_JUMP, /* jump through an exit's cell: 6 bytes */
     REF_CALL, /* call through an exit's cell: 6 bytes */
     REF_CELL, /* address of an exit's cell */
+    REF_COUNTER, /* decrement of the unit's counter */
     REF_UNIT, /* jump, conditional jump or call to the entry that lookup() gave for pc */
 };
 struct code_ref {
     uint32_t end;           /* offset in the code */
     uint8_t kind;           /* enum ref_kind */
-    struct code_exit *exit; /* but for REF_UNIT */
+    struct code_exit *exit; /* but for REF_COUNTER, REF_UNIT */
     uint64_t pc;
 };
 
@@ -98,10 +101,14 @@ struct compile_ctx {
     void *opaque;
     /* Host entry of an already translated block at guest pc with the unit's flags, or NULL. */
     void *(*lookup)(void *opaque, uint64_t pc);
-    /* A new exit cell within +-2 GiB of the code, its pc set; the host sets slot and unlinked. NULL: none left. */
+    /* A new exit cell within +-2 GiB of the code, its pc set; the host sets unlinked, and slot unless it is linked already.
+       NULL: none left. */
     struct code_exit *(*new_exit)(void *opaque, uint64_t pc);
     /* Told of every distance from the code to something outside; NULL: nobody wants to know. */
     void (*ref)(void *opaque, const struct code_ref *r);
+    /* Quick units: a new counter of entries, likewise near the code, or NULL: not counted. */
+    int32_t *(*new_counter)(void *opaque);
+    bool quick; /* compile fast; the unit counts how often it is entered and leaves through out->promote at less than 0 */
     bool chain; /* false: every exit leaves to the run loop, */
     bool loops; /* but for those of a unit that jumps to itself */
 };

@@ -68,7 +68,7 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
     const uint8_t *p = NULL;
     size_t avail = 0;
     while (!s.ended) {
-        if (u->ninsns == max_insns) {
+        if (u->ninsns == max_insns || b_ends_here(b)) {
             a64_goto(&s, s.pc);
             break;
         }

@@ -83,7 +83,7 @@ void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned
         uint16_t low = 0, high = 0;
         bool have_low = fetch(code, s.pc, &p, &avail, &low), wide = have_low && (low & 3) == 3;
         bool readable = have_low && (!wide || fetch(code, s.pc + 2, &p, &avail, &high));
-        if (u->ninsns && (u->ninsns == max_insns || !readable)) {
+        if (u->ninsns && (u->ninsns == max_insns || !readable || b_ends_here(b))) {
             rv_goto(&s, s.pc);
             break;
         }

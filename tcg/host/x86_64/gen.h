@@ -65,7 +65,7 @@ struct slot_state {
 };
 
 /* Work postponed to the end of the unit, out of the hot path. */
-enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_UNLINKED, STUB_SLOW, STUB_OWN };
+enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_UNLINKED, STUB_SLOW, STUB_OWN, STUB_PROMOTE };
 struct stub {
     uint8_t kind;   /* enum stub_kind */
     bool loop;      /* STUB_LEAVE: local pins are to be stored too */
@@ -145,6 +145,8 @@ struct gen {
     int8_t rbx_in;        /* where the pin RBX is, for fault points: CMPXCHG16B needs the register */
     uint8_t *loop;        /* loop head behind the preheader, or NULL: not a loop */
     uint8_t *entry;
+    struct code_exit *promote; /* quick units: see struct compiled */
+    int32_t *counter;
 
     struct stub *stubs;
     uint32_t nstubs, max_stubs;
@@ -285,6 +287,8 @@ void x86_recover(void *cpu, const struct ir_guest *guest, const struct compiled 
 /* --- isel-exit.c --- */
 struct stub *x86_stub(struct gen *g, enum stub_kind kind);
 void x86_emit_stubs(struct gen *g);
+/* For the entry of a quick unit: counts down; below 0 it goes through an exit of its own. */
+void x86_count_entry(struct gen *g);
 /* Flags: is RAX's entry of the thread's jump table its own? The entry is at RDX + 8 * RCX. */
 void x86_table_lookup(struct asmbuf *a, const struct host_layout *l);
 bool isel_exit(struct gen *g, const struct ir_inst *in);

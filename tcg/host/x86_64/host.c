@@ -67,6 +67,8 @@ static void begin(struct gen *g)
     g->entry = g->a.exec;
     for (unsigned i = 0; i < sizeof nop5; i++)
         emit8(&g->a, nop5[i]);
+    if (g->ctx->quick)
+        x86_count_entry(g);
     if (!g->loop)
         return;
     x86_loop_enter(g);
@@ -198,6 +200,8 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
             .insn_pcs = g->insn_pcs,
             .ninsns = g->ninsns,
             .dead_off = dead_off,
+            .promote = g->promote,
+            .counter = g->counter,
         };
     }
     free_state(g, !ok);

@@ -111,17 +111,28 @@ static void ref(struct gen *g, enum ref_kind kind, struct code_exit *exit, uint6
 }
 
 /* JMP or CALL through a cell that will be linked. */
-static void through_cell(struct gen *g, uint64_t pc, bool call)
+static struct code_exit *through_cell(struct gen *g, uint64_t pc, bool call)
 {
     struct code_exit *e = g->ctx->new_exit(g->ctx->opaque, pc);
     if (!e) {
         g->failed = true;
-        return;
+        return NULL;
     }
     emit_rip(&g->a, 0xff, call ? 2 : 4, &e->slot, 0);
     ref(g, call ? REF_CALL : REF_JUMP, e, pc);
     struct stub *s = x86_stub(g, STUB_UNLINKED);
     s->exit = e;
+    return e;
+}
+
+void x86_count_entry(struct gen *g)
+{
+    g->counter = g->ctx->new_counter(g->ctx->opaque);
+    if (!g->counter)
+        return;
+    emit_rip(&g->a, 0xff, 1, g->counter, 0); /* DEC */
+    ref(g, REF_COUNTER, NULL, g->u->pc);
+    x86_stub(g, STUB_PROMOTE)->jump = emit_jcc_forward(&g->a, X_S);
 }
 
 static uint8_t *known_entry(struct gen *g, uint64_t pc)
@@ -384,13 +395,17 @@ void x86_emit_stubs(struct gen *g)
             break;
         case STUB_UNLINKED:
             s.exit->unlinked = asm_exec(a);
-            atomic_store_explicit(&s.exit->slot, s.exit->unlinked, memory_order_relaxed);
+            if (!atomic_load_explicit(&s.exit->slot, memory_order_relaxed))
+                atomic_store_explicit(&s.exit->slot, s.exit->unlinked, memory_order_relaxed);
             emit_rip(a, 0x8d | OP_W, RAX, s.exit, 0);
             ref(g, REF_CELL, s.exit, s.exit->pc);
             jump_own(a, g->l, OWN_UNLINKED);
             break;
         case STUB_OWN:
             jump_own(a, g->l, s.own);
+            break;
+        case STUB_PROMOTE:
+            g->promote = through_cell(g, g->u->pc, false);
             break;
         case STUB_SLOW:
             x86_emit_slow(g, &s);

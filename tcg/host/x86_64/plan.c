@@ -329,7 +329,7 @@ void x86_plan(struct gen *g)
             g->is_pin[pin[s]] = true;
     }
     count_slots(g);
-    bool loop = g->ctx->loops && is_loop(g);
+    bool loop = g->ctx->loops && !g->ctx->quick && is_loop(g);
     if (loop && x86.loop_pins)
         local_pins(g);
     g->loop = loop ? g->a.start : NULL; /* its place is known later */
