@@ -45,6 +45,7 @@ struct linux_abi {
     const struct target *target;
     const struct syscall_abi *syscalls; /* numbers and flag values */
     const char *triple;                 /* of the distributions' cross libraries: /usr/<triple> */
+    const char *debian;                 /* the distributions' and the container world's name of the architecture */
     const char *uts_machine;            /* uname -m */
     const char *platform;               /* AT_PLATFORM, NULL: none */
     uint64_t hwcap, hwcap2;

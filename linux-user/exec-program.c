@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "base/bits.h"
 #include "binfmt/plan.h"
@@ -147,14 +148,23 @@ static int64_t may_execute(int fd, const char *path)
     return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) ? -errno : 0;
 }
 
+/* Would executing the open file change the process's rights, if the kernel did it? */
+static bool has_rights(int fd)
+{
+    struct stat st;
+    return !fstat(fd, &st) && (st.st_mode & S_ISUID || (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ||
+                               fgetxattr(fd, "security.capability", NULL, 0) > 0);
+}
+
 /*
  * The guest that runs the file, itself or as interpreter of the script it is; NULL: the host's kernel is to run or to
- * refuse it. The file that decides goes to final. 0 or -errno.
+ * refuse it. The file that decides goes to final, whether it has rights of its own to *privileged. 0 or -errno.
  */
-static int64_t find_guest(struct task *t, const char *path, const struct target **guest, char final[PATH_MAX])
+static int64_t find_guest(struct task *t, const char *path, const struct target **guest, char final[PATH_MAX], bool *privileged)
 {
     char found[PATH_MAX];
     *guest = NULL;
+    *privileged = false;
     strcpy(final, path);
     for (unsigned depth = 0;; depth++) {
         uint8_t head[SCRIPT_HEAD];
@@ -165,6 +175,7 @@ static int64_t find_guest(struct task *t, const char *path, const struct target 
         *guest = guest_of(head, n);
         bool is_script = !*guest && script_plan(head, n, &script) == SCRIPT_YES;
         int64_t ret = *guest || is_script ? may_execute(fd, final) : 0;
+        *privileged = *guest && has_rights(fd);
         if (fd >= 0)
             close(fd);
         if (ret || !is_script)
@@ -213,31 +224,6 @@ static int64_t host_exec(struct task *t, const char *path, const char *const *ar
     return ret == -SYS_RESTART ? -SYS_RESTART_ALWAYS : ret;
 }
 
-/* The emulator again, with its options, if the program is for the same guest. args->v[0] is the program's own name. */
-static int64_t exec_guest(struct task *t, const struct target *guest, const struct named_program *p,
-                          const struct arg_list *args, uint64_t envp)
-{
-    static const char self_exe[] = "/proc/self/exe";
-    const char *const *self = t->process->self;
-    char limits[LIMITS_WORD];
-    struct arg_list l = {0};
-    int64_t ret = -ENOMEM;
-    bool ok = put_arg(&l, self[0]);
-    for (unsigned i = 1; guest == t->abi->target && self[i]; i++)
-        ok = ok && put_arg(&l, self[i]);
-    limits_print(&t->process->limits, limits);
-    ok = ok && put_arg(&l, "-rlimit") && put_arg(&l, limits);
-    if (strcmp(p->execfn, p->path))
-        ok = ok && put_arg(&l, "-execfn") && put_arg(&l, p->execfn);
-    ok = ok && put_arg(&l, "-0") && put_arg(&l, args->v[0]) && put_arg(&l, p->path);
-    for (size_t i = 1; i < args->n; i++)
-        ok = ok && put_arg(&l, args->v[i]);
-    if (ok && put_arg(&l, NULL))
-        ret = host_exec(t, faccessat(AT_FDCWD, self_exe, X_OK, 0) ? self[0] : self_exe, l.v, envp);
-    free(l.v);
-    return ret;
-}
-
 static int64_t exec_host(struct task *t, const char *path, struct arg_list *args, uint64_t envp)
 {
     struct process_limits saved;
@@ -249,7 +235,50 @@ static int64_t exec_host(struct task *t, const char *path, struct arg_list *args
     int64_t ret = host_exec(t, path, args->v, envp);
     if (exists)
         limits_after_failed_exec(&saved);
+    args->n--;
     return ret;
+}
+
+/*
+ * The emulator again, with its options, if the program is for the same guest. args->v[0] is the program's own name. Where
+ * metic can't be reached (behind a chroot without /proc) the kernel may have a registration that starts it.
+ */
+static int64_t exec_guest(struct task *t, const struct target *guest, const struct named_program *p, struct arg_list *args,
+                          uint64_t envp)
+{
+    static const char self_exe[] = "/proc/self/exe";
+    const char *const *self = t->process->self;
+    const char *metic = !faccessat(AT_FDCWD, self_exe, X_OK, 0) ? self_exe : self ? self[0] : NULL;
+    char limits[LIMITS_WORD];
+    struct arg_list l = {0};
+    int64_t ret = -ENOMEM;
+    if (!self || faccessat(AT_FDCWD, metic, X_OK, 0))
+        return exec_host(t, p->path, args, envp);
+    bool ok = put_arg(&l, self[0]);
+    for (unsigned i = 1; guest == t->abi->target && self[i]; i++)
+        ok = ok && put_arg(&l, self[i]);
+    limits_print(&t->process->limits, limits);
+    ok = ok && put_arg(&l, "-rlimit") && put_arg(&l, limits);
+    if (strcmp(p->execfn, p->path))
+        ok = ok && put_arg(&l, "-execfn") && put_arg(&l, p->execfn);
+    ok = ok && put_arg(&l, "-0") && put_arg(&l, args->v[0]) && put_arg(&l, p->path);
+    for (size_t i = 1; i < args->n; i++)
+        ok = ok && put_arg(&l, args->v[i]);
+    if (ok && put_arg(&l, NULL))
+        ret = host_exec(t, metic, l.v, envp);
+    free(l.v);
+    return ret;
+}
+
+/*
+ * A program with rights of its own gets them from the kernel alone, through a registration with the flag for credentials;
+ * without any registration it is run like others.
+ */
+static int64_t exec_privileged(struct task *t, const struct target *guest, const struct named_program *p,
+                               struct arg_list *args, uint64_t envp)
+{
+    int64_t ret = t->process->options->sysroot ? -ENOEXEC : exec_host(t, p->path, args, envp);
+    return ret == -ENOEXEC ? exec_guest(t, guest, p, args, envp) : ret;
 }
 
 static int64_t exec_at(struct task *t, int dirfd, uint64_t path, uint64_t argv, uint64_t envp, int flags)
@@ -258,6 +287,7 @@ static int64_t exec_at(struct task *t, int dirfd, uint64_t path, uint64_t argv, 
     char final[PATH_MAX];
     const struct target *guest;
     struct stat st;
+    bool privileged = false;
     struct arg_list args = {0};
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
         return -EINVAL;
@@ -268,11 +298,12 @@ static int64_t exec_at(struct task *t, int dirfd, uint64_t path, uint64_t argv, 
         return -ELOOP;
     ret = get_args(t, &args, argv);
     if (!ret)
-        ret = find_guest(t, p.path, &guest, final);
+        ret = find_guest(t, p.path, &guest, final, &privileged);
     if (!ret && guest == t->abi->target)
         ret = check_loadable(t, final);
     if (!ret)
-        ret = guest ? exec_guest(t, guest, &p, &args, envp) : exec_host(t, p.path, &args, envp);
+        ret = (!guest ? exec_host(t, p.path, &args, envp)
+               : privileged ? exec_privileged(t, guest, &p, &args, envp) : exec_guest(t, guest, &p, &args, envp));
     free(args.v);
     return ret;
 }

@@ -32,11 +32,16 @@ enum { PAGE = 4096, MAX_AUXV = 32, RANDOM_BYTES = 16, CLOCK_TICKS = 100 };
 
 int program_open(struct program_file *f, const char *path)
 {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    *f = (struct program_file){.fd = -1};
+    return fd < 0 ? -errno : program_take(f, fd);
+}
+
+int program_take(struct program_file *f, int fd)
+{
     struct stat st;
-    *f = (struct program_file){.fd = open(path, O_RDONLY | O_CLOEXEC)};
-    if (f->fd < 0)
-        return -errno;
     int e = 0;
+    *f = (struct program_file){.fd = fd};
     if (fstat(f->fd, &st) < 0)
         e = -errno;
     else if (!S_ISREG(st.st_mode))

@@ -30,6 +30,8 @@ struct program {
  * file that was never opened (fd -1).
  */
 int program_open(struct program_file *f, const char *path);
+/* The same for a file that is open already; takes the descriptor over, even on an error. */
+int program_take(struct program_file *f, int fd);
 void program_close(struct program_file *f);
 
 /* Plans an opened file for the ABI. NULL, or the sentence that says why it can't be run. */

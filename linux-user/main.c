@@ -13,9 +13,11 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <linux/binfmts.h>
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "cmd/command.h"
 #include "exec/exec.h"
 #include "exec/target.h"
 #include "linux-user/load.h"
@@ -69,6 +71,25 @@ static bool target_of_name(const char *argv0, const struct target **only)
     if (!*only && as_qemu)
         report_error("called as %s: no front end for %s", name, arch);
     return *only || as_metic; /* metic-0.1 is just metic */
+}
+
+/*
+ * How the kernel's binfmt_misc started metic. Flag P: argv is metic, the program's path, its argv[0] and the rest; without
+ * it argv[0] is missing. Flag O: the program is open already. Started by anybody else, both are unset.
+ */
+struct kernel_start {
+    bool argv0;
+    int fd; /* -1: none */
+};
+
+static struct kernel_start kernel_start(void)
+{
+    errno = 0;
+    unsigned long fd = getauxval(AT_EXECFD);
+    return (struct kernel_start){
+        .argv0 = getauxval(AT_FLAGS) & AT_FLAGS_PRESERVE_ARGV0,
+        .fd = errno ? -1 : (int)fd,
+    };
 }
 
 static int refuse(int code, const char *path, const char *why)
@@ -150,10 +171,8 @@ static int find_loader(struct process *p, struct program *prog, const char *want
         return 0;
     int e = program_open(&prog->loader, use);
     if (e == -ENOENT) {
-        report_error(
-            "%s: its loader %s is missing: name the folder of the %s libraries with -L, or install libc6-%s-cross",
-            prog->path, prog->file.plan.interp, p->abi->target->name,
-            !strcmp(p->abi->target->name, "aarch64") ? "arm64" : p->abi->target->name);
+        report_error("%s: its loader %s is missing: name the folder of the %s libraries with -L, or install libc6-%s-cross",
+                     prog->path, prog->file.plan.interp, p->abi->target->name, p->abi->debian);
         return EXIT_NOT_FOUND;
     }
     if (e)
@@ -166,12 +185,16 @@ static int find_loader(struct process *p, struct program *prog, const char *want
 
 /*
  * How a program that this one executes is started: metic itself with the same options. /proc/self/exe is right wherever
- * the guest goes and whoever started metic; where there is no /proc, the name it was executed by has to do.
+ * the guest goes and whoever started metic; where there is no /proc, the name it was executed by has to do. That is the
+ * program's own when the kernel started metic for it: then NULL, the kernel will do it again.
  */
-static const char *const *self_command(const struct options *o)
+static const char *const *self_command(const struct options *o, bool by_kernel)
 {
     const char *own = (const char *)getauxval(AT_EXECFN);
-    char *absolute = access("/proc/self/exe", F_OK) && own ? realpath(own, NULL) : NULL;
+    bool proc = !access("/proc/self/exe", F_OK);
+    if (!proc && by_kernel)
+        return NULL;
+    char *absolute = !proc && own ? realpath(own, NULL) : NULL;
     size_t n = 0;
     while (o->again[n])
         n++;
@@ -240,11 +263,16 @@ int main(int argc, char **argv, char **envp)
     static struct process process;
     struct program prog = {.file.fd = -1, .loader.fd = -1};
     const struct target *only;
-    int at;
+    const struct kernel_start start = kernel_start();
+    const bool by_kernel = start.argv0 || start.fd >= 0;
+    int at = 1;
     mallopt(M_TOP_PAD, HEAP_STEP);
     if (!target_of_name(argv[0], &only))
         return EXIT_USAGE;
-    switch (options_read(&options, argc, argv, envp, &at)) {
+    const struct command *command = !only && !by_kernel && argc > 1 ? command_find(argv[1]) : NULL;
+    if (command)
+        return command->run(argc - 1, argv + 1);
+    switch (options_read(&options, by_kernel ? NULL : argv, envp, &at)) {
     case OPTIONS_DONE:
         return 0;
     case OPTIONS_BAD:
@@ -252,7 +280,10 @@ int main(int argc, char **argv, char **envp)
     case OPTIONS_RUN:
         break;
     }
+    if (argc <= at + start.argv0)
+        return refuse(EXIT_USAGE, argv[0], "started without a program");
     prog.name = argv[at];
+    at += start.argv0;
     if (options.argv0)
         argv[at] = (char *)options.argv0;
     prog.argv = (const char *const *)argv + at;
@@ -262,7 +293,7 @@ int main(int argc, char **argv, char **envp)
         return refuse(EXIT_NOT_FOUND, prog.name, strerror(ENAMETOOLONG));
     strcpy(prog.path, prog.name);
 
-    int e = program_open(&prog.file, prog.path);
+    int e = start.fd < 0 ? program_open(&prog.file, prog.path) : program_take(&prog.file, start.fd);
     if (e)
         return refuse_open(prog.path, e);
     e = follow_scripts(options.sysroot, &prog);
@@ -280,7 +311,7 @@ int main(int argc, char **argv, char **envp)
     const char *slash = strrchr(prog.name, '/');
     prctl(PR_SET_NAME, slash ? slash + 1 : prog.name); /* as execve does; metic may have been started by another name */
     process.options = &options;
-    process.self = self_command(&options);
+    process.self = self_command(&options, by_kernel);
     process.uname_release = options.release;
     char *absolute = realpath(prog.path, NULL);
     process.exe_path = absolute ? absolute : prog.path;

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/cmdline.h"
 #include "base/log.h"
+#include "cmd/command.h"
 
 enum { MIN_STACK = 64 << 10 };
 static const uint64_t max_stack = UINT64_C(1) << 36;
@@ -44,12 +46,14 @@ enum option {
         OPTION_COUNT
 };
 
-static const struct {
-    const char *word, *argument, *environment;
-    bool repeat;
-    const char *help;
-} table[] = {
-#define X(NAME, word, argument, environment, repeat, help) {word, argument, environment, repeat, help},
+static const struct option_row rows[] = {
+#define X(NAME, word, argument, environment, repeat, help) {word, argument, environment, help},
+    OPTIONS(X)
+#undef X
+};
+
+static const bool repeated[] = {
+#define X(NAME, word, argument, environment, repeat, help) repeat,
     OPTIONS(X)
 #undef X
 };
@@ -98,43 +102,25 @@ static void print_help(void)
 {
     printf("usage: metic [option...] program [argument...]\n"
            "Runs a Linux program made for another processor. Called as qemu-<arch> or metic-<arch>, only that one's.\n\n");
-    for (unsigned i = 0; i < OPTION_COUNT; i++) {
-        char left[40];
-        snprintf(left, sizeof left, "%s %s", table[i].word, table[i].argument ? table[i].argument : "");
-        printf("  %-20s %s%s%s%s\n", left, table[i].help, table[i].environment ? " [" : "",
-               table[i].environment ? table[i].environment : "", table[i].environment ? "]" : "");
-    }
-}
-
-/* A word as man(7) wants it: hyphens that are no minus signs and leading dots are its own. */
-static void print_roff(const char *s)
-{
-    for (; *s; s++) {
-        if (*s == '-')
-            putchar('\\');
-        putchar(*s);
-    }
+    option_print_help(rows, OPTION_COUNT);
+    printf("\nCommands, each with -help; a program of such a name is run as ./NAME:\n");
+    commands_print_help();
 }
 
 static void print_man(void)
 {
     printf(".TH METIC 1 \"\" \"metic " METIC_VERSION "\"\n.SH NAME\nmetic \\- run Linux programs made for another processor\n"
-           ".SH SYNOPSIS\n.B metic\n[\\fIoption\\fR...] \\fIprogram\\fR [\\fIargument\\fR...]\n"
+           ".SH SYNOPSIS\n.B metic\n[\\fIoption\\fR...] \\fIprogram\\fR [\\fIargument\\fR...]\n.br\n.B metic\n"
+           "\\fIcommand\\fR [\\fIargument\\fR...]\n"
            ".SH DESCRIPTION\nThe processor is recognised from the program file, which may also be a script.\n"
            "Called as qemu\\-\\fIarch\\fR or metic\\-\\fIarch\\fR, metic runs programs for that processor alone.\n"
            "The folder of the program's libraries is found by itself where the distribution's cross libraries are\n"
-           "installed.\n.SH OPTIONS\nAn environment variable that is named stands for its option.\n");
-    for (unsigned i = 0; i < OPTION_COUNT; i++) {
-        printf(".TP\n\\fB");
-        print_roff(table[i].word);
-        printf("\\fR");
-        if (table[i].argument)
-            printf(" \\fI%s\\fR", table[i].argument);
-        printf("\n%s", table[i].help);
-        if (table[i].environment)
-            printf(" (%s)", table[i].environment);
-        printf("\n");
-    }
+           "installed.\n.SH OPTIONS\nAn environment variable that is named stands for its option, except for a program that has\n"
+           "more rights than who starts it.\n");
+    option_print_man(rows, OPTION_COUNT);
+    printf(".SH COMMANDS\nThe first word is a command when it is its exact name and metic was called by that name; a program of the same\n"
+           "name is run as ./\\fINAME\\fR or after \\-\\-.\n");
+    commands_print_man();
     printf(".SH EXIT STATUS\nThe program's own, and its death by a signal. 1: a mistake on the command line. 126: the file can't be\n"
            "run. 127: there is no such file, or its loader is missing.\n");
 }
@@ -320,7 +306,7 @@ static const char *from_environment(const char *names)
         char name[32];
         size_t n = strcspn(names, " ");
         snprintf(name, sizeof name, "%.*s", (int)n, names);
-        const char *value = getenv(name);
+        const char *value = secure_getenv(name); /* a program with foreign rights takes no orders from its user */
         if (value)
             return value;
         names += n + (names[n] == ' ');
@@ -328,60 +314,37 @@ static const char *from_environment(const char *names)
     return NULL;
 }
 
-static enum option find(const char *word)
-{
-    /* "--sysroot" spellings: a second dash changes nothing. */
-    const char *plain = word[0] == '-' && word[1] == '-' ? word + 1 : word;
-    unsigned i;
-    for (i = 0; i < OPTION_COUNT; i++)
-        if (!strcmp(table[i].word, word) || !strcmp(table[i].word, plain))
-            break;
-    return (enum option)i;
-}
-
 /* A program started by execve gets the option, even if it came from an environment that the guest has changed since. */
 static void repeat(struct options *o, enum option option, const char *value)
 {
-    if (!table[option].repeat)
+    if (!repeated[option])
         return;
-    append(&o->again, strdup(table[option].word));
-    if (table[option].argument)
+    append(&o->again, strdup(rows[option].word));
+    if (rows[option].argument)
         append(&o->again, option == OPT_SYSROOT ? absolute_name(value) : strdup(value));
 }
 
-static enum options_result read_words(struct options *o, int argc, char **argv, int *program)
+static enum options_result read_words(struct options *o, char **argv, int *program)
 {
-    int i = 1;
-    for (; i < argc && argv[i][0] == '-'; i++) {
-        if (!strcmp(argv[i], "--")) {
-            i++;
-            break;
-        }
-        enum option option = find(argv[i]);
-        if (option == OPTION_COUNT) {
-            report_error("unknown option %s (-h lists them)", argv[i]);
-            return OPTIONS_BAD;
-        }
-        const char *value = NULL;
-        if (table[option].argument && !(value = argv[i + 1])) {
-            report_error("option %s needs an argument: %s", argv[i], table[option].argument);
-            return OPTIONS_BAD;
-        }
-        enum options_result r = apply(o, option, value, false);
+    struct option_reader reader = {.rows = rows, .nrows = OPTION_COUNT, .argv = argv, .at = 1};
+    int option;
+    while ((option = option_next(&reader)) >= 0) {
+        enum options_result r = apply(o, (enum option)option, reader.value, false);
         if (r != OPTIONS_RUN)
             return r;
-        repeat(o, option, value);
-        i += value != NULL;
+        repeat(o, (enum option)option, reader.value);
     }
-    if (i >= argc) {
+    if (option == OPTION_BAD)
+        return OPTIONS_BAD;
+    if (!argv[reader.at]) {
         report_error("no program given (-h shows the usage)");
         return OPTIONS_BAD;
     }
-    *program = i;
+    *program = reader.at;
     return OPTIONS_RUN;
 }
 
-enum options_result options_read(struct options *o, int argc, char **argv, char **host_env, int *program)
+enum options_result options_read(struct options *o, char **argv, char **host_env, int *program)
 {
     *o = (struct options){.engine = ENGINE_JIT};
     limits_read(&o->limits);
@@ -391,14 +354,14 @@ enum options_result options_read(struct options *o, int argc, char **argv, char 
     for (size_t i = 0; host_env[i]; i++)
         CHECK((o->env[i] = strdup(host_env[i])));
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
-        const char *value = from_environment(table[i].environment);
+        const char *value = from_environment(rows[i].environment);
         enum options_result r = value && *value ? apply(o, i, value, true) : OPTIONS_RUN;
         if (r != OPTIONS_RUN)
             return r;
         if (value && *value)
             repeat(o, i, value);
     }
-    enum options_result r = read_words(o, argc, argv, program);
+    enum options_result r = argv ? read_words(o, argv, program) : OPTIONS_RUN;
     if (r == OPTIONS_RUN && o->log_file && !log_open(o->log_file)) {
         report_error("-D %s: %s", o->log_file, strerror(errno));
         return OPTIONS_BAD;

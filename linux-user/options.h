@@ -28,9 +28,10 @@ struct options {
 enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_BAD };
 
 /*
- * Reads the environment, then argv[1…] up to the program's name, whose index goes to *program. Starts the log.
- * OPTIONS_DONE: help or version was printed; OPTIONS_BAD: the reason was reported. `host_env` is the environment.
+ * Reads the environment, then argv[1…] up to the program's name, whose index goes to *program (argv NULL: the environment
+ * alone). Starts the log. OPTIONS_DONE: help or version was printed; OPTIONS_BAD: the reason was reported. `host_env` is
+ * the environment.
  */
-enum options_result options_read(struct options *o, int argc, char **argv, char **host_env, int *program);
+enum options_result options_read(struct options *o, char **argv, char **host_env, int *program);
 
 #endif

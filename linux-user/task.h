@@ -21,7 +21,7 @@ struct process {
     struct exec *exec;
     struct mm *mm;
     const struct options *options;
-    const char *const *self;   /* how to start metic again with the same options: path, options; NULL-terminated */
+    const char *const *self;   /* how to start metic again with the same options: path, options; NULL: the kernel does it */
     const char *exe_path;      /* absolute host path of the program: /proc/self/exe */
     const char *sysroot;       /* NULL: none */
     const char *uname_release; /* NULL: the host's */

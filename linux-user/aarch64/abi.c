@@ -83,6 +83,7 @@ const struct linux_abi linux_abi_aarch64 = {
     .target = &target_aarch64,
     .syscalls = &syscall_abi_aarch64,
     .triple = "aarch64-linux-gnu",
+    .debian = "arm64",
     .uts_machine = "aarch64",
     .platform = "aarch64",
     .hwcap = HWCAPS,

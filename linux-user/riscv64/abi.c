@@ -58,6 +58,7 @@ const struct linux_abi linux_abi_riscv64 = {
     .target = &target_riscv64,
     .syscalls = &syscall_abi_riscv64,
     .triple = "riscv64-linux-gnu",
+    .debian = "riscv64",
     .uts_machine = "riscv64",
     .hwcap = HWCAPS,
     .minsigstksz = SIGNAL_STACK,

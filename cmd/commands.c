@@ -1,0 +1,52 @@
+/* The list of subcommands, and what is generated from it: see command.h. */
+#include "cmd/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct command *const commands[] = {
+    &command_binfmt,
+    NULL,
+};
+
+const struct command *command_find(const char *word)
+{
+    for (const struct command *const *c = commands; *c; c++)
+        if (!strcmp((*c)->name, word))
+            return *c;
+    return NULL;
+}
+
+void command_print_help(const struct command *c)
+{
+    printf("usage: metic %s %s\n%s\n\n", c->name, c->synopsis, c->summary);
+    option_print_help(c->options, c->noptions);
+}
+
+void commands_print_help(void)
+{
+    for (const struct command *const *c = commands; *c; c++)
+        printf("  metic %-16s %s\n", (*c)->name, (*c)->summary);
+}
+
+void commands_print_man(void)
+{
+    for (const struct command *const *c = commands; *c; c++) {
+        printf(".SS metic %s ", (*c)->name);
+        roff_print((*c)->synopsis);
+        printf("\n");
+        roff_print((*c)->summary);
+        printf("\n");
+        for (const char *p = (*c)->description; *p;) {
+            const char *end = strchr(p, '\n');
+            int n = end ? (int)(end - p) : (int)strlen(p);
+            char line[1024];
+            snprintf(line, sizeof line, "%.*s", n, p);
+            printf(".PP\n");
+            roff_print(line);
+            printf("\n");
+            p += n + (end != NULL);
+        }
+        option_print_man((*c)->options, (*c)->noptions);
+    }
+}

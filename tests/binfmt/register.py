@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""metic binfmt against the kernel, in a table of its own: register.py METIC ARCH PROGRAM"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import namespace  # noqa: E402
+
+METIC, ARCH, PROGRAM = os.path.abspath(sys.argv[1]), sys.argv[2], os.path.abspath(sys.argv[3])
+ENTRY = f"metic-{ARCH}"
+MACHINE = {"aarch64": "\\xb7\\x00", "riscv64": "\\xf3\\x00"}[ARCH]
+failures = []
+
+
+def run(*words, **options):
+    r = subprocess.run([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    return r.returncode, r.stdout.strip()
+
+
+def binfmt(*words, **options):
+    return run(METIC, "binfmt", *words, ARCH, **options)
+
+
+def expect(what, got, code, *texts):
+    if got[0] != code or any(t not in got[1] for t in texts):
+        failures.append(what)
+        print(f"{what}: expected {code} and {texts}, got {got}")
+
+
+def entries():
+    return sorted(f.name for f in namespace.FOLDER.iterdir())
+
+
+def kernel(line):
+    (namespace.FOLDER / "register").write_text(line)
+
+
+def flags(name):
+    return [line for line in (namespace.FOLDER / name).read_text().splitlines() if line.startswith("flags")][0]
+
+
+def check_messages_without_rights():
+    """Outside the namespace: who may not register is told so, and nothing is left."""
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        metic = shutil.copy(METIC, folder)
+        got = run(metic, "binfmt", "install", ARCH, **nobody)
+        expect("without rights", got, 1, "with sudo, or in a container started with --privileged")
+
+
+def check_kernel_refusals():
+    """Errors that this kernel does not give are put into its mouth."""
+    strace = shutil.which("strace")
+    if not strace:
+        return
+    for call, error, text in [("mount", "ENODEV", "CONFIG_BINFMT_MISC"), ("mount", "EPERM", "only root may mount"),
+                              ("mount", "EACCES", "forbidden here")]:
+        got = run(strace, "-qqq", "-o", "/dev/null", "-e", f"inject={call}:error={error}", METIC, "binfmt", "install", ARCH)
+        expect(f"{call} {error}", got, 1, text)
+    namespace.mount()
+    register = namespace.FOLDER / "register"
+    for error, text in [("EINVAL", "does not understand the entry"), ("EEXIST", "an entry of this name"),
+                        ("EROFS", "read-only"), ("EPERM", "with sudo"), ("ENOENT", "the interpreter is missing")]:
+        got = run(strace, "-qqq", "-o", "/dev/null", "-P", register, "-e", f"inject=write:error={error}", METIC, "binfmt", "install", ARCH)
+        expect(f"register {error}", got, 1, text)
+        assert entries() == ["register", "status"], entries()
+    # A replacement that fails leaves what was there: the first write after the removal is refused.
+    binfmt("install")
+    got = run(strace, "-qqq", "-o", "/dev/null", "-P", register, "-e", "inject=write:error=EINVAL:when=1", METIC, "binfmt", "install",
+              "--credentials", ARCH)
+    expect("a replacement that fails", got, 1, "does not understand the entry")
+    assert flags(ENTRY) == "flags: POF", flags(ENTRY)
+    namespace.unmount()
+
+
+def check_registration():
+    expect("not mounted", binfmt("status"), 1, "not mounted", "not registered")
+    expect("install", binfmt("install"), 0, f"{ENTRY}: {ARCH} programs are run by")
+    expect("install twice", binfmt("install"), 0, "already registered")
+    expect("status", binfmt("status"), 0, "flags POF")
+    expect("credentials", binfmt("install", "--credentials"), 0, "warning", "programs are run by")
+    assert flags(ENTRY) == "flags: POCF", flags(ENTRY)
+    expect("no credentials", binfmt("install"), 0, "programs are run by")
+    (namespace.FOLDER / ENTRY).write_text("0")
+    expect("switched off", binfmt("status"), 1, "switched off")
+    expect("on again", binfmt("install"), 0, "programs are run by")
+    expect("remove", binfmt("remove"), 0, "removed")
+    expect("remove twice", binfmt("remove"), 0, "not registered")
+    assert entries() == ["register", "status"], entries()
+
+
+def check_others():
+    kernel(f":metic-test-other:M:18:{MACHINE}:\\xff\\xff:/bin/false:F")  # too wide a magic, as some have
+    expect("other's", binfmt("status"), 1, "/bin/false (entry metic-test-other")
+    expect("install over other's", binfmt("install"), 1, "metic-test-other", "--takeover")
+    assert ENTRY not in entries()
+    time.sleep(0.05)  # the clock of the files' times
+    expect("takeover", binfmt("install", "--takeover"), 0, "no longer by /bin/false")
+    expect("after takeover", binfmt("status"), 0, ENTRY)
+    expect("takeover twice", binfmt("install", "--takeover"), 0, "already registered")
+    expect("remove gives back", binfmt("remove"), 0, "removed")
+    expect("other's again", binfmt("status"), 1, "/bin/false")
+    expect("name of other's", binfmt("remove", "--name", "metic-test-"), 0, "not registered")
+    (namespace.FOLDER / "metic-test-other").write_text("-1")
+    kernel(f":metic-test-{ARCH}:M:18:\\x01\\x02:\\xff\\xff:/bin/false:")
+    expect("same name", binfmt("install", "--name", "metic-test-"), 1, "belongs to /bin/false", "--takeover")
+    expect("removing other's", binfmt("remove", "--name", "metic-test-"), 1, "it stays")
+    expect("replacing other's", binfmt("install", "--name", "metic-test-", "--takeover"), 0, "programs are run by")
+    expect("own name", binfmt("remove", "--name", "metic-test-"), 0, "removed")
+    assert entries() == ["register", "status"], entries()
+
+
+def check_words():
+    expect("no action", run(METIC, "binfmt"), 2, "say install, status, remove or print")
+    expect("bad action", run(METIC, "binfmt", "frob"), 2, "no action frob")
+    expect("bad arch", run(METIC, "binfmt", "status", "vax"), 2, "no guest vax")
+    expect("bad option", run(METIC, "binfmt", "--frob"), 2, "unknown option --frob")
+    expect("help", run(METIC, "binfmt", "--help"), 0, "--persist[=systemd|debian]", "--credentials")
+    expect("no interpreter", binfmt("install", "--interpreter", "/nonexistent"), 1, "--interpreter")
+    expect("kernel's line", binfmt("print"), 0, f":{ENTRY}:M:0:\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01", ":POF")
+    expect("line with a colon", binfmt("print", "--interpreter", "/a:b"), 0, "|/a:b|POF")
+    expect("systemd's file", binfmt("print", "--systemd", "--interpreter", "/usr/bin/metic"), 0, "# ", ":/usr/bin/metic:POF")
+    expect("debian's file", binfmt("print", "--debian", "--credentials"), 0, "package metic\ninterpreter /", "credentials yes\npreserve yes\nfix_binary yes")
+
+
+def check_print_is_what_install_does():
+    line = binfmt("print")[1]
+    kernel(line)
+    expect("printed line", binfmt("install"), 0, "already registered")
+    binfmt("remove")
+
+
+def check_programs(folder):
+    """Programs that the kernel hands to metic."""
+    binfmt("install")
+    program = folder / "program"
+    shutil.copy(PROGRAM, program)
+    expect("arguments", run(program, "a", "b c"), 0, f"{program} a b c execfn {program} uid 0 euid 0 secure 0")
+    expect("argv[0]", run("x y", "-z", executable=program), 0, f"x y -z execfn {program}")
+    expect("exec", run(program, "exec", program, "other", "1"), 0, f"other 1 execfn {program}")
+    for name in ["binfmt", "run", "-L", "-h"]:  # neither commands nor options
+        shutil.copy(PROGRAM, folder / name)
+        expect(f"a program called {name}", run(program, "exec", name, name, "1", cwd=folder), 0, f"{name} 1 execfn")
+        expect(f"started as {name}", run("env", "-C", folder, "python3", "-c", f"import os; os.execv({name!r}, [{name!r}, '1'])"), 0,
+               f"{name} 1 execfn {name}")
+    expect("a program called binfmt, by hand", run(METIC, "./binfmt", "1", cwd=folder), 0, "./binfmt 1")
+    expect("behind --", run(METIC, "--", "binfmt", "1", cwd=folder), 0, "binfmt 1")
+    script = folder / "script"
+    script.write_text(f"#!{program} word\n")
+    script.chmod(0o755)
+    expect("script", run(script, "x"), 0, f"{program} word {script} x")
+    # Without /proc there is no way to metic but the kernel's.
+    os.symlink("program", folder / "link")
+    expect("chroot without /proc", run(program, "chroot", folder, "/link", "inside"), 0, "inside execfn /link")
+    expect("exec without /proc", run("chroot", folder, "/program", "exec", "/link", "inside", "2"), 0, "inside 2 execfn /link")
+    expect("nothing to exec", run("chroot", folder, "/program", "exec", "/missing", "x"), 1, "No such file")
+
+
+def check_rights(folder):
+    """Set-user-ID programs, and ones that may only be executed. Needs more than one id."""
+    if pathlib.Path("/proc/self/uid_map").read_text().split()[2] == "1":
+        return
+    os.chmod(folder, 0o755)
+    program, setuid, dark = folder / "program", folder / "setuid", folder / "dark"
+    shutil.copy(PROGRAM, setuid)
+    os.chmod(setuid, 0o4755)
+    shutil.copy(PROGRAM, dark)
+    os.chmod(dark, 0o111)
+    user = {"user": 1000, "group": 1000, "extra_groups": []}
+    expect("only executable", run(dark, "1", **user), 0, "dark 1")
+    expect("only executable, by exec", run(program, "exec", dark, "dark", "1", **user), 0, "dark 1")
+    expect("set-user-ID without credentials", run(setuid, **user), 0, "uid 1000 euid 1000 secure 0")
+    expect("exec without credentials", run(program, "exec", setuid, "setuid", **user), 0, "uid 1000 euid 1000 secure 0")
+    binfmt("install", "--credentials")
+    expect("set-user-ID", run(setuid, **user), 0, "uid 1000 euid 0 secure 1")
+    expect("exec of set-user-ID", run(program, "exec", setuid, "setuid", **user), 0, "uid 1000 euid 0 secure 1")
+    env = dict(os.environ, QEMU_SET_ENV="A=1", QEMU_ARGV0="wrong", QEMU_STRACE="1")
+    expect("no orders from the user", run(setuid, env=env, **user), 0, f"{setuid} execfn {setuid} uid 1000 euid 0")
+    binfmt("remove")
+    expect("exec without registration", run(METIC, program, "exec", setuid, "setuid", **user), 0, "uid 1000 euid 1000 secure 0")
+
+
+check_messages_without_rights()
+namespace.enter()
+check_kernel_refusals()
+namespace.mount()
+namespace.unmount()
+check_registration()
+check_others()
+check_words()
+check_print_is_what_install_does()
+with tempfile.TemporaryDirectory() as name:
+    check_programs(pathlib.Path(name))
+    check_rights(pathlib.Path(name))
+sys.exit(f"{len(failures)} failed" if failures else 0)
