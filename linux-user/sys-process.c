@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/log.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
 #include "linux-user/task.h"
@@ -17,9 +18,19 @@
 static int64_t create(struct task *t, const struct clone_request *r)
 {
     uint64_t f = r->flags;
-    if ((f & CLONE_THREAD && !(f & CLONE_SIGHAND)) || (f & CLONE_SIGHAND && !(f & CLONE_VM)) ||
-        (f & CLONE_SIGHAND && f & CLONE_CLEAR_SIGHAND_FLAG) || (f & CLONE_THREAD && f & CLONE_PIDFD))
-        return -EINVAL;
+    /* Flags that need another one, and flags that exclude each other: clone(2). */
+    static const struct {
+        uint64_t flag, needs, excludes;
+    } rules[] = {
+        {CLONE_THREAD, CLONE_SIGHAND, CLONE_NEWUSER | CLONE_NEWPID},
+        {CLONE_SIGHAND, CLONE_VM, CLONE_CLEAR_SIGHAND_FLAG},
+        {CLONE_FS, 0, CLONE_NEWNS | CLONE_NEWUSER},
+        {CLONE_SYSVSEM, 0, CLONE_NEWIPC},
+        {CLONE_PIDFD, 0, CLONE_DETACHED},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rules); i++)
+        if (f & rules[i].flag && ((f & rules[i].needs) != rules[i].needs || f & rules[i].excludes))
+            return -EINVAL;
     if (f & CLONE_THREAD)
         return thread_create(t, r);
     return f & CLONE_VM ? process_create_sharing(t, r) : process_fork(t, r);
@@ -76,10 +87,14 @@ int64_t sys_clone3(struct task *t, const uint64_t a[6])
     if (c.flags & ~known || c.exit_signal > LINUX_NSIG || !c.stack != !c.stack_size ||
         (c.flags & (CLONE_THREAD | CLONE_PARENT) && c.exit_signal))
         return -EINVAL;
-    if (c.set_tid_size)
-        return -EPERM; /* choosing the id takes a privilege over the id namespace */
-    if (c.flags & CLONE_INTO_CGROUP_FLAG)
-        return -EOPNOTSUPP;
+    if (c.set_tid_size > MAX_PID_LEVELS || !c.set_tid != !c.set_tid_size)
+        return -EINVAL;
+    if (c.flags & CLONE_INTO_CGROUP_FLAG && (c.cgroup > INT_MAX || a[1] < sizeof c))
+        return -EINVAL;
+    if (c.set_tid_size && c.flags & CLONE_THREAD) {
+        report_unimp("clone3: a thread's id can't be chosen");
+        return -EPERM;
+    }
     struct clone_request r = {
         .flags = c.flags,
         .exit_signal = (int)c.exit_signal,
@@ -88,7 +103,11 @@ int64_t sys_clone3(struct task *t, const uint64_t a[6])
         .child_tid = c.child_tid,
         .pidfd = c.pidfd,
         .tls = c.tls,
+        .cgroup = c.flags & CLONE_INTO_CGROUP_FLAG ? c.cgroup : 0,
+        .nset_tid = (uint32_t)c.set_tid_size,
     };
+    if (copy_from_guest(t, r.set_tid, c.set_tid, c.set_tid_size * sizeof r.set_tid[0]))
+        return -EFAULT;
     return create(t, &r);
 }
 

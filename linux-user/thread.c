@@ -12,6 +12,7 @@
 #include "linux-user/thread.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 
 #include "base/bits.h"
 #include "exec/exec.h"
+#include "linux-user/host-clone.h"
 #include "linux-user/host.h"
 #include "linux-user/mm.h"
 #include "linux-user/task.h"
@@ -32,6 +34,12 @@
 #endif
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
+#endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
 #endif
 
 /* --- host stacks --- */
@@ -80,8 +88,6 @@ static void stack_put(struct process *p, struct host_stack *s, pid_t tid)
     p->stacks = s;
     pthread_mutex_unlock(&p->lock);
 }
-
-static char *stack_top(const struct host_stack *s) { return s->base + STACK_SIZE; }
 
 /* Starts a detached host thread of p's on the stack, with all signals blocked. */
 static int start_thread(struct process *p, struct host_stack *s, void *(*fn)(void *), void *arg)
@@ -145,6 +151,15 @@ static void child_words(struct task *child, const struct clone_request *r)
         host_call(SYS_set_tid_address, r->child_tid);
 }
 
+static void store_pidfd(struct task *t, const struct clone_request *r, int64_t pid)
+{
+    int32_t pidfd;
+    if (pid > 0 && r->flags & CLONE_PIDFD) {
+        pidfd = (int32_t)host_call(SYS_pidfd_open, pid, r->flags & CLONE_THREAD ? PIDFD_THREAD : 0);
+        put_user(t, pidfd, r->pidfd);
+    }
+}
+
 /* --- threads --- */
 
 /* What a new host thread gets from its maker, who waits until it is ready. */
@@ -155,12 +170,25 @@ struct thread_start {
     int64_t result; /* its id, or -errno */
 };
 
-/* What the new thread is not to share with the process; a host thread begins sharing everything. */
-static int64_t unshare_rest(uint64_t flags)
+/* The calling thread into the control group of the descriptor. */
+static int64_t enter_cgroup(uint64_t cgroup)
 {
-    uint64_t off = (flags & CLONE_FS ? 0 : CLONE_FS) | (flags & CLONE_FILES ? 0 : CLONE_FILES) |
-                   (flags & (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP));
-    return off ? host_call(SYS_unshare, off) : 0;
+    int64_t fd = host_call(SYS_openat, (int)cgroup, "cgroup.threads", O_WRONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return fd == -ENOENT || fd == -ENOTDIR ? -EBADF : fd;
+    int64_t ret = host_call(SYS_write, fd, "0", 1);
+    host_call(SYS_close, fd);
+    return ret < 0 ? ret : 0;
+}
+
+/* What the new thread is not to share with the process; a host thread begins sharing everything. */
+static int64_t unshare_rest(const struct clone_request *r)
+{
+    uint64_t flags = r->flags;
+    uint64_t off = (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM) & ~flags;
+    off |= flags & (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP);
+    int64_t ret = flags & CLONE_INTO_CGROUP ? enter_cgroup(r->cgroup) : 0;
+    return ret || !off ? ret : host_call(SYS_unshare, off);
 }
 
 static void *thread_main(void *arg)
@@ -169,7 +197,7 @@ static void *thread_main(void *arg)
     struct task *t = start->task;
     struct process *p = t->process;
     struct host_stack *stack = t->stack;
-    int64_t result = unshare_rest(start->request->flags);
+    int64_t result = unshare_rest(start->request);
     bool ok = result == 0;
     if (ok) {
         ok = task_signals_start(t);
@@ -214,6 +242,7 @@ int64_t thread_create(struct task *t, const struct clone_request *r)
             ;
     }
     sem_destroy(&start.ready);
+    store_pidfd(t, r, start.result);
     signal_set_mask(t, t->signals.mask);
     return start.result;
 }
@@ -296,19 +325,33 @@ static int sharing_main(void *arg)
 static uint64_t host_flags(const struct clone_request *r)
 {
     const uint64_t ours = CLONE_SETTLS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID | CLONE_THREAD |
-                          CLONE_CLEAR_SIGHAND | CLONE_DETACHED;
-    return (r->flags & ~ours) | (uint64_t)r->exit_signal;
+                          CLONE_CLEAR_SIGHAND | CLONE_DETACHED | CLONE_PIDFD;
+    return r->flags & ~ours;
+}
+
+static struct host_clone host_clone(const struct clone_request *r)
+{
+    return (struct host_clone){
+        .flags = host_flags(r),
+        .exit_signal = (uint64_t)r->exit_signal,
+        .set_tid = r->nset_tid ? (uintptr_t)r->set_tid : 0,
+        .set_tid_size = r->nset_tid,
+        .cgroup = r->cgroup,
+    };
 }
 
 /* Makes the child and waits until it shares memory no more; its id or -errno. All signals are blocked. */
 static int64_t sharing_run(struct sharing_start *start)
 {
     struct task *waiting = current_task;
-    uint64_t flags = (host_flags(start->request) & ~(uint64_t)CLONE_PIDFD) | CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID;
-    pid_t pid = clone(sharing_main, stack_top(start->stack), (int)flags, start, &start->tid);
-    int64_t result = pid < 0 ? -errno : pid;
+    struct host_clone args = host_clone(start->request);
+    args.flags |= CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID;
+    args.parent_tid = (uintptr_t)&start->tid;
+    args.stack = (uintptr_t)start->stack->base + STACK_GUARD;
+    args.stack_size = STACK_SIZE - STACK_GUARD;
+    int64_t result = host_clone_call(&args, sharing_main, start);
     current_task = waiting;
-    if (pid < 0 && start->news)
+    if (result < 0 && start->news)
         tell(start->news, result);
     return result;
 }
@@ -397,15 +440,6 @@ static int64_t share_beside(struct task *t, const struct clone_request *r)
     return news.result;
 }
 
-static void store_pidfd(struct task *t, const struct clone_request *r, int64_t pid)
-{
-    int32_t pidfd;
-    if (pid > 0 && r->flags & CLONE_PIDFD) {
-        pidfd = (int32_t)host_call(SYS_pidfd_open, pid, 0);
-        put_user(t, pidfd, r->pidfd);
-    }
-}
-
 int64_t process_create_sharing(struct task *t, const struct clone_request *r)
 {
     int64_t pid = -ENOMEM;
@@ -469,11 +503,12 @@ int64_t process_fork(struct task *t, const struct clone_request *r)
     exec_fork_prepare(p->exec);
     mm_fork_prepare(p->mm);
     /* The C library's fork keeps its own locks in order; other kinds of child it doesn't know. */
-    if (!(r->flags & ~done_here) && r->exit_signal == SIGCHLD) {
+    if (!(r->flags & ~done_here) && r->exit_signal == SIGCHLD && !r->nset_tid) {
         pid = fork();
         pid = pid < 0 ? -errno : pid;
     } else {
-        pid = host_call(SYS_clone, host_flags(r) & ~(uint64_t)CLONE_PIDFD, 0, 0, 0, 0);
+        struct host_clone args = host_clone(r);
+        pid = host_call(SYS_clone3, &args, sizeof args);
     }
     if (pid == 0) {
         exec_fork_child(p->exec, t->cpu);

@@ -6,6 +6,8 @@
 
 struct task;
 
+enum { MAX_PID_LEVELS = 32 }; /* nested namespaces of process ids that the kernel allows */
+
 /* What clone and clone3 ask for. */
 struct clone_request {
     uint64_t flags;        /* CLONE_… */
@@ -13,7 +15,9 @@ struct clone_request {
     uint64_t stack_pointer; /* 0: the parent's */
     uint64_t tls;
     uint64_t parent_tid, child_tid, pidfd; /* guest addresses */
-    int cgroup;
+    uint64_t cgroup;       /* descriptor: CLONE_INTO_CGROUP */
+    int32_t set_tid[MAX_PID_LEVELS];
+    uint32_t nset_tid;     /* ids asked for, from the innermost namespace outwards; 0: any */
 };
 
 /* CLONE_THREAD: the new thread's id, or -errno. */
