@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 
+#include "base/arena.h"
 #include "exec/code.h"
 #include "exec/exec.h"
 #include "tcg/interp.h"
@@ -22,6 +23,9 @@ struct exec {
 
     pthread_mutex_t lock; /* guards everything below; taken before any other lock of exec */
     struct code_memory mem;
+    void *work;         /* the host's, to compile in */
+    struct ir_unit spare; /* memory for the next unit */
+    struct arena arena; /* blocks and what describes them: dropped with all code */
     struct code_block *hash[BLOCK_HASH_SIZE];
     struct code_block *page[PAGE_HASH_SIZE];
     struct code_block **blocks; /* by rising entry address: appended in allocation order */

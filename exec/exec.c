@@ -56,6 +56,7 @@ struct exec *exec_new(const struct target *t, const struct code_reader *code, co
             x->helpers[i] = t->ir->helpers[i]->fn;
         if (x->host->init)
             x->host->init();
+        x->work = x->host->new_work(t->ir);
         if (!exec_start_code(x)) {
             exec_free(x);
             return NULL;
@@ -70,6 +71,7 @@ void exec_free(struct exec *x)
         dump_stats(x);
     if (x->host) {
         code_memory_destroy(&x->mem);
+        x->host->free_work(x->work);
         free(x->helpers);
     }
     exec_free_blocks(x);

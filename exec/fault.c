@@ -59,7 +59,7 @@ bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucont
     if (!p)
         return false;
     x->host->recover(cpu, x->target->ir, &b->c, p, uc);
-    cpu->pc = b->c.insn_pcs[p->insn];
+    cpu->pc = b->pc + p->pc;
     record(cpu, signo, info, uc);
     context_set_pc(uc, (uintptr_t)x->entry.leave_recovered);
     return true;

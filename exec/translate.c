@@ -130,7 +130,7 @@ static void build(struct exec *x, struct ir_unit *u, uint64_t pc, uint32_t mode,
     struct ir_builder builder;
     struct page_reader page = {.code = &x->code};
     const struct code_reader code = {&page, page_window};
-    ir_unit_init(u, x->target->ir, pc, mode);
+    ir_unit_restart(u, x->target->ir, pc, mode);
     b_init(&builder, u);
     builder.quick = quick;
     x->target->translate(&builder, &code, max_insns);
@@ -150,6 +150,7 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
     struct compile_env env = {x, b->mode};
     struct compile_ctx ctx = {
         .layout = &cpu_layout,
+        .work = x->work,
         .opaque = &env,
         .lookup = lookup_entry,
         .new_exit = new_exit,
@@ -167,6 +168,9 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
         if (x->host->compile(u, &ctx, buf, exec, room, &b->c)) {
             code_memory_commit(&x->mem, b->c.size);
             b->entry = b->c.code;
+            b->c.faults = arena_copy(&x->arena, b->c.faults, b->c.nfaults * sizeof *b->c.faults);
+            b->c.locs = arena_copy(&x->arena, b->c.locs, b->c.nlocs * sizeof *b->c.locs);
+            b->c.consts = arena_copy(&x->arena, b->c.consts, b->c.nconsts * sizeof *b->c.consts);
             return true;
         }
         x->mem.nexits = nexits;
@@ -184,7 +188,6 @@ static void compile_always(struct exec *x, struct code_block *b, struct ir_unit 
     while (!compile(x, b, u)) {
         if (b->c.too_complex && max_insns > 1) {
             max_insns /= 2;
-            ir_unit_free(u);
             build(x, u, b->pc, b->mode, b->quick, max_insns);
         } else if (!flushed) {
             exec_flush(x);
@@ -219,17 +222,15 @@ static void insert(struct exec *x, struct code_block *b)
 
 static struct code_block *translate(struct exec *x, uint64_t pc, uint32_t mode, bool quick)
 {
-    struct ir_unit u;
+    struct ir_unit u = x->spare;
     unsigned max_insns = x->options.one_insn ? 1 : MAX_INSNS;
     build(x, &u, pc, mode, quick, max_insns);
-    struct code_block *b = calloc(1, sizeof *b);
-    CHECK(b);
-    b->pc = pc;
-    b->mode = mode;
-    b->quick = quick;
+    struct code_block new = {.pc = pc, .mode = mode, .quick = quick};
     if (x->host)
-        compile_always(x, b, &u, max_insns);
-    b->bytes = u.bytes;
+        compile_always(x, &new, &u, max_insns);
+    new.bytes = u.bytes;
+    /* Not before now: compiling may have dropped everything. */
+    struct code_block *b = arena_copy(&x->arena, &new, sizeof new);
     x->stats.units++;
     x->stats.guest_insns += u.ninsns;
     x->stats.guest_bytes += u.bytes;
@@ -237,7 +238,7 @@ static struct code_block *translate(struct exec *x, uint64_t pc, uint32_t mode, 
     if (log_on(LOG_OUT_ASM) && x->host)
         dump_host(b);
     if (x->options.engine == ENGINE_JIT) {
-        ir_unit_free(&u);
+        x->spare = u;
     } else {
         b->unit = malloc(sizeof u);
         CHECK(b->unit);
@@ -329,25 +330,22 @@ void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)
     pthread_mutex_unlock(&x->lock);
 }
 
-static void free_block(struct code_block *b)
+static void free_descriptions(struct exec *x)
 {
-    free(b->c.faults);
-    free(b->c.locs);
-    free(b->c.consts);
-    free(b->c.insn_pcs);
-    if (b->unit)
-        ir_unit_free(b->unit);
-    free(b->unit);
-    free(b);
+    for (size_t i = 0; x->options.engine != ENGINE_JIT && i < x->nblocks; i++) {
+        ir_unit_free(x->blocks[i]->unit);
+        free(x->blocks[i]->unit);
+    }
+    arena_free(&x->arena);
 }
 
 void exec_free_blocks(struct exec *x)
 {
-    for (size_t i = 0; i < x->nblocks; i++)
-        free_block(x->blocks[i]);
+    free_descriptions(x);
     for (unsigned i = 0; i < x->nold_blocks; i++)
         free(x->old_blocks[i]);
     free(x->blocks);
+    ir_unit_free(&x->spare);
 }
 
 bool exec_start_code(struct exec *x)
@@ -370,8 +368,7 @@ void exec_flush(struct exec *x)
         while (__atomic_load_n(&cpu->in_code, __ATOMIC_SEQ_CST))
             sched_yield();
     }
-    for (size_t i = 0; i < x->nblocks; i++)
-        free_block(x->blocks[i]);
+    free_descriptions(x);
     x->nblocks = 0;
     memset(x->hash, 0, sizeof x->hash);
     memset(x->page, 0, sizeof x->page);

@@ -45,23 +45,19 @@ struct reg_loc {
 };
 struct fault_point {
     uint32_t host_off;  /* offset in the code of the instruction that may fault */
-    uint32_t insn;      /* index: which guest instruction (0…) -> pc table */
-    uint32_t first_loc; /* first of nlocs entries in locs */
-    uint32_t nlocs;
+    int32_t pc;         /* of the guest instruction, from the unit's */
+    uint16_t first_loc; /* first of nlocs entries in locs */
+    uint16_t nlocs;
 };
 
-/* Result of compiling a unit. Arrays are owned by the caller's block after success. */
+/* Result of compiling a unit. The arrays are the compiler's memory, until it compiles again. */
 struct compiled {
     uint8_t *code;     /* where it was put (executable address) */
     uint32_t size;
-    struct code_exit *exits;
-    uint32_t nexits;
-    struct fault_point *faults; /* by rising host_off */
-    uint32_t nfaults;
-    struct reg_loc *locs;
-    uint64_t *consts;
-    uint64_t *insn_pcs; /* guest pc of instruction i */
-    uint32_t ninsns;
+    uint32_t nfaults, nlocs, nconsts;
+    const struct fault_point *faults; /* by rising host_off */
+    const struct reg_loc *locs;
+    const uint64_t *consts;
     uint32_t dead_off; /* offset in the code of a stub that sets pc to the unit's and leaves: an invalidated block's
                           entry is overwritten with a jump to it */
     struct code_exit *promote; /* quick units: the exit taken when `counter` has run out; NULL: none */
@@ -98,6 +94,7 @@ struct host_entry {
 /* What the host asks its surroundings for while compiling. */
 struct compile_ctx {
     const struct host_layout *layout;
+    void *work; /* new_work()'s memory */
     void *opaque;
     /* Host entry of an already translated block at guest pc with the unit's flags, or NULL. */
     void *(*lookup)(void *opaque, uint64_t pc);
@@ -120,6 +117,9 @@ struct tcg_host {
     /* Emits entry/leave trampolines for this guest at `buf` (executable address `exec`); returns bytes used. */
     size_t (*emit_prologue)(uint8_t *buf, uint8_t *exec, const struct ir_guest *g, const struct host_layout *l,
                             struct host_entry *out);
+    /* Memory that compile() works in, for units of this guest; one for each thread that compiles at a time. */
+    void *(*new_work)(const struct ir_guest *g);
+    void (*free_work)(void *work);
     /*
      * Compiles u into buf (writable, `room` bytes; it will run at `exec`). Returns false when room is too small, no exit
      * cell is left, or the unit is too complex (out says so).

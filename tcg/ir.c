@@ -57,7 +57,13 @@ static const uint8_t type_of_letter[128] = {
 
 void ir_unit_init(struct ir_unit *u, const struct ir_guest *guest, uint64_t pc, uint32_t flags)
 {
-    *u = (struct ir_unit){.guest = guest, .pc = pc, .flags = flags};
+    *u = (struct ir_unit){0};
+    ir_unit_restart(u, guest, pc, flags);
+}
+
+void ir_unit_restart(struct ir_unit *u, const struct ir_guest *guest, uint64_t pc, uint32_t flags)
+{
+    *u = (struct ir_unit){.guest = guest, .pc = pc, .flags = flags, .inst = u->inst, .cap = u->cap};
     ir_append(u, &(struct ir_inst){.op = IR_NOP}); /* what IR_NONE names */
 }
 

@@ -184,6 +184,8 @@ extern const char *const ir_type_names[IR_TYPE_COUNT]; /* "void", "i32", … */
 extern const char *const ir_cc_names[CC_COUNT];        /* "eq", "ne", "ltu", … */
 
 void ir_unit_init(struct ir_unit *u, const struct ir_guest *guest, uint64_t pc, uint32_t flags);
+/* The same in the memory of a unit that is not needed any more. */
+void ir_unit_restart(struct ir_unit *u, const struct ir_guest *guest, uint64_t pc, uint32_t flags);
 void ir_unit_free(struct ir_unit *u);
 /* Makes room for at least one more instruction. */
 void ir_grow(struct ir_unit *u);

@@ -566,6 +566,7 @@ enum { MAX_CELLS = 1000, MOVE_ROOM = 1 << 18 };
 /* Somewhere to compile for: nothing is run there. */
 struct place {
     uint8_t *exec;
+    void *work;
     struct code_exit cell[MAX_CELLS];
     unsigned ncells, nrefs;
     struct code_ref ref[4 * MAX_CELLS];
@@ -593,7 +594,7 @@ static void note_ref(void *opaque, const struct code_ref *r)
 
 static void compile_at(struct place *p, uint8_t *exec, const struct ir_unit *u, struct compiled *out)
 {
-    struct compile_ctx ctx = {.layout = &cpu_layout, .opaque = p, .lookup = entry_of, .new_exit = cell_of, .ref = note_ref,
+    struct compile_ctx ctx = {.layout = &cpu_layout, .work = p->work, .opaque = p, .lookup = entry_of, .new_exit = cell_of, .ref = note_ref,
                               .chain = true, .loops = true};
     p->exec = exec;
     p->ncells = p->nrefs = 0;
@@ -609,14 +610,6 @@ static void compile_at(struct place *p, uint8_t *exec, const struct ir_unit *u, 
     }
 }
 
-static void free_compiled(struct compiled *c)
-{
-    free(c->faults);
-    free(c->locs);
-    free(c->consts);
-    free(c->insn_pcs);
-}
-
 /* The same unit at two places differs in the distances that compile() tells, and nowhere else. */
 Test(x86, code_can_be_moved, .timeout = 200)
 {
@@ -625,6 +618,8 @@ Test(x86, code_can_be_moved, .timeout = 200)
     setenv("METIC_HOST_FEATURES", "", 1);
     tcg_host_native()->init();
     guest = (struct ir_guest){test_slots(9), NSLOTS, test_helpers, ARRAY_SIZE(test_helpers), &fp_rules_arm};
+    here.work = tcg_host_native()->new_work(&guest);
+    there.work = tcg_host_native()->new_work(&guest);
     for (unsigned seed = 0; seed < 3000; seed++) {
         struct ir_unit u;
         struct compiled a, b;
@@ -641,10 +636,10 @@ Test(x86, code_can_be_moved, .timeout = 200)
         cr_assert_arr_eq(here.code, there.code, a.size, "seed %u", seed);
         for (unsigned i = 0; i < here.ncells; i++)
             cr_assert_eq((uint8_t *)here.cell[i].unlinked - here.exec, (uint8_t *)there.cell[i].unlinked - there.exec);
-        free_compiled(&a);
-        free_compiled(&b);
         ir_unit_free(&u);
     }
+    tcg_host_native()->free_work(here.work);
+    tcg_host_native()->free_work(there.work);
 }
 
 Test(x86, random_units, .timeout = 600) { check_units("", 12000, 0); }

@@ -231,7 +231,7 @@ void isel_call(struct gen *g, const struct ir_inst *in)
     if (!reads)
         x86_pins_store(g, CALLER_SAVED);
     if (faults)
-        store_pc(g, g->insn_pcs[g->insn]);
+        store_pc(g, g->pc);
     ra_save_all(g);
     bool on_stack = marshal(g, in);
     ra_release_all(g);

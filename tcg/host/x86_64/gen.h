@@ -50,6 +50,7 @@ struct value {
     uint8_t type;     /* enum ir_type of the root's instruction */
     bool late;        /* computed at the exits that need it (late.c) */
     bool clean;       /* F32, F64: the rest of its register is zero */
+    bool dead;        /* nobody needs it */
 };
 
 /* A guest register while the unit is compiled. */
@@ -120,14 +121,21 @@ enum own {
 
 enum { PROLOGUE_ROOM = 2048 };
 
+/* Slots and registers at the start of every unit of a guest. */
+struct fresh {
+    struct slot_state slot[MAX_SLOTS];
+    bool is_pin[REGS];
+    uint32_t temps;
+};
+
 struct gen {
+    /* --- zero at the start of every unit --- */
     struct asmbuf a;
     const struct ir_unit *u;
     const struct ir_guest *guest;
     const struct compile_ctx *ctx;
     const struct host_layout *l;
 
-    struct value *val;    /* by ir_ref */
     ir_ref held[REGS];    /* root in each register */
     uint32_t full;        /* registers that hold one */
     bool is_pin[REGS];
@@ -135,11 +143,9 @@ struct gen {
     uint32_t displaced;   /* global pins whose register has another use in this unit */
     uint32_t locked;      /* in use by the current instruction */
     unsigned __int128 cells; /* spill cells in use */
-    struct slot_state slot[MAX_SLOTS];
-    uint16_t open[MAX_SLOTS]; /* slots without pin that may be dirty */
     uint32_t nopen;
     uint32_t i;           /* current instruction */
-    uint32_t insn;        /* number of the current guest instruction */
+    uint64_t pc;          /* of the current guest instruction */
     ir_ref flags_of;      /* value by which the flags were set last */
     uint8_t *flags_at;    /* and where in the code */
     int8_t rbx_in;        /* where the pin RBX is, for fault points: CMPXCHG16B needs the register */
@@ -147,25 +153,23 @@ struct gen {
     uint8_t *entry;
     struct code_exit *promote; /* quick units: see struct compiled */
     int32_t *counter;
+    uint32_t nstubs, npending, npool, nslow_uses, nfaults, nlocs, nconsts;
+    bool failed;          /* out of exit cells */
+    bool too_complex;     /* out of spill cells */
 
+    /* --- memory kept from unit to unit --- */
+    struct slot_state slot[MAX_SLOTS];
+    uint16_t open[MAX_SLOTS]; /* slots without pin that may be dirty */
+    struct value *val;        /* by ir_ref */
     struct stub *stubs;
-    uint32_t nstubs, max_stubs;
     struct pending *pending;
-    uint32_t npending, max_pending;
     struct pool_use *pool;
-    uint32_t npool, max_pool;
     struct slow_use *slow_uses;
-    uint32_t nslow_uses, max_slow_uses;
     struct fault_point *faults;
-    uint32_t nfaults, max_faults;
     struct reg_loc *locs;
-    uint32_t nlocs, max_locs;
     uint64_t *consts;
-    uint32_t nconsts, max_consts;
-    uint64_t *insn_pcs;
-    uint32_t ninsns, max_insns;
-    bool failed;      /* out of exit cells */
-    bool too_complex; /* out of spill cells */
+    uint32_t max_val, max_stubs, max_pending, max_pool, max_slow_uses, max_faults, max_locs, max_consts;
+    struct fresh fresh;
 };
 
 /* Grows an array of the state by one element and returns it. */
@@ -202,6 +206,7 @@ static inline unsigned type_size(unsigned t)
 }
 
 /* --- plan.c --- */
+void x86_plan_fresh(struct fresh *f, const struct ir_guest *guest);
 void x86_plan(struct gen *g);
 /* Global pins of a guest: host register of each slot, by rank. */
 void x86_global_pins(const struct ir_guest *guest, int8_t pin[MAX_SLOTS]);

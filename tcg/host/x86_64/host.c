@@ -80,16 +80,15 @@ static void begin(struct gen *g)
 /* Values that share another's register, are constants or are computed late need no code where they stand. */
 static bool needs_code(const struct gen *g, const struct ir_inst *in)
 {
-    return in->op != IR_NOP && in->op != IR_CONST && g->val[g->i].root == g->i &&
-           (!g->val[g->i].late || in->op == IR_NZCV_FCMP);
+    const struct value *v = &g->val[g->i];
+    return in->op != IR_NOP && in->op != IR_CONST && v->root == g->i && !v->dead && (!v->late || in->op == IR_NZCV_FCMP);
 }
 
 static void instruction(struct gen *g, const struct ir_inst *in)
 {
     switch (in->op) {
     case IR_INSN:
-        g->insn = g->ninsns;
-        *GROW(g->insn_pcs, g->ninsns, g->max_insns) = in->imm;
+        g->pc = in->imm;
         return;
     case IR_GET: ra_get(g, in); break;
     case IR_PUT: ra_put(g, in); break;
@@ -138,38 +137,39 @@ static void emit_pool(struct gen *g)
         }
 }
 
-static void free_state(struct gen *g, bool arrays)
+static void *new_work(const struct ir_guest *guest)
 {
+    struct gen *g = calloc(1, sizeof *g);
+    CHECK(g);
+    x86_plan_fresh(&g->fresh, guest);
+    return g;
+}
+
+static void free_work(void *work)
+{
+    struct gen *g = work;
     free(g->val);
     free(g->stubs);
     free(g->pending);
     free(g->pool);
     free(g->slow_uses);
-    if (arrays) {
-        free(g->faults);
-        free(g->locs);
-        free(g->consts);
-        free(g->insn_pcs);
-    }
+    free(g->faults);
+    free(g->locs);
+    free(g->consts);
     free(g);
 }
-
-/* What a block keeps is cut to its size: there are tens of thousands. */
-#define TRIM(array, n) ((array) = (n) ? x86_grow((array), (n), sizeof *(array)) : (free(array), NULL))
 
 static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint8_t *buf, uint8_t *exec, size_t room,
                     struct compiled *out)
 {
-    struct gen *g = calloc(1, sizeof *g);
-    CHECK(g);
+    struct gen *g = ctx->work;
+    memset(g, 0, offsetof(struct gen, slot));
     g->u = u;
     g->guest = u->guest;
     g->ctx = ctx;
     g->l = ctx->layout;
     g->a = (struct asmbuf){.start = buf, .p = buf, .end = buf + room, .exec = exec};
     g->rbx_in = RBX;
-    g->val = malloc(u->n * sizeof *g->val);
-    CHECK(g->val);
     x86_plan(g);
     begin(g);
     for (g->i = 1; g->i < u->n && !g->a.overflow && !g->failed && !g->too_complex; g->i++) {
@@ -183,29 +183,21 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     jump_own(&g->a, g->l, OWN_LEAVE);
     x86_emit_slow_insts(g);
     emit_pool(g);
-    bool ok = !g->a.overflow && !g->failed && !g->too_complex;
-    out->too_complex = g->too_complex;
-    if (ok) {
-        TRIM(g->faults, g->nfaults);
-        TRIM(g->locs, g->nlocs);
-        TRIM(g->consts, g->nconsts);
-        TRIM(g->insn_pcs, g->ninsns);
-        *out = (struct compiled){
-            .code = exec,
-            .size = g->a.p - g->a.start,
-            .faults = g->faults,
-            .nfaults = g->nfaults,
-            .locs = g->locs,
-            .consts = g->consts,
-            .insn_pcs = g->insn_pcs,
-            .ninsns = g->ninsns,
-            .dead_off = dead_off,
-            .promote = g->promote,
-            .counter = g->counter,
-        };
-    }
-    free_state(g, !ok);
-    return ok;
+    *out = (struct compiled){
+        .code = exec,
+        .size = g->a.p - g->a.start,
+        .nfaults = g->nfaults,
+        .nlocs = g->nlocs,
+        .nconsts = g->nconsts,
+        .faults = g->faults,
+        .locs = g->locs,
+        .consts = g->consts,
+        .dead_off = dead_off,
+        .promote = g->promote,
+        .counter = g->counter,
+        .too_complex = g->too_complex,
+    };
+    return !g->a.overflow && !g->failed && !g->too_complex;
 }
 
 static void patch_entry(uint8_t *buf, const uint8_t *exec, const uint8_t *target)
@@ -221,6 +213,8 @@ const struct tcg_host tcg_host_x86_64 = {
     .name = "x86_64",
     .init = init,
     .emit_prologue = emit_prologue,
+    .new_work = new_work,
+    .free_work = free_work,
     .compile = compile,
     .recover = x86_recover,
     .patch_entry = patch_entry,

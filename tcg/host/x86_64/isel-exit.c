@@ -163,7 +163,6 @@ static void jump_to(struct gen *g, uint64_t pc)
     }
 }
 
-static uint64_t insn_pc(const struct gen *g) { return g->insn_pcs[g->insn]; }
 static bool is_backward(uint64_t from, uint64_t to) { return to <= from; }
 
 static void test_request(struct gen *g)
@@ -230,7 +229,7 @@ static void exit_goto(struct gen *g, const struct ir_inst *in)
     } else if (in->ir_sub == JUMP_CALL && g->ctx->chain) {
         if (g->loop)
             x86_loop_leave(g);
-        if (is_backward(insn_pc(g), pc))
+        if (is_backward(g->pc, pc))
             poll(g, pc);
         push_pc(g, in->imm2);
         uint8_t *to = known_entry(g, pc);
@@ -242,7 +241,7 @@ static void exit_goto(struct gen *g, const struct ir_inst *in)
         }
         after_call(g, in->imm2);
     } else {
-        exit_tail(g, insn_pc(g), pc);
+        exit_tail(g, g->pc, pc);
     }
 }
 
@@ -272,7 +271,7 @@ static void exit_goto_if(struct gen *g, const struct ir_inst *in)
     }
     uint32_t n, first = ra_pending(g, in->ir_dead, &n);
     uint8_t *skip = parity == 1 ? emit_jcc_forward(a, X_P) : NULL;
-    bool bare = !n && !g->loop && g->ctx->chain && !is_backward(insn_pc(g), pc);
+    bool bare = !n && !g->loop && g->ctx->chain && !is_backward(g->pc, pc);
     uint8_t *to = bare ? known_entry(g, pc) : NULL;
     if (to) {
         if (parity == 2) {
@@ -287,7 +286,7 @@ static void exit_goto_if(struct gen *g, const struct ir_inst *in)
         struct stub *s = x86_stub(g, STUB_EXIT);
         s->jump = jump;
         s->back = jump2;
-        s->from = insn_pc(g);
+        s->from = g->pc;
         s->pc = pc;
         s->first = first;
         s->n = n;

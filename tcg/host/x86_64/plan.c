@@ -1,9 +1,8 @@
 /*
- * The pass before: from the last instruction to the first, it finds how long values live, which register each had best
- * be made in, which flags can be computed late, and which guest registers a loop keeps in host registers.
+ * The passes before: forward, which values share a register; backward, how long values live, which nobody reads, which
+ * register each had best be made in, and which flags can be computed late. Before them, which guest registers a loop keeps
+ * in host registers.
  */
-#include <stdlib.h>
-
 #include "tcg/host/x86_64/gen.h"
 
 const int8_t global_gpr[GLOBAL_GPRS] = {RBX, R12, R13, R14, R15, R8, R9, R10, R11};
@@ -73,21 +72,9 @@ static bool makes_clean(const struct gen *g, const struct ir_inst *in)
     }
 }
 
-static void find_roots(struct gen *g)
-{
-    for (ir_ref r = 0; r < g->u->n; r++) {
-        const struct ir_inst *in = &g->u->inst[r];
-        struct value *v = &g->val[r];
-        *v = (struct value){.root = r, .reg = NO_REG, .hint = NO_REG, .hint_slot = -1, .cell = -1, .home = -1};
-        v->type = ir_result_type(in);
-        v->root = find_root(g, r);
-        v->clean = is_float_type(v->type) && makes_clean(g, in);
-    }
-}
-
 /* --- a - b for comparisons and flags of (a, b) --- */
 
-enum { NEAR = 16 };
+enum { NEAR = 16, NEAR_QUICK = 4 };
 
 /* Does the instruction compute a - b? The builder makes the subtraction of a constant an addition. */
 static bool is_difference(const struct gen *g, const struct ir_inst *in, unsigned type, ir_ref a, ir_ref b)
@@ -101,31 +88,56 @@ static bool is_difference(const struct gen *g, const struct ir_inst *in, unsigne
            (type == IR_I64 ? x + y == 0 : (uint32_t)(x + y) == 0);
 }
 
-static void find_result(struct gen *g, ir_ref r)
+static ir_ref find_result(const struct gen *g, ir_ref r, unsigned type, const struct ir_inst *in)
 {
-    const struct ir_inst *in = &g->u->inst[r];
-    bool compare = (in->op == IR_GOTO_IF || in->op == IR_SETCC || in->op == IR_SELCC) &&
-                   (in->cc == CC_EQ || in->cc == CC_NE);
-    if (!compare && in->op != IR_NZCV_SUB)
-        return;
-    unsigned type = compare ? in->type2 : in->type;
     uint64_t c;
+    ir_ref near = g->ctx->quick ? NEAR_QUICK : NEAR;
     if (ra_const(g, in->arg[1], &c) && !c)
-        return;
-    for (ir_ref k = r - 1; k > 0 && r - k < NEAR; k--)
-        if (is_difference(g, &g->u->inst[k], type, in->arg[0], in->arg[1])) {
-            g->val[r].result = k;
-            return;
-        }
+        return IR_NONE;
+    for (ir_ref k = r - 1; k > 0 && r - k < near; k--)
+        if (is_difference(g, &g->u->inst[k], type, in->arg[0], in->arg[1]))
+            return k;
+    return IR_NONE;
 }
 
-/* --- lifetimes --- */
+/* --- forward --- */
+
+static void begin_value(struct gen *g, ir_ref r)
+{
+    const struct ir_inst *in = &g->u->inst[r];
+    struct value *v = &g->val[r];
+    *v = (struct value){.root = r, .reg = NO_REG, .hint = NO_REG, .hint_slot = -1, .cell = -1, .home = -1};
+    v->type = ir_result_type(in);
+    switch (in->op) {
+    case IR_ZEXT:
+    case IR_TRUNC:
+    case IR_VLOW:
+    case IR_VZEXT: v->root = find_root(g, r); break;
+    case IR_GOTO_IF:
+    case IR_SETCC:
+    case IR_SELCC:
+        if (in->cc == CC_EQ || in->cc == CC_NE)
+            v->result = find_result(g, r, in->type2, in);
+        v->late = x86_can_be_late(g, r);
+        break;
+    case IR_NZCV_SUB:
+        v->result = find_result(g, r, in->type, in);
+        v->late = true;
+        break;
+    default: v->late = ir_facts[in->op].props & IR_P_LATE;
+    }
+    if (is_float_type(v->type))
+        v->clean = makes_clean(g, in);
+}
+
+/* --- backward --- */
 
 struct plan {
     uint32_t next_put[MAX_SLOTS];  /* the next PUT of the slot behind here */
     ir_ref wanted[MAX_SLOTS];      /* root that is to be PUT in the slot's pin and may be made there, */
     uint32_t since[MAX_SLOTS];     /* if this is `now`: what looks at the state ends all wishes at once */
     uint32_t now;
+    bool cleared;                  /* flags of floats are cleared behind here */
 };
 
 static void need(struct gen *g, ir_ref v, uint32_t at)
@@ -148,8 +160,9 @@ static void plan_put(struct gen *g, struct plan *p, ir_ref r, const struct ir_in
 {
     unsigned s = in->ir_slot_;
     ir_ref v = in->arg[0], root = g->val[v].root;
-    if (g->slot[s].pin != NO_REG) {
+    if (g->slot[s].pin != NO_REG) { /* a pin wants the value itself */
         need(g, v, r);
+        g->val[v].late = false;
         p->wanted[s] = IR_NONE;
         p->since[s] = p->now;
         unsigned size = type_size(g->guest->slots[s].type);
@@ -158,38 +171,9 @@ static void plan_put(struct gen *g, struct plan *p, ir_ref r, const struct ir_in
             g->val[root].hint_slot = s;
         }
     } else {
-        uint32_t until = p->next_put[s];
-        if (g->val[v].late) {
-            ir_ref leaf[MAX_LEAVES];
-            for (unsigned k = 0, n = x86_leaves(g, v, leaf); k < n; k++)
-                need(g, leaf[k], until);
-        } else {
-            need(g, v, until);
-        }
+        need(g, v, p->next_put[s]); /* late ones hand it on to their operands */
     }
     p->next_put[s] = r;
-}
-
-/* Late are the candidates that only PUTs read; comparing floats again would raise flags that were cleared meanwhile. */
-static void find_late(struct gen *g)
-{
-    const struct ir_unit *u = g->u;
-    for (ir_ref r = 1; r < u->n; r++)
-        g->val[r].late = x86_can_be_late(g, r);
-    bool cleared = false;
-    for (ir_ref r = u->n; r-- > 1;) {
-        const struct ir_inst *in = &u->inst[r];
-        cleared |= in->op == IR_FSETFLAGS;
-        if (in->op == IR_NZCV_FCMP && cleared)
-            g->val[r].late = false;
-        if (in->op == IR_PUT) /* a pinned slot wants the value itself */
-            g->val[in->arg[0]].late &= g->slot[in->ir_slot_].pin == NO_REG;
-        if (in->op == IR_PUT)
-            continue;
-        for (unsigned k = 0, n = ir_nargs(in); k < n; k++)
-            if (!(g->val[r].late && in->op == IR_SELCC && k == 2)) /* what a late choice compares is kept */
-                g->val[in->arg[k]].late = false;
-    }
 }
 
 /* Is the first operand changed in place by the machine's instruction? */
@@ -212,40 +196,70 @@ static void pass_on(struct gen *g, struct plan *p, ir_ref r, const struct ir_ins
     p->since[slot] = p->now;
 }
 
-static void lifetimes(struct gen *g)
+/*
+ * A late value's operands are needed as long as it is. It is late if only PUTs read it, and late choices as what they
+ * choose: all readers have been seen. Comparing floats again would raise flags that were cleared meanwhile.
+ */
+static void plan_late(struct gen *g, ir_ref r, const struct ir_inst *in)
 {
-    const struct ir_unit *u = g->u;
-    struct plan *p = calloc(1, sizeof *p);
-    CHECK(p);
-    for (unsigned s = 0; s < g->guest->nslots; s++)
-        p->next_put[s] = u->n;
-    for (ir_ref r = u->n; r-- > 1;) {
-        const struct ir_inst *in = &u->inst[r];
-        struct value *v = &g->val[r];
-        if (v->hint_slot >= 0 && p->wanted[v->hint_slot] == r && p->since[v->hint_slot] == p->now)
-            v->hint = g->slot[v->hint_slot].pin;
-        if (sees_state(in))
-            p->now++;
-        if (in->op == IR_GET)
-            p->wanted[in->ir_slot_] = IR_NONE;
-        if (in->op == IR_PUT) {
-            plan_put(g, p, r, in);
-            continue;
-        }
-        if (v->late && in->op != IR_NZCV_FCMP) /* its operands are counted where it is PUT */
-            continue;
-        if (v->result != IR_NONE && in->op != IR_NZCV_SUB) {
-            need(g, v->result, r);
-            for (unsigned k = 2, n = ir_nargs(in); k < n; k++)
-                need(g, in->arg[k], r);
-            continue;
-        }
-        for (unsigned k = 0, n = ir_nargs(in); k < n; k++)
-            need(g, in->arg[k], r);
-        if (v->hint != NO_REG)
-            pass_on(g, p, r, in);
+    const struct value *v = &g->val[r];
+    for (unsigned k = 0, n = in->op == IR_SELCC ? 3 : ir_nargs(in); k < n; k++) {
+        bool other = !k && v->result && in->op != IR_SELCC;
+        need(g, other ? v->result : in->arg[k], v->last);
+        if (in->op != IR_SELCC || k != 2)
+            g->val[in->arg[k]].late = false;
     }
-    free(p);
+}
+
+static void plan_args(struct gen *g, ir_ref r, const struct ir_inst *in)
+{
+    unsigned k = 0, n = ir_nargs(in);
+    if (g->val[r].result != IR_NONE && in->op != IR_NZCV_SUB) {
+        need(g, g->val[r].result, r);
+        g->val[in->arg[0]].late = g->val[in->arg[1]].late = false;
+        k = 2;
+    }
+    for (; k < n; k++) {
+        need(g, in->arg[k], r);
+        g->val[in->arg[k]].late = false;
+    }
+}
+
+static bool removable(const struct ir_inst *in)
+{
+    return in->op == IR_GET || in->op == IR_FFLAGS || (ir_props(in) & IR_P_PURE);
+}
+
+static void plan_inst(struct gen *g, struct plan *p, ir_ref r)
+{
+    const struct ir_inst *in = &g->u->inst[r];
+    struct value *v = &g->val[r];
+    switch (in->op) {
+    case IR_NOP:
+    case IR_INSN: return;
+    case IR_CONST: v->late = false; return;
+    case IR_PUT: plan_put(g, p, r, in); return;
+    case IR_FSETFLAGS: p->cleared = true; break;
+    case IR_NZCV_FCMP: v->late &= !p->cleared; break;
+    default: break;
+    }
+    if (v->hint_slot >= 0 && p->wanted[v->hint_slot] == r && p->since[v->hint_slot] == p->now)
+        v->hint = g->slot[v->hint_slot].pin;
+    if (in->op == IR_GET)
+        p->wanted[in->ir_slot_] = IR_NONE;
+    if (!v->last && v->root == r && removable(in)) {
+        v->dead = true;
+        return;
+    }
+    if (sees_state(in))
+        p->now++;
+    if (v->late)
+        plan_late(g, r, in);
+    if (v->late && in->op != IR_NZCV_FCMP) /* that one is computed where it stands, too, for its flags */
+        return;
+    plan_args(g, r, in);
+    if (v->hint != NO_REG)
+        pass_on(g, p, r, in);
 }
 
 /* --- pins --- */
@@ -296,6 +310,7 @@ static bool pin_locally(struct gen *g, int reg)
     g->slot[s].pin = reg;
     g->slot[s].local = true;
     g->is_pin[reg] = true;
+    g->temps &= ~(1u << reg);
     return true;
 }
 
@@ -319,26 +334,42 @@ static void local_pins(struct gen *g)
         ;
 }
 
-void x86_plan(struct gen *g)
+void x86_plan_fresh(struct fresh *f, const struct ir_guest *guest)
 {
     int8_t pin[MAX_SLOTS];
-    x86_global_pins(g->guest, pin);
-    for (unsigned s = 0; s < g->guest->nslots; s++) {
-        g->slot[s] = (struct slot_state){.pin = pin[s]};
+    x86_global_pins(guest, pin);
+    for (unsigned s = 0; s < guest->nslots; s++) {
+        f->slot[s] = (struct slot_state){.pin = pin[s]};
         if (pin[s] != NO_REG)
-            g->is_pin[pin[s]] = true;
+            f->is_pin[pin[s]] = true;
     }
-    count_slots(g);
-    bool loop = g->ctx->loops && !g->ctx->quick && is_loop(g);
-    if (loop && x86.loop_pins)
-        local_pins(g);
-    g->loop = loop ? g->a.start : NULL; /* its place is known later */
     for (int r = 0; r < REGS; r++)
-        if (!g->is_pin[r] && r != RSP && r != RBP && r != XMM0 + XSCRATCH)
-            g->temps |= 1u << r;
-    find_roots(g);
-    for (ir_ref r = 1; r < g->u->n; r++)
-        find_result(g, r);
-    find_late(g);
-    lifetimes(g);
+        if (!f->is_pin[r] && r != RSP && r != RBP && r != XMM0 + XSCRATCH)
+            f->temps |= 1u << r;
+}
+
+void x86_plan(struct gen *g)
+{
+    memcpy(g->slot, g->fresh.slot, g->guest->nslots * sizeof *g->slot);
+    memcpy(g->is_pin, g->fresh.is_pin, sizeof g->is_pin);
+    g->temps = g->fresh.temps;
+    if (g->max_val < g->u->n) {
+        g->max_val = g->u->n + g->u->n / 2;
+        g->val = x86_grow(g->val, g->max_val, sizeof *g->val);
+    }
+    bool loop = g->ctx->loops && !g->ctx->quick && is_loop(g);
+    if (loop && x86.loop_pins) {
+        count_slots(g);
+        local_pins(g);
+    }
+    g->loop = loop ? g->a.start : NULL; /* its place is known later */
+    for (ir_ref r = 0; r < g->u->n; r++)
+        begin_value(g, r);
+    struct plan p; /* what is wanted is read only where it has been written */
+    p.now = 1;
+    p.cleared = false;
+    for (unsigned s = 0; s < g->guest->nslots; s++)
+        p.next_put[s] = g->u->n;
+    for (ir_ref r = g->u->n; r-- > 1;)
+        plan_inst(g, &p, r);
 }

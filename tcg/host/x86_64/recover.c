@@ -81,7 +81,10 @@ void x86_fault_point(struct gen *g)
         g->nlocs = first;
         first = last->first_loc;
     }
-    *GROW(g->faults, g->nfaults, g->max_faults) = (struct fault_point){g->a.p - g->a.start, g->insn, first, n};
+    if (first + n > UINT16_MAX)
+        g->too_complex = true;
+    int32_t pc = g->pc - g->u->pc;
+    *GROW(g->faults, g->nfaults, g->max_faults) = (struct fault_point){g->a.p - g->a.start, pc, first, n};
 }
 
 /* --- at the fault --- */
