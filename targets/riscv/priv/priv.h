@@ -1,0 +1,163 @@
+/*
+ * A hart with its privileged state: machine, supervisor and user mode (The RISC-V Instruction Set Manual, volume II:
+ * Privileged Architecture, 20240411). csr.c has the registers, trap.c traps and returns, mmu.c Sv39, Sv48 and Sv57,
+ * pmp.c physical memory protection. Nothing here knows how instructions are executed or what the machine looks like: that
+ * is asked through struct rv_environment.
+ */
+#ifndef TARGETS_RISCV_PRIV_PRIV_H
+#define TARGETS_RISCV_PRIV_PRIV_H
+
+#include "targets/riscv/cpu.h"
+
+enum rv_privilege { RV_USER, RV_SUPERVISOR, RV_MACHINE = 3 };
+
+/* mstatus and sstatus (3.1.6, 12.1.1) */
+#define RV_MSTATUS_SIE  (UINT64_C(1) << 1)
+#define RV_MSTATUS_MIE  (UINT64_C(1) << 3)
+#define RV_MSTATUS_SPIE (UINT64_C(1) << 5)
+#define RV_MSTATUS_MPIE (UINT64_C(1) << 7)
+#define RV_MSTATUS_SPP  (UINT64_C(1) << 8)
+#define RV_MSTATUS_MPP  (UINT64_C(3) << 11)
+#define RV_MSTATUS_FS   (UINT64_C(3) << 13)
+#define RV_MSTATUS_MPRV (UINT64_C(1) << 17)
+#define RV_MSTATUS_SUM  (UINT64_C(1) << 18)
+#define RV_MSTATUS_MXR  (UINT64_C(1) << 19)
+#define RV_MSTATUS_TVM  (UINT64_C(1) << 20)
+#define RV_MSTATUS_TW   (UINT64_C(1) << 21)
+#define RV_MSTATUS_TSR  (UINT64_C(1) << 22)
+#define RV_MSTATUS_UXL  (UINT64_C(2) << 32) /* 64 bits: fixed */
+#define RV_MSTATUS_SXL  (UINT64_C(2) << 34)
+#define RV_MSTATUS_SD   (UINT64_C(1) << 63)
+enum { RV_MSTATUS_MPP_SHIFT = 11 };
+
+/* Interrupts: bits of mip, mie, mideleg; causes (3.1.15, table 14) */
+enum rv_interrupt {
+    RV_IRQ_SSOFT = 1,
+    RV_IRQ_MSOFT = 3,
+    RV_IRQ_STIMER = 5,
+    RV_IRQ_MTIMER = 7,
+    RV_IRQ_SEXT = 9,
+    RV_IRQ_MEXT = 11,
+};
+#define RV_IRQ(n) (UINT64_C(1) << (n))
+#define RV_IRQS_S (RV_IRQ(RV_IRQ_SSOFT) | RV_IRQ(RV_IRQ_STIMER) | RV_IRQ(RV_IRQ_SEXT))
+#define RV_IRQS_M (RV_IRQ(RV_IRQ_MSOFT) | RV_IRQ(RV_IRQ_MTIMER) | RV_IRQ(RV_IRQ_MEXT))
+
+enum rv_exception {
+    RV_FETCH_MISALIGNED = 0,
+    RV_FETCH_ACCESS = 1,
+    RV_ILLEGAL = 2,
+    RV_BREAKPOINT = 3,
+    RV_LOAD_MISALIGNED = 4,
+    RV_LOAD_ACCESS = 5,
+    RV_STORE_MISALIGNED = 6,
+    RV_STORE_ACCESS = 7,
+    RV_ECALL_U = 8, /* plus the privilege */
+    RV_FETCH_PAGE = 12,
+    RV_LOAD_PAGE = 13,
+    RV_STORE_PAGE = 15,
+};
+
+/* menvcfg, senvcfg (3.1.18) */
+#define RV_ENVCFG_FIOM  (UINT64_C(1) << 0)
+#define RV_ENVCFG_CBIE  (UINT64_C(3) << 4)
+#define RV_ENVCFG_CBCFE (UINT64_C(1) << 6)
+#define RV_ENVCFG_CBZE  (UINT64_C(1) << 7)
+#define RV_ENVCFG_ADUE  (UINT64_C(1) << 61)
+#define RV_ENVCFG_PBMTE (UINT64_C(1) << 62)
+#define RV_ENVCFG_STCE  (UINT64_C(1) << 63)
+
+enum { RV_PMP_ENTRIES = 16 };
+
+struct rv_hart;
+
+/* What a hart is connected to. Called by the hart's own thread. */
+struct rv_environment {
+    uint64_t (*time)(void *opaque); /* mtime */
+    /* stimecmp changed (Sstc): STIP is to be looked at again when mtime reaches it. */
+    void (*timer)(void *opaque, struct rv_hart *h);
+    /* A doubleword of physical memory, for page tables: false where no memory is. swap: only if it is still `old`. */
+    bool (*load)(void *opaque, uint64_t address, uint64_t *value);
+    bool (*swap)(void *opaque, uint64_t address, uint64_t old, uint64_t new);
+    /* Translations of addresses have become stale. */
+    void (*flush)(void *opaque, struct rv_hart *h);
+    void *opaque;
+};
+
+struct rv_hart {
+    struct rv_cpu cpu;
+    const struct rv_environment *env;
+    uint64_t id;       /* mhartid */
+    uint8_t privilege; /* enum rv_privilege */
+    uint64_t lines;    /* mip bits held by wires; changed atomically, by any thread */
+    uint64_t soft;     /* mip bits set by software */
+    uint64_t mstatus, mie, mtvec, mscratch, mepc, mcause, mtval, mideleg, medeleg, mcounteren, mcountinhibit, menvcfg;
+    uint64_t mstateen[4], sstateen[4];
+    uint64_t stvec, sscratch, sepc, scause, stval, satp, scounteren, senvcfg, stimecmp;
+    uint8_t pmpcfg[RV_PMP_ENTRIES];
+    uint64_t pmpaddr[RV_PMP_ENTRIES];
+};
+
+static inline struct rv_hart *rv_hart(struct cpu *cpu) { return (struct rv_hart *)cpu; }
+
+/* State at reset (3.4); id, env and the wires stay. */
+void rv_reset_hart(struct rv_hart *h);
+
+/* --- registers: csr.c --- */
+
+enum rv_csr_op { RV_CSR_WRITE, RV_CSR_SET, RV_CSR_CLEAR };
+
+/* The instructions' two halves: reads, if `reads`, and writes, if `writes`, by the op. False: illegal instruction. */
+bool rv_access_csr(struct rv_hart *h, unsigned number, enum rv_csr_op op, bool reads, bool writes, uint64_t operand,
+                   uint64_t *old);
+/* Can writing it change how the code behind is to be translated or whether an interrupt is taken? */
+bool rv_csr_ends_unit(unsigned number);
+/* "mstatus"; NULL: there is no such register. */
+const char *rv_csr_name(unsigned number);
+
+/* --- traps: trap.c --- */
+
+/* Enters the handler: the hart's pc is that of the instruction (exceptions) or of the next one (interrupts). */
+void rv_raise(struct rv_hart *h, enum rv_exception cause, uint64_t value);
+void rv_interrupt(struct rv_hart *h, enum rv_interrupt which);
+/* mip as software sees it. */
+uint64_t rv_pending(const struct rv_hart *h);
+/* The interrupt to be taken now; false: none. */
+bool rv_next_interrupt(const struct rv_hart *h, enum rv_interrupt *which);
+/* MRET, SRET: set the pc. False: illegal instruction. */
+bool rv_return(struct rv_hart *h, enum rv_privilege from);
+/* May WFI, and SFENCE.VMA and its relatives, be executed here? */
+bool rv_may_wait(const struct rv_hart *h);
+bool rv_may_fence(const struct rv_hart *h);
+
+/* --- addresses: mmu.c, pmp.c --- */
+
+enum rv_access { RV_FETCH, RV_LOAD, RV_STORE };
+
+/* By what rules addresses are translated: part of the key of a TLB entry. */
+struct rv_view {
+    enum rv_privilege privilege; /* RV_MACHINE: physical addresses */
+    bool sum;
+};
+
+struct rv_translation {
+    uint64_t address;  /* physical */
+    uint64_t first, last; /* virtual addresses around for which the same translation and permissions hold */
+    bool load, store, fetch; /* what is allowed; store: and marked dirty already */
+    enum rv_exception cause; /* where it failed */
+};
+
+/* The view of loads and stores (MPRV looked at), and of instruction fetches. */
+struct rv_view rv_data_view(const struct rv_hart *h);
+struct rv_view rv_fetch_view(const struct rv_hart *h);
+/* The physical address of an access of `size` bytes that lies within a page. False: out->cause says why not. */
+bool rv_translate_address(struct rv_hart *h, struct rv_view view, uint64_t address, unsigned size, enum rv_access access,
+                          struct rv_translation *out);
+
+/* PMP: may `size` bytes at the physical address be accessed? [*first, *last]: addresses around that the answer covers. */
+bool rv_pmp_allows(const struct rv_hart *h, enum rv_privilege privilege, uint64_t address, unsigned size,
+                   enum rv_access access, uint64_t *first, uint64_t *last);
+void rv_write_pmpcfg(struct rv_hart *h, unsigned entry, uint8_t value);
+void rv_write_pmpaddr(struct rv_hart *h, unsigned entry, uint64_t value);
+
+#endif
