@@ -32,4 +32,7 @@ uint64_t areas_bytes(const struct area_list *l, uint64_t start, uint64_t end);
 uint64_t areas_gap(const struct area_list *l, uint64_t low, uint64_t high, uint64_t len, uint64_t align);
 void areas_free(struct area_list *l);
 
+/* Another guest's maps or smaps: its areas, and the host's file of the same name, open at its start. mm-maps.c. */
+void areas_print_maps(const struct area_list *list, int host_maps, int fd);
+
 #endif

@@ -4,6 +4,7 @@
  */
 #include "linux-user/dispatch.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -30,6 +31,20 @@ static int64_t host_call_described(struct task *t, const struct call_desc *d, co
 
 enum { MAX_CONVERTED_STRUCT = 160 }; /* the largest struct with a layout of its own on the host, with room */
 
+/* The folder that the path in argument i is relative to. */
+static int dirfd_before(const struct call_desc *d, const uint64_t a[6], unsigned i)
+{
+    return i && d->arg[i - 1].kind == KIND_dirfd ? (int)a[i - 1] : AT_FDCWD;
+}
+
+static bool follows_links(const struct call_desc *d, const uint64_t a[6])
+{
+    for (unsigned i = 0; i < d->nargs; i++)
+        if (d->arg[i].kind == KIND_flags && d->arg[i].ref == SET_at)
+            return !(a[i] & AT_SYMLINK_NOFOLLOW);
+    return true;
+}
+
 /* A call with paths, differing flags or one struct that differs. */
 static int64_t __attribute__((noinline)) pass_converted(struct task *t, const struct call_desc *d, const uint64_t guest[6])
 {
@@ -44,12 +59,14 @@ static int64_t __attribute__((noinline)) pass_converted(struct task *t, const st
     uint64_t bounced_to = 0;
 
     memcpy(a, guest, sizeof a);
+    bool follows = follows_links(d, guest);
     for (unsigned i = 0; i < d->nargs; i++) {
         const struct arg_desc *arg = &d->arg[i];
         const struct struct_desc *s = &syscall_structs[arg->ref];
         switch (arg->kind) {
         case KIND_path:
-            a[i] = host_path(t, a[i], path[npaths++]);
+            a[i] = (follows ? host_path : host_link_path)(t, dirfd_before(d, guest, i), a[i], path[npaths]);
+            npaths++;
             break;
         case KIND_flags:
             a[i] = flags_to_host(t->abi->syscalls, arg->ref, a[i]);

@@ -280,6 +280,8 @@ static int map_vdso(struct process *p)
     int64_t at = mm_map_kind(p->mm, 0, VDSO_BYTES, PROT_READ | PROT_WRITE, 0, AREA_VDSO);
     if (at < 0)
         return (int)at;
+    struct guest_mark mark = guest_mark_of(p);
+    memcpy(image + sizeof image - sizeof mark, &mark, sizeof mark);
     memcpy((void *)(uintptr_t)at, image, sizeof image);
     p->vdso_start = (uint64_t)at;
     p->vdso_end = p->vdso_start + VDSO_BYTES;
@@ -287,14 +289,34 @@ static int map_vdso(struct process *p)
     return (int)mm_mprotect(p->mm, p->vdso_start, VDSO_BYTES, PROT_READ | PROT_EXEC);
 }
 
+/* Where /proc says that code and data are. */
+static void note_segments(struct process *p, const struct load_plan *plan, uint64_t bias)
+{
+    p->code_start = p->data_start = plan->low + bias;
+    for (unsigned i = 0; i < plan->nsegments; i++) {
+        const struct plan_segment *s = &plan->segment[i];
+        uint64_t start = s->vaddr + bias, end = start + s->filesz;
+        if (s->prot & PROT_EXEC && end > p->code_end)
+            p->code_end = end;
+        if (start > p->data_start)
+            p->data_start = start;
+        if (end > p->data_end)
+            p->data_end = end;
+    }
+    if (!p->code_end)
+        p->code_end = p->data_end;
+}
+
 int program_load(struct process *p, struct cpu *cpu, const struct program *prog)
 {
     const struct load_plan *plan = &prog->file.plan;
+    guest_record_fill(p);
     uint64_t bias, loader_bias, stack_size = ALIGN_UP(prog->stack_size, (uint64_t)PAGE);
     int r = map_image(p->mm, &prog->file, false, &bias);
     if (r)
         return r;
     mm_set_brk(p->mm, plan->high + bias);
+    note_segments(p, plan, bias);
     p->entry = plan->entry + bias;
     p->phdr = plan->phdr ? plan->phdr + bias : 0;
     p->phnum = plan->phnum;
@@ -315,6 +337,8 @@ int program_load(struct process *p, struct cpu *cpu, const struct program *prog)
     r = map_vdso(p);
     if (!r)
         r = make_stack(p, prog, (uint64_t)stack + stack_size, stack_size);
+    if (!r)
+        guest_show_to_host(p);
     if (!r)
         p->abi->start(cpu, start, p->stack_start);
     return r;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "linux-user/mm-internal.h"
 
@@ -66,7 +67,7 @@ static bool ends_with(const char *s, const char *end)
 }
 
 /* The guest's areas in the line. */
-static void each_in_line(struct mm *mm, const struct host_line *h, mapping_fn *fn, void *opaque)
+static void each_in_line(const struct area_list *list, const struct host_line *h, mapping_fn *fn, void *opaque)
 {
     const char *flags = h->used ? strstr(h->attributes, "VmFlags:") : NULL;
     struct mapping m = {
@@ -79,8 +80,8 @@ static void each_in_line(struct mm *mm, const struct host_line *h, mapping_fn *f
         .anonymous = attribute_bytes(h, "\nAnonymous:") + attribute_bytes(h, "\nSwap:"),
         .dont_dump = flags && strstr(flags, " dd"),
     };
-    for (size_t i = areas_find(&mm->list, h->start); i < mm->list.n && mm->list.v[i].start < h->end; i++) {
-        m.area = mm->list.v[i];
+    for (size_t i = areas_find(list, h->start); i < list->n && list->v[i].start < h->end; i++) {
+        m.area = list->v[i];
         m.area.start = m.area.start > h->start ? m.area.start : h->start;
         m.area.end = m.area.end < h->end ? m.area.end : h->end;
         m.offset = h->inode || m.area.kind == AREA_SHM ? h->offset + (m.area.start - h->start) : 0;
@@ -89,32 +90,38 @@ static void each_in_line(struct mm *mm, const struct host_line *h, mapping_fn *f
     }
 }
 
-void mm_each_mapping(struct mm *mm, bool detailed, mapping_fn *fn, void *opaque)
+/* f: maps or smaps of the host's process that has the areas. */
+static void each_in_file(const struct area_list *list, FILE *f, mapping_fn *fn, void *opaque)
 {
-    FILE *f = fopen(detailed ? "/proc/self/smaps" : "/proc/self/maps", "re");
     struct host_line h = {.name = NULL};
     char *line = NULL;
     size_t room = 0;
     bool have = false;
-    if (!f)
-        return;
-    pthread_mutex_lock(&mm->op);
-    mm_learn_growth(mm, 0, mm->limit);
     while (getline(&line, &room, f) > 0) {
         if (line[0] >= 'A' && line[0] <= 'Z') {
             add_attribute(&h, line);
             continue;
         }
         if (have)
-            each_in_line(mm, &h, fn, opaque);
+            each_in_line(list, &h, fn, opaque);
         have = parse(line, &h);
     }
     if (have)
-        each_in_line(mm, &h, fn, opaque);
-    pthread_mutex_unlock(&mm->op);
+        each_in_line(list, &h, fn, opaque);
     free(h.name);
     free(h.attributes);
     free(line);
+}
+
+void mm_each_mapping(struct mm *mm, bool detailed, mapping_fn *fn, void *opaque)
+{
+    FILE *f = fopen(detailed ? "/proc/self/smaps" : "/proc/self/maps", "re");
+    if (!f)
+        return;
+    pthread_mutex_lock(&mm->op);
+    mm_learn_growth(mm, 0, mm->limit);
+    each_in_file(&mm->list, f, fn, opaque);
+    pthread_mutex_unlock(&mm->op);
     fclose(f);
 }
 
@@ -140,4 +147,24 @@ static void print_mapping(void *opaque, const struct mapping *m)
 void mm_print_maps(struct mm *mm, int fd, bool detailed)
 {
     mm_each_mapping(mm, detailed, print_mapping, &fd);
+}
+
+void areas_print_maps(const struct area_list *list, int host_maps, int fd)
+{
+    int copy = dup(host_maps);
+    FILE *f = copy < 0 ? NULL : fdopen(copy, "r");
+    if (f) {
+        each_in_file(list, f, print_mapping, &fd);
+        fclose(f);
+    }
+}
+
+const struct area_list *mm_areas(const struct mm *mm)
+{
+    return &mm->list;
+}
+
+uint64_t mm_brk_start(const struct mm *mm)
+{
+    return mm->brk_start;
 }

@@ -16,6 +16,7 @@
 #include "exec/target.h"
 
 struct mm;
+struct area_list;
 
 enum area_kind { AREA_PLAIN, AREA_HEAP, AREA_STACK, AREA_VDSO, AREA_SHM };
 
@@ -80,6 +81,10 @@ void mm_each_mapping(struct mm *mm, bool detailed, mapping_fn *fn, void *opaque)
 
 /* Writes /proc/self/maps (or, detailed, smaps) as the guest has it to fd. */
 void mm_print_maps(struct mm *mm, int fd, bool detailed);
+
+/* The list itself, for other processes to read; it changes. */
+const struct area_list *mm_areas(const struct mm *mm);
+uint64_t mm_brk_start(const struct mm *mm);
 
 /* Around fork(), in the locks' order: begin, exec_fork_prepare, prepare; done in the parent and in the child. */
 void mm_fork_begin(struct mm *mm);

@@ -1,69 +1,35 @@
-/* The guest's view of its own /proc files, made as memory files when they are opened. See proc(5) for the formats. */
+/*
+ * Views of /proc for guests, made as memory files when they are opened. What was opened decides, not the path that was
+ * taken: the host tells the file's true name. See proc(5) for the formats.
+ */
 #include "linux-user/procfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 #include "linux-user/abi.h"
+#include "linux-user/areas.h"
+#include "linux-user/guest-process.h"
 #include "linux-user/mm.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
 
-static const struct {
-    const char *name;
-    enum proc_file file;
-} own_files[] = {
-    {"exe", PROC_EXE},   {"maps", PROC_MAPS}, {"smaps", PROC_SMAPS}, {"cmdline", PROC_CMDLINE},
-    {"auxv", PROC_AUXV}, {"stat", PROC_STAT},
+/* One open of a file: whose it is, the host's file and the new one. */
+struct view {
+    struct task *t;
+    pid_t pid, tid;                   /* 0: a file of the machine; tid 0: not below task/ */
+    const struct guest_record *other; /* NULL: the calling process itself */
+    int host, out;
 };
-
-/* Behind "N/" when the path starts with the number n and a slash; else NULL. */
-static const char *skip_number(const char *p, long n)
-{
-    char *end;
-    if (*p < '1' || *p > '9')
-        return NULL;
-    return strtol(p, &end, 10) == n && *end == '/' ? end + 1 : NULL;
-}
-
-static const char *skip_word(const char *p, const char *word)
-{
-    size_t n = strlen(word);
-    return strncmp(p, word, n) ? NULL : p + n;
-}
-
-enum proc_file procfs_file(const char *path)
-{
-    const char *p = skip_word(path, "/proc/"), *own, *task;
-    if (!p)
-        return PROC_OTHER;
-    if (!strcmp(p, "cpuinfo"))
-        return PROC_CPUINFO;
-    if (!(own = skip_word(p, "self/")) && !(own = skip_word(p, "thread-self/")) && !(own = skip_number(p, getpid())))
-        return PROC_OTHER;
-    if ((task = skip_word(own, "task/")) && ((task = strchr(task, '/'))))
-        own = task + 1;
-    for (unsigned i = 0; i < ARRAY_SIZE(own_files); i++)
-        if (!strcmp(own, own_files[i].name))
-            return own_files[i].file;
-    return PROC_OTHER;
-}
-
-bool procfs_interesting(const char *path)
-{
-    const char *last = strrchr(path, '/');
-    last = last ? last + 1 : path;
-    for (unsigned i = 0; i < ARRAY_SIZE(own_files); i++)
-        if (!strcmp(last, own_files[i].name))
-            return true;
-    return !strcmp(last, "cpuinfo");
-}
 
 static void write_guest(struct task *t, int fd, uint64_t from, uint64_t to)
 {
@@ -76,60 +42,282 @@ static void write_guest(struct task *t, int fd, uint64_t from, uint64_t to)
     }
 }
 
-/* The host's line, with the fields that hold addresses of the program's own memory replaced. */
-static void write_stat(struct task *t, int fd)
+/* The whole of the host's file with a NUL behind it; freed by the caller. NULL without memory. */
+static char *read_host(int fd)
 {
-    enum { START_CODE = 26, END_CODE, START_STACK, ESP, EIP };
-    char line[2048];
-    int host = open("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC);
-    ssize_t n = host < 0 ? -1 : read(host, line, sizeof line - 1);
-    if (host >= 0)
-        close(host);
-    if (n <= 0)
-        return;
-    line[n] = 0;
-    char *rest = strrchr(line, ')');
-    if (!rest)
-        return;
-    dprintf(fd, "%.*s", (int)(rest + 1 - line), line);
-    char *save, *word = strtok_r(rest + 1, " \n", &save);
-    for (int field = 3; word; field++, word = strtok_r(NULL, " \n", &save)) {
-        if (field == START_STACK)
-            dprintf(fd, " %llu", (unsigned long long)t->process->stack_start);
-        else
-            dprintf(fd, " %s", field == START_CODE || field == END_CODE || field == ESP || field == EIP ? "0" : word);
+    size_t n = 0, room = 4096;
+    char *text = malloc(room);
+    while (text) {
+        ssize_t got = pread(fd, text + n, room - n - 1, (off_t)n);
+        if (got <= 0)
+            break;
+        n += (size_t)got;
+        if (n + 1 < room)
+            continue;
+        char *more = realloc(text, room *= 2);
+        if (!more)
+            free(text);
+        text = more;
     }
-    dprintf(fd, "\n");
+    if (text)
+        text[n] = 0;
+    return text;
 }
 
-int procfs_open(struct task *t, enum proc_file file, int open_flags)
+/* --- the views --- */
+
+static void view_maps(const struct view *v, bool detailed)
 {
-    if ((open_flags & O_ACCMODE) != O_RDONLY)
-        return -EACCES;
-    int fd = memfd_create("proc", open_flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
-    if (fd < 0)
-        return -errno;
-    struct process *p = t->process;
-    switch (file) {
-    case PROC_MAPS:
-    case PROC_SMAPS:
-        mm_print_maps(p->mm, fd, file == PROC_SMAPS);
-        break;
-    case PROC_CMDLINE:
-        write_guest(t, fd, p->arg_start, p->arg_end);
-        break;
-    case PROC_AUXV:
-        write_guest(t, fd, p->auxv_start, p->auxv_end);
-        break;
-    case PROC_STAT:
-        write_stat(t, fd);
-        break;
-    case PROC_CPUINFO:
-        t->abi->print_cpuinfo(fd, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
-        break;
-    default:
-        break;
+    struct area_list areas;
+    if (!v->other) {
+        mm_print_maps(v->t->process->mm, v->out, detailed);
+    } else if (guest_areas(v->pid, v->other, &areas)) {
+        areas_print_maps(&areas, v->host, v->out);
+        areas_free(&areas);
     }
-    lseek(fd, 0, SEEK_SET);
-    return fd;
+}
+
+static void view_short_maps(const struct view *v) { view_maps(v, false); }
+
+static void view_smaps(const struct view *v) { view_maps(v, true); }
+
+static void view_cmdline(const struct view *v)
+{
+    const struct process *p = v->t->process;
+    write_guest(v->t, v->out, p->arg_start, p->arg_end);
+}
+
+static void view_auxv(const struct view *v)
+{
+    const struct process *p = v->t->process;
+    write_guest(v->t, v->out, p->auxv_start, p->auxv_end);
+}
+
+/* A process's dispositions as bits: of all signals whose handler is in [low, high]. */
+static uint64_t handled(const struct process *p, uint64_t low, uint64_t high)
+{
+    uint64_t bits = 0;
+    for (int s = 1; s <= LINUX_NSIG; s++)
+        if (p->actions.action[s].handler >= low && p->actions.action[s].handler <= high)
+            bits |= SIGNAL_BIT(s);
+    return bits;
+}
+
+/* The host's lines but for those that tell of the emulator's threads and signal handlers. */
+static void view_status(const struct view *v)
+{
+    struct process *p = v->t->process;
+    const struct task *shown = NULL;
+    unsigned threads = 0;
+    char *text = read_host(v->host), *save = NULL;
+    pthread_mutex_lock(&p->lock);
+    for (const struct task *t = p->tasks; t; t = t->next, threads++)
+        if (t->tid == (v->tid ? v->tid : v->pid))
+            shown = t;
+    const struct {
+        const char *name;
+        bool known, decimal;
+        uint64_t value;
+    } lines[] = {
+        {"Threads", true, true, threads},
+        {"SigBlk", shown, false, shown ? shown->signals.mask : 0},
+        {"SigIgn", true, false, handled(p, (uintptr_t)SIG_IGN, (uintptr_t)SIG_IGN)},
+        {"SigCgt", true, false, handled(p, (uintptr_t)SIG_IGN + 1, UINT64_MAX)},
+    };
+    pthread_mutex_unlock(&p->lock);
+    for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
+        size_t n = strcspn(line, ":"), i = 0;
+        while (i < ARRAY_SIZE(lines) && (strncmp(lines[i].name, line, n) || lines[i].name[n] || !lines[i].known))
+            i++;
+        if (i == ARRAY_SIZE(lines))
+            dprintf(v->out, "%s\n", line);
+        else if (lines[i].decimal)
+            dprintf(v->out, "%s:\t%" PRIu64 "\n", lines[i].name, lines[i].value);
+        else
+            dprintf(v->out, "%s:\t%016" PRIx64 "\n", lines[i].name, lines[i].value);
+    }
+    free(text);
+}
+
+/* The host's line, with the fields that hold addresses and signal sets of the program's own replaced. */
+static void view_stat(const struct view *v)
+{
+    enum {
+        STATE = 3,
+        THREADS = 20,
+        START_CODE = 26,
+        END_CODE,
+        START_STACK,
+        SIG_IGNORE = 33,
+        SIG_CATCH,
+        START_DATA = 45,
+        END_DATA,
+        START_BRK
+    };
+    struct process *p = v->t->process;
+    const struct {
+        int field;
+        uint64_t value;
+    } own[] = {
+        {START_CODE, p->code_start},
+        {END_CODE, p->code_end},
+        {START_STACK, p->stack_start},
+        {START_DATA, p->data_start},
+        {END_DATA, p->data_end},
+        {START_BRK, mm_brk_start(p->mm)},
+        {SIG_IGNORE, handled(p, (uintptr_t)SIG_IGN, (uintptr_t)SIG_IGN) & 0x7fffffff},
+        {SIG_CATCH, handled(p, (uintptr_t)SIG_IGN + 1, UINT64_MAX) & 0x7fffffff},
+    };
+    char *text = read_host(v->host), *rest = text ? strrchr(text, ')') : NULL, *save = NULL;
+    if (rest) {
+        dprintf(v->out, "%.*s", (int)(rest + 1 - text), text);
+        char *word = strtok_r(rest + 1, " \n", &save);
+        for (int field = STATE; word; field++, word = strtok_r(NULL, " \n", &save)) {
+            size_t i = 0;
+            while (i < ARRAY_SIZE(own) && own[i].field != field)
+                i++;
+            if (i < ARRAY_SIZE(own))
+                dprintf(v->out, " %" PRIu64, own[i].value);
+            else
+                dprintf(v->out, " %s", word);
+        }
+        dprintf(v->out, "\n");
+    }
+    free(text);
+}
+
+static void view_cpuinfo(const struct view *v)
+{
+    v->t->abi->print_cpuinfo(v->out, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+static void view_arch(const struct view *v) { dprintf(v->out, "%s\n", v->t->abi->uts_machine); }
+
+static void view_release(const struct view *v)
+{
+    char *text = read_host(v->host);
+    const char *release = v->t->process->uname_release;
+    dprintf(v->out, release ? "%s\n" : "%s", release ? release : text ? text : "");
+    free(text);
+}
+
+/* --- which file --- */
+
+enum scope { OF_MACHINE, OF_SELF, OF_GUESTS }; /* of the machine; of the caller's process; of any guest process */
+
+static const struct {
+    const char *name; /* in /proc, or in a process's or thread's folder */
+    enum scope scope;
+    void (*write)(const struct view *v);
+} files[] = {
+    {"maps", OF_GUESTS, view_short_maps},
+    {"smaps", OF_GUESTS, view_smaps},
+    {"cmdline", OF_SELF, view_cmdline},
+    {"auxv", OF_SELF, view_auxv},
+    {"stat", OF_SELF, view_stat},
+    {"status", OF_SELF, view_status},
+    {"cpuinfo", OF_MACHINE, view_cpuinfo},
+    {"sys/kernel/arch", OF_MACHINE, view_arch},
+    {"sys/kernel/osrelease", OF_MACHINE, view_release},
+};
+
+static const char *last_component(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool procfs_interesting(const char *path)
+{
+    const char *last = last_component(path);
+    for (unsigned i = 0; i < ARRAY_SIZE(files); i++)
+        if (!strcmp(last, last_component(files[i].name)))
+            return true;
+    return false;
+}
+
+/* The name of an open file below /proc, without that; false if it is not there. */
+static bool name_in_proc(int fd, char name[PATH_MAX])
+{
+    struct statfs fs;
+    char link[40];
+    if (fstatfs(fd, &fs) || fs.f_type != PROC_SUPER_MAGIC)
+        return false;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, name, PATH_MAX - 1);
+    if (n <= 0)
+        return false;
+    name[n] = 0;
+    char *proc = strstr(name, "/proc/");
+    if (!proc)
+        return false;
+    memmove(name, proc + strlen("/proc/"), strlen(proc + strlen("/proc/")) + 1);
+    return true;
+}
+
+/* "PID/…" or "PID/task/TID/…" at *name: what is behind it stays. False: no process's. */
+static bool take_process(const char **name, pid_t *pid, pid_t *tid)
+{
+    char *end;
+    *pid = *tid = 0;
+    if (**name < '1' || **name > '9')
+        return false;
+    *pid = (pid_t)strtol(*name, &end, 10);
+    *name = *end == '/' ? end + 1 : end;
+    if (!strncmp(*name, "task/", 5)) {
+        *tid = (pid_t)strtol(*name + 5, &end, 10);
+        *name = *end == '/' ? end + 1 : end;
+    }
+    return true;
+}
+
+int64_t procfs_opened(struct task *t, int fd, bool close_on_exec)
+{
+    char path[PATH_MAX];
+    const char *name = path;
+    struct guest_record record;
+    struct view v = {.t = t, .host = fd};
+    if (!name_in_proc(fd, path))
+        return fd;
+    bool of_process = take_process(&name, &v.pid, &v.tid);
+    unsigned i = 0;
+    while (i < ARRAY_SIZE(files) && ((files[i].scope == OF_MACHINE) == of_process || strcmp(files[i].name, name)))
+        i++;
+    if (i == ARRAY_SIZE(files))
+        return fd;
+    if (of_process && v.pid != getpid()) {
+        if (files[i].scope != OF_GUESTS || !guest_record_read(v.pid, &record))
+            return fd;
+        v.other = &record;
+    }
+    v.out = memfd_create(last_component(name), MFD_CLOEXEC);
+    if (v.out < 0)
+        return fd;
+    files[i].write(&v);
+    lseek(v.out, 0, SEEK_SET);
+    int ret = dup3(v.out, fd, close_on_exec ? O_CLOEXEC : 0);
+    close(v.out);
+    return ret < 0 ? -errno : ret;
+}
+
+bool procfs_exe(struct task *t, int dirfd, const char *path, char out[PATH_MAX])
+{
+    char folder[PATH_MAX], name[PATH_MAX];
+    const char *last = last_component(path), *rest = name;
+    struct guest_record record;
+    pid_t pid, tid;
+    if (last[0] != 'e' || strcmp(last, "exe"))
+        return false;
+    snprintf(folder, sizeof folder, "%.*s", (int)(last - path), path);
+    int fd = openat(dirfd, *folder ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool is_process = name_in_proc(fd, name) && take_process(&rest, &pid, &tid) && !*rest;
+    close(fd);
+    if (!is_process)
+        return false;
+    if (pid != getpid())
+        return guest_record_read(pid, &record) && guest_exe_path(pid, &record, out);
+    strcpy(out, t->process->exe_path);
+    return true;
 }

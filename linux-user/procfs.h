@@ -1,32 +1,29 @@
 /*
- * The files of /proc that would show the emulator instead of the program: recognised by name at every way in and
- * answered with the guest's view. Only for the calling process itself.
+ * The files of /proc that would show the emulator instead of the program (proc(5)): answered with the guest's view for
+ * the calling process and for other guests, whatever way led to the file.
  */
 #ifndef LINUX_USER_PROCFS_H
 #define LINUX_USER_PROCFS_H
 
+#include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct task;
 
-enum proc_file {
-    PROC_OTHER, /* not ours: the host's answer is right */
-    PROC_EXE,
-    PROC_MAPS,
-    PROC_SMAPS,
-    PROC_CMDLINE,
-    PROC_AUXV,
-    PROC_STAT,
-    PROC_CPUINFO,
-};
+/*
+ * If (dirfd, path) names a process's link "exe": true, and the host path of the program to out. The path's last
+ * component decides at once for all others.
+ */
+bool procfs_exe(struct task *t, int dirfd, const char *path, char out[PATH_MAX]);
 
-/* Which file an absolute path names ("/proc/self/…", "/proc/<own pid>/…", "/proc/thread-self/…", "/proc/cpuinfo"). */
-enum proc_file procfs_file(const char *path);
-
-/* Whether the last component of any path is the name of such a file; cheap. */
+/* Whether the last component of any path is the name of a file with a view of the guest's own; cheap. */
 bool procfs_interesting(const char *path);
 
-/* A new descriptor that reads as the guest's view of the file (not PROC_OTHER, PROC_EXE), or -errno. */
-int procfs_open(struct task *t, enum proc_file file, int open_flags);
+/*
+ * A descriptor the host has just opened by an interesting path: the same descriptor, reading as the guest's view if the
+ * file has one; or closed, and -errno.
+ */
+int64_t procfs_opened(struct task *t, int fd, bool close_on_exec);
 
 #endif

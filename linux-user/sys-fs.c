@@ -25,16 +25,23 @@ static bool read_path(struct task *t, uint64_t addr, char buf[PATH_MAX])
     return addr && strncpy_from_guest(t, buf, addr, PATH_MAX) >= 0;
 }
 
-uint64_t host_path(struct task *t, uint64_t addr, char buf[PATH_MAX])
+static uint64_t sysroot_path(struct task *t, uint64_t addr, const char *path, char buf[PATH_MAX])
+{
+    return path[0] == '/' && sysroot_lookup(t->process, path, buf) ? (uintptr_t)buf : addr;
+}
+
+uint64_t host_path(struct task *t, int dirfd, uint64_t addr, char buf[PATH_MAX])
 {
     char path[PATH_MAX];
-    if (!read_path(t, addr, path) || path[0] != '/')
+    if (!read_path(t, addr, path))
         return addr;
-    if (procfs_file(path) == PROC_EXE) {
-        memcpy(buf, t->process->exe_path, strlen(t->process->exe_path) + 1);
-        return (uintptr_t)buf;
-    }
-    return sysroot_lookup(t->process, path, buf) ? (uintptr_t)buf : addr;
+    return procfs_exe(t, dirfd, path, buf) ? (uintptr_t)buf : sysroot_path(t, addr, path, buf);
+}
+
+uint64_t host_link_path(struct task *t, int dirfd, uint64_t addr, char buf[PATH_MAX])
+{
+    char path[PATH_MAX];
+    return read_path(t, addr, path) ? sysroot_path(t, addr, path, buf) : addr;
 }
 
 /* -- open */
@@ -46,39 +53,14 @@ static int64_t open_host(struct task *t, int dirfd, uint64_t path, const struct 
     return safe_syscall(t, SYS_openat, dirfd, path, how->flags, how->mode, 0, 0);
 }
 
-/*
- * /proc can be reached by other names than its own (a directory descriptor, a symbolic link): when the last component
- * could be one of the substituted files, what was opened decides.
- */
-static enum proc_file opened_proc_file(const char *path, int fd)
-{
-    char link[40], target[PATH_MAX];
-    if (!procfs_interesting(path))
-        return PROC_OTHER;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    int64_t n = host_call(SYS_readlink, link, target, sizeof target - 1);
-    if (n <= 0)
-        return PROC_OTHER;
-    target[n] = 0;
-    return procfs_file(target);
-}
-
 static int64_t open_any(struct task *t, int dirfd, uint64_t addr, const struct open_how *how, bool how_given)
 {
     char path[PATH_MAX], found[PATH_MAX];
-    bool readable = read_path(t, addr, path);
-    enum proc_file file = readable && !(how->flags & O_PATH) ? procfs_file(path) : PROC_OTHER;
-    if (file > PROC_EXE)
-        return procfs_open(t, file, (int)how->flags);
-    int64_t fd = open_host(t, dirfd, host_path(t, addr, found), how, how_given);
-    if (fd < 0 || !readable || how->flags & O_PATH)
-        return fd;
-    file = opened_proc_file(path, (int)fd);
-    if (file > PROC_EXE) {
-        host_call(SYS_close, fd);
-        fd = procfs_open(t, file, (int)how->flags);
-    }
-    return fd;
+    bool link = how->flags & O_PATH && how->flags & O_NOFOLLOW;
+    bool look = !(how->flags & O_PATH) && read_path(t, addr, path) && procfs_interesting(path);
+    uint64_t host = (link ? host_link_path : host_path)(t, dirfd, addr, found);
+    int64_t fd = open_host(t, dirfd, host, how, how_given);
+    return fd >= 0 && look ? procfs_opened(t, (int)fd, how->flags & O_CLOEXEC) : fd;
 }
 
 int64_t sys_openat(struct task *t, const uint64_t a[6])
@@ -111,14 +93,14 @@ int64_t sys_openat2(struct task *t, const uint64_t a[6])
 int64_t sys_readlinkat(struct task *t, const uint64_t a[6])
 {
     char path[PATH_MAX], found[PATH_MAX];
-    if (read_path(t, a[1], path) && procfs_file(path) == PROC_EXE) {
-        size_t n = strlen(t->process->exe_path);
+    if (read_path(t, a[1], path) && procfs_exe(t, (int)a[0], path, found)) {
+        size_t n = strlen(found);
         if ((int)a[3] <= 0)
             return -EINVAL;
         n = n < a[3] ? n : a[3];
-        return copy_to_guest(t, a[2], t->process->exe_path, n) ? -EFAULT : (int64_t)n;
+        return copy_to_guest(t, a[2], found, n) ? -EFAULT : (int64_t)n;
     }
-    return host_call(SYS_readlinkat, a[0], host_path(t, a[1], found), a[2], a[3]);
+    return host_call(SYS_readlinkat, a[0], host_link_path(t, (int)a[0], a[1], found), a[2], a[3]);
 }
 
 /* -- fcntl */

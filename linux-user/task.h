@@ -8,6 +8,7 @@
 
 #include "linux-user/abi.h"
 #include "linux-user/dispatch.h"
+#include "linux-user/guest-process.h"
 #include "linux-user/limits.h"
 #include "linux-user/signal.h"
 
@@ -27,8 +28,10 @@ struct process {
     const char *uname_release; /* NULL: the host's */
     uint64_t entry, phdr, phnum, interp_base;
     uint64_t vdso_start, vdso_end, sigreturn; /* sigreturn: address of the vDSO's function */
+    uint64_t code_start, code_end, data_start, data_end; /* of the program: its executable and its other segments */
     uint64_t stack_start;      /* guest stack pointer at start */
     uint64_t arg_start, arg_end, env_start, env_end, auxv_start, auxv_end;
+    struct guest_record record; /* for other processes */
     struct process_limits limits;
     uint32_t personality;
     bool dying;                /* threads stop for good in front of their next guest instruction: a core is being dumped */

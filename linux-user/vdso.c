@@ -95,7 +95,7 @@ uint32_t vdso_build(const struct vdso_desc *d, uint16_t machine, uint8_t image[V
     } u;
     struct image *im = &u.im;
     size_t strings = 1, size = offsetof(struct image, code) + d->nwords * 4;
-    CHECK(d->nsymbols <= MAX_SYMBOLS && size <= VDSO_BYTES);
+    CHECK(d->nsymbols <= MAX_SYMBOLS && size <= VDSO_BYTES - VDSO_ROOM);
     memset(&u, 0, sizeof u);
     uint32_t own_name = add_string(im, &strings, soname), version = add_string(im, &strings, d->version);
     add_symbols(im, &strings, d);

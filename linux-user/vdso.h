@@ -4,7 +4,7 @@
 
 #include "linux-user/abi.h"
 
-enum { VDSO_BYTES = 4096 };
+enum { VDSO_BYTES = 4096, VDSO_ROOM = 64 }; /* room: at the end, for the caller */
 
 /* Writes the ELF image (64-bit, little-endian, addresses from 0); returns the offset of the first symbol's code. */
 uint32_t vdso_build(const struct vdso_desc *d, uint16_t machine, uint8_t image[VDSO_BYTES]);

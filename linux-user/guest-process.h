@@ -1,0 +1,50 @@
+/*
+ * What guest processes tell each other. Each has a record of itself in its own memory, whose address stands at the end
+ * of its vDSO; the vDSO is found through /proc/PID/auxv, which the host's kernel shows as the guest has it. Who may
+ * read a process's memory is the host's to decide (ptrace(2), "ptrace access mode checking").
+ */
+#ifndef LINUX_USER_GUEST_PROCESS_H
+#define LINUX_USER_GUEST_PROCESS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct process;
+struct area_list;
+
+/* What a process shows of itself: addresses are in its own memory. Both sides must be of the same version. */
+struct guest_record {
+    char magic[8];
+    uint32_t version;
+    uint32_t machine;  /* EM_… */
+    uint64_t exe_path; /* string: host path of the program */
+    uint64_t areas;    /* struct area_list */
+};
+
+/* At the end of the vDSO's page. */
+struct guest_mark {
+    char magic[8];
+    uint64_t record; /* address of the process's struct guest_record */
+};
+
+/* Fills p's record. Its paths and its mm must be there. */
+void guest_record_fill(struct process *p);
+/* The mark that the vDSO of p ends with. */
+struct guest_mark guest_mark_of(const struct process *p);
+/* Tells the host's kernel where the guest's arguments, environment and vectors are: they are what /proc then shows. */
+void guest_show_to_host(const struct process *p);
+
+/* The record of another process: false if it is no guest, or its memory can't be read. */
+bool guest_record_read(pid_t pid, struct guest_record *r);
+/* Its program's path. */
+bool guest_exe_path(pid_t pid, const struct guest_record *r, char out[PATH_MAX]);
+/* A copy of its mappings, areas_free()d by the caller. */
+bool guest_areas(pid_t pid, const struct guest_record *r, struct area_list *out);
+
+/* Copies n bytes of another process's memory. False if not all of them are there. */
+bool remote_read(pid_t pid, void *to, uint64_t from, uint64_t n);
+bool remote_write(pid_t pid, uint64_t to, const void *from, uint64_t n);
+
+#endif

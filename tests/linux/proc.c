@@ -1,0 +1,293 @@
+/*
+ * /proc as a program sees itself, its threads and other processes, by every way in. The program executes itself: with
+ * "wait" it tells its addresses and waits for the end of its input.
+ */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static char self[4096], text[1 << 20];
+
+/* The whole file, NUL behind it: its length, -1: can't be opened. */
+static ssize_t slurp_fd(int fd)
+{
+    size_t n = 0;
+    ssize_t got;
+    if (fd < 0)
+        return -1;
+    while (n < sizeof text - 1 && (got = read(fd, text + n, sizeof text - 1 - n)) > 0)
+        n += (size_t)got;
+    text[n] = 0;
+    close(fd);
+    return (ssize_t)n;
+}
+
+static ssize_t slurp(const char *path) { return slurp_fd(open(path, O_RDONLY)); }
+
+static const char *base(const char *path) { return strrchr(path, '/') ? strrchr(path, '/') + 1 : path; }
+
+/* -- the program itself, by many ways */
+
+static bool is_self(const char *link) { return !strcmp(link, self); }
+
+static void own_machine(int fd)
+{
+    Elf64_Ehdr e, own;
+    int f = open(self, O_RDONLY);
+    CHECK(read(f, &own, sizeof own) == sizeof own && read(fd, &e, sizeof e) == sizeof e && e.e_machine == own.e_machine);
+    close(f);
+    close(fd);
+}
+
+static void links(void)
+{
+    char path[100], link[4096];
+    struct stat st, real;
+    const pid_t pid = getpid(), tid = (pid_t)syscall(SYS_gettid);
+    const char *formats[] = {"/proc/self/exe", "/proc/thread-self/exe", "/proc/./self/../self/exe", "/proc/%d/exe",
+                             "/proc/%d/task/%d/exe", "/proc/self/task/%2$d/exe"};
+    CHECK(stat(self, &real) == 0);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        snprintf(path, sizeof path, formats[i], pid, tid);
+        ssize_t n = readlink(path, link, sizeof link - 1);
+        link[n > 0 ? n : 0] = 0;
+        CHECK(n > 0 && is_self(link));
+        CHECK(stat(path, &st) == 0 && st.st_ino == real.st_ino);
+        CHECK(lstat(path, &st) == 0 && S_ISLNK(st.st_mode));
+        CHECK(access(path, X_OK) == 0);
+        own_machine(open(path, O_RDONLY));
+    }
+    int proc = open("/proc", O_RDONLY | O_DIRECTORY), own = openat(proc, "self", O_PATH);
+    CHECK(proc >= 0 && own >= 0);
+    memset(link, 0, sizeof link);
+    CHECK(readlinkat(own, "exe", link, sizeof link - 1) > 0 && is_self(link));
+    CHECK(readlinkat(proc, "self/exe", link, sizeof link - 1) > 0 && is_self(link));
+    CHECK(fstatat(own, "exe", &st, 0) == 0 && st.st_ino == real.st_ino);
+    CHECK(fstatat(own, "exe", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode));
+    own_machine(openat(own, "exe", O_RDONLY));
+    struct open_how how = {.flags = O_RDONLY};
+    int fd = (int)syscall(SYS_openat2, own, "exe", &how, sizeof how);
+    if (fd >= 0 || errno != ENOSYS)
+        own_machine(fd);
+    CHECK(chdir("/proc/self") == 0 && readlink("exe", link, sizeof link - 1) > 0 && is_self(link));
+    own_machine(open("exe", O_RDONLY));
+    CHECK(chdir("/") == 0);
+    CHECK(readlink("/proc/self/exe", link, 3) == 3);
+    FAILS(readlink("/proc/self/exe", link, 0), EINVAL);
+    close(proc);
+    close(own);
+}
+
+/* The line of maps that holds the address, or NULL. */
+static char *map_line(uint64_t addr)
+{
+    static char line[5000];
+    uint64_t start, end;
+    for (char *p = text; *p; p = strchr(p, '\n') + 1) {
+        snprintf(line, sizeof line, "%.*s", (int)strcspn(p, "\n"), p);
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2 && addr >= start && addr < end)
+            return line;
+        if (!strchr(p, '\n'))
+            break;
+    }
+    return NULL;
+}
+
+static void own_files(void)
+{
+    char path[100];
+    const pid_t pid = getpid(), tid = (pid_t)syscall(SYS_gettid);
+    const char *folders[] = {"/proc/self", "/proc/thread-self", "/proc/%d", "/proc/self/task/%2$d", "/proc/%d/task/%d"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        char folder[60];
+        snprintf(folder, sizeof folder, folders[i], pid, tid);
+        snprintf(path, sizeof path, "%s/maps", folder);
+        char *line = slurp(path) > 0 ? map_line((uintptr_t)own_files) : NULL;
+        CHECK(line && strstr(line, " r-xp ") && strstr(line, base(self)));
+        CHECK((line = map_line((uintptr_t)&line)) && strstr(line, " rw-p "));
+        snprintf(path, sizeof path, "%s/smaps", folder);
+        CHECK(slurp(path) > 0 && map_line((uintptr_t)own_files) && strstr(text, "\nRss:"));
+        snprintf(path, sizeof path, "%s/cmdline", folder);
+        CHECK(slurp(path) > 0 && (int)strlen(text) > 0);
+        snprintf(path, sizeof path, "%s/status", folder);
+        CHECK(slurp(path) > 0 && strstr(text, "\nThreads:\t"));
+        int dir = open(folder, O_RDONLY | O_DIRECTORY);
+        CHECK(slurp_fd(openat(dir, "maps", O_RDONLY)) > 0 && map_line((uintptr_t)own_files));
+        CHECK(slurp_fd(openat(dir, "auxv", O_RDONLY)) > 0);
+        const uint64_t *aux = (const uint64_t *)text;
+        uint64_t entry = 0, pages = 0;
+        for (; aux[0]; aux += 2) {
+            entry = aux[0] == AT_ENTRY ? aux[1] : entry;
+            pages = aux[0] == AT_PAGESZ ? aux[1] : pages;
+        }
+        CHECK(entry == getauxval(AT_ENTRY) && pages == getauxval(AT_PAGESZ));
+        close(dir);
+    }
+}
+
+static void nothing(int signo) { }
+
+static uint64_t status_bits(const char *name)
+{
+    char *line = strstr(text, name);
+    return line ? strtoull(line + strlen(name), NULL, 16) : 0;
+}
+
+static void own_state(void)
+{
+    sigset_t set;
+    struct utsname u;
+    unsigned long long code_start, code_end, stack;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGUSR2, nothing);
+    signal(SIGHUP, SIG_IGN);
+    CHECK(slurp("/proc/self/status") > 0 && status_bits("\nSigBlk:") == 1u << (SIGUSR1 - 1));
+    CHECK(status_bits("\nSigCgt:") == 1u << (SIGUSR2 - 1) && status_bits("\nSigIgn:") == 1u << (SIGHUP - 1));
+    CHECK(strtol(strstr(text, "\nThreads:") + 9, NULL, 10) == 1);
+    signal(SIGUSR2, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    CHECK(slurp("/proc/self/stat") > 0);
+    char *p = strrchr(text, ')');
+    for (int field = 3; p && field <= 26; field++)
+        p = strchr(p + 1, ' ');
+    CHECK(p && sscanf(p, " %llu %llu %llu", &code_start, &code_end, &stack) == 3);
+    CHECK((uintptr_t)own_state >= code_start && (uintptr_t)own_state < code_end && stack > (uintptr_t)&u);
+    prctl(PR_SET_NAME, "another name");
+    CHECK(slurp("/proc/self/comm") > 0 && !strcmp(text, "another name\n"));
+    CHECK(slurp("/proc/self/stat") > 0 && strstr(text, " (another name) "));
+    int word = 7, other = 0, mem = open("/proc/self/mem", O_RDWR);
+    CHECK(pread(mem, &other, sizeof other, (off_t)(uintptr_t)&word) == sizeof other && other == 7);
+    other = 8;
+    CHECK(pwrite(mem, &other, sizeof other, (off_t)(uintptr_t)&word) == sizeof other && *(volatile int *)&word == 8);
+    close(mem);
+    CHECK(slurp("/proc/cpuinfo") > 0 && strstr(text, "processor"));
+    CHECK(uname(&u) == 0);
+    if (slurp("/proc/sys/kernel/arch") > 0)
+        CHECK(!strncmp(text, u.machine, strlen(u.machine)));
+    CHECK(slurp("/proc/sys/kernel/osrelease") > 0 && !strncmp(text, u.release, strlen(u.release)));
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC && close(fd) == 0);
+    fd = open("/proc/self/status", O_RDONLY);
+    CHECK(fcntl(fd, F_GETFD) == 0 && close(fd) == 0);
+}
+
+static void *in_thread(void *arg)
+{
+    links();
+    own_files();
+    prctl(PR_SET_NAME, "thread");
+    CHECK(slurp("/proc/thread-self/comm") > 0 && !strcmp(text, "thread\n"));
+    return arg;
+}
+
+/* -- other processes */
+
+struct told {
+    uint64_t code, stack, entry;
+};
+
+static void look_at(pid_t pid, const struct told *told, bool executed)
+{
+    char path[100], link[4096] = {0};
+    struct stat st, real;
+    snprintf(path, sizeof path, "/proc/%d/exe", pid);
+    CHECK(readlink(path, link, sizeof link - 1) > 0 && is_self(link));
+    CHECK(stat(path, &st) == 0 && stat(self, &real) == 0 && st.st_ino == real.st_ino);
+    snprintf(path, sizeof path, "/proc/%d/maps", pid);
+    char *line = slurp(path) > 0 ? map_line(told->code) : NULL;
+    CHECK(line && strstr(line, " r-xp ") && strstr(line, base(self)));
+    CHECK((line = map_line(told->stack)) && strstr(line, " rw-p ") && strstr(line, "[stack]"));
+    snprintf(path, sizeof path, "/proc/%d/task/%d/smaps", pid, pid);
+    CHECK(slurp(path) > 0 && map_line(told->code));
+    snprintf(path, sizeof path, "/proc/%d/auxv", pid);
+    CHECK(slurp(path) > 0);
+    uint64_t entry = 0;
+    for (const uint64_t *aux = (const uint64_t *)text; aux[0]; aux += 2)
+        entry = aux[0] == AT_ENTRY ? aux[1] : entry;
+    CHECK(entry == told->entry);
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    unsigned long long start = 0, end = 0;
+    CHECK(slurp(path) > 0);
+    char *p = strrchr(text, ')');
+    for (int field = 3; p && field <= 26; field++)
+        p = strchr(p + 1, ' ');
+    CHECK(p && sscanf(p, " %llu %llu", &start, &end) == 2 && told->code >= start && told->code < end);
+    if (!executed)
+        return;
+    snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+    CHECK(slurp(path) == sizeof "first word\0wait\0last word" && !memcmp(text, "first word\0wait\0last word", 25));
+    snprintf(path, sizeof path, "/proc/%d/environ", pid);
+    CHECK(slurp(path) > 0 && !strcmp(text, "METIC_TEST=some value"));
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    CHECK(slurp(path) > 0 && !strncmp(text, base(self), strcspn(text, "\n")));
+}
+
+static void tell_and_wait(int in, int out)
+{
+    struct told t = {(uintptr_t)tell_and_wait, (uintptr_t)&t, getauxval(AT_ENTRY)};
+    char c;
+    CHECK(write(out, &t, sizeof t) == sizeof t);
+    CHECK(read(in, &c, 1) == 0);
+}
+
+static void others(bool execute)
+{
+    int in[2], out[2], status;
+    struct told told;
+    CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(in[1]);
+        if (execute) {
+            dup2(in[0], 0);
+            dup2(out[1], 1);
+            char *argv[] = {"first word", "wait", "last word", NULL}, *envp[] = {"METIC_TEST=some value", NULL};
+            execve(self, argv, envp);
+        } else {
+            tell_and_wait(in[0], out[1]);
+        }
+        _exit(failures);
+    }
+    close(in[0]);
+    close(out[1]);
+    CHECK(read(out[0], &told, sizeof told) == sizeof told);
+    look_at(pid, &told, execute);
+    close(in[1]);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    close(out[0]);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && !strcmp(argv[1], "wait")) {
+        tell_and_wait(0, 1);
+        DONE();
+    }
+    pthread_t thread;
+    CHECK(realpath(argv[0], self));
+    links();
+    own_state();
+    own_files();
+    CHECK(pthread_create(&thread, NULL, in_thread, NULL) == 0 && pthread_join(thread, NULL) == 0);
+    others(false);
+    others(true);
+    DONE();
+}
