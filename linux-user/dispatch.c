@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/inotify.h>
 
 #include "base/bits.h"
 #include "base/log.h"
@@ -31,18 +32,19 @@ static int64_t host_call_described(struct task *t, const struct call_desc *d, co
 
 enum { MAX_CONVERTED_STRUCT = 160 }; /* the largest struct with a layout of its own on the host, with room */
 
-/* The folder that the path in argument i is relative to. */
-static int dirfd_before(const struct call_desc *d, const uint64_t a[6], unsigned i)
+/* What flags of a call say about a symbolic link at its path's end. */
+static enum last_link last_link(const struct call_desc *d, const uint64_t a[6], enum last_link last)
 {
-    return i && d->arg[i - 1].kind == KIND_dirfd ? (int)a[i - 1] : AT_FDCWD;
-}
-
-static bool follows_links(const struct call_desc *d, const uint64_t a[6])
-{
-    for (unsigned i = 0; i < d->nargs; i++)
-        if (d->arg[i].kind == KIND_flags && d->arg[i].ref == SET_at)
-            return !(a[i] & AT_SYMLINK_NOFOLLOW);
-    return true;
+    for (unsigned i = 0; i < d->nargs; i++) {
+        if (d->arg[i].kind != KIND_flags)
+            continue;
+        if ((d->arg[i].ref == SET_at && a[i] & AT_SYMLINK_NOFOLLOW) ||
+            (d->arg[i].ref == SET_inotify && a[i] & IN_DONT_FOLLOW))
+            return LAST_ITSELF;
+        if (d->arg[i].ref == SET_at && a[i] & AT_SYMLINK_FOLLOW)
+            return LAST_FOLLOWED;
+    }
+    return last;
 }
 
 /* A call with paths, differing flags or one struct that differs. */
@@ -51,6 +53,7 @@ static int64_t __attribute__((noinline)) pass_converted(struct task *t, const st
     uint64_t a[6];
     char path[2][PATH_MAX];
     unsigned npaths = 0;
+    int dirfd = AT_FDCWD;
     union {
         char bytes[MAX_CONVERTED_STRUCT];
         uint64_t align;
@@ -59,14 +62,17 @@ static int64_t __attribute__((noinline)) pass_converted(struct task *t, const st
     uint64_t bounced_to = 0;
 
     memcpy(a, guest, sizeof a);
-    bool follows = follows_links(d, guest);
     for (unsigned i = 0; i < d->nargs; i++) {
         const struct arg_desc *arg = &d->arg[i];
         const struct struct_desc *s = &syscall_structs[arg->ref];
         switch (arg->kind) {
+        case KIND_dirfd:
+            dirfd = (int)a[i];
+            break;
         case KIND_path:
-            a[i] = (follows ? host_path : host_link_path)(t, dirfd_before(d, guest, i), a[i], path[npaths]);
-            npaths++;
+        case KIND_lpath:
+            a[i] = host_path(t, dirfd, a[i], last_link(d, guest, arg->kind == KIND_lpath ? LAST_ITSELF : LAST_FOLLOWED),
+                             path[npaths++]);
             break;
         case KIND_flags:
             a[i] = flags_to_host(t->abi->syscalls, arg->ref, a[i]);

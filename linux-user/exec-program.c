@@ -112,7 +112,7 @@ static int64_t resolve(struct task *t, int dirfd, uint64_t path, int flags, stru
         snprintf(p->execfn, sizeof p->execfn, "/dev/fd/%d", dirfd);
         return flags & AT_EMPTY_PATH ? name_of_fd(dirfd, p->path) : -ENOENT;
     }
-    uint64_t at = host_path(t, dirfd, path, sysroot_path);
+    uint64_t at = host_path(t, dirfd, path, flags & AT_SYMLINK_NOFOLLOW ? LAST_ITSELF : LAST_FOLLOWED, sysroot_path);
     const char *found = at == path ? name : sysroot_path;
     strcpy(p->execfn, name);
     if (found[0] == '/') {

@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "linux-user/sysroot.h"
+
 struct task;
 
 /* A call that does not block. */
@@ -24,11 +26,9 @@ struct task;
     })
 
 /*
- * The path argument at guest address `addr`, relative to dirfd, as the host should see it: the address itself, or buf with the path inside
+ * The path argument, relative to dirfd, at guest address `addr` as the host should see it: the address itself, or buf with the path inside
  * the sysroot. An unreadable string is left for the kernel to refuse.
  */
-uint64_t host_path(struct task *t, int dirfd, uint64_t addr, char buf[PATH_MAX]);
-/* The same for a call that does not follow a symbolic link at the end. */
-uint64_t host_link_path(struct task *t, int dirfd, uint64_t addr, char buf[PATH_MAX]);
+uint64_t host_path(struct task *t, int dirfd, uint64_t addr, enum last_link last, char buf[PATH_MAX]);
 
 #endif

@@ -25,23 +25,16 @@ static bool read_path(struct task *t, uint64_t addr, char buf[PATH_MAX])
     return addr && strncpy_from_guest(t, buf, addr, PATH_MAX) >= 0;
 }
 
-static uint64_t sysroot_path(struct task *t, uint64_t addr, const char *path, char buf[PATH_MAX])
+uint64_t host_path(struct task *t, int dirfd, uint64_t addr, enum last_link last, char buf[PATH_MAX])
 {
-    return path[0] == '/' && sysroot_lookup(t->process, path, buf) ? (uintptr_t)buf : addr;
-}
-
-uint64_t host_path(struct task *t, int dirfd, uint64_t addr, char buf[PATH_MAX])
-{
-    char path[PATH_MAX];
-    if (!read_path(t, addr, path))
+    char path[PATH_MAX], absolute[PATH_MAX];
+    const struct process *p = t->process;
+    if (!read_path(t, addr, path) || !path[0])
         return addr;
-    return procfs_exe(t, dirfd, path, buf) ? (uintptr_t)buf : sysroot_path(t, addr, path, buf);
-}
-
-uint64_t host_link_path(struct task *t, int dirfd, uint64_t addr, char buf[PATH_MAX])
-{
-    char path[PATH_MAX];
-    return read_path(t, addr, path) ? sysroot_path(t, addr, path, buf) : addr;
+    if (last == LAST_FOLLOWED && procfs_exe(t, dirfd, path, buf))
+        return (uintptr_t)buf;
+    const char *from_root = path[0] == '/' ? path : sysroot_absolute(p, dirfd, path, absolute) ? absolute : NULL;
+    return from_root && sysroot_lookup(p, from_root, last, buf) ? (uintptr_t)buf : addr;
 }
 
 /* -- open */
@@ -53,12 +46,18 @@ static int64_t open_host(struct task *t, int dirfd, uint64_t path, const struct 
     return safe_syscall(t, SYS_openat, dirfd, path, how->flags, how->mode, 0, 0);
 }
 
+static enum last_link last_of_open(uint64_t flags)
+{
+    return flags & O_NOFOLLOW || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) ? LAST_ITSELF : LAST_FOLLOWED;
+}
+
 static int64_t open_any(struct task *t, int dirfd, uint64_t addr, const struct open_how *how, bool how_given)
 {
     char path[PATH_MAX], found[PATH_MAX];
-    bool link = how->flags & O_PATH && how->flags & O_NOFOLLOW;
     bool look = !(how->flags & O_PATH) && read_path(t, addr, path) && procfs_interesting(path);
-    uint64_t host = (link ? host_link_path : host_path)(t, dirfd, addr, found);
+    uint64_t host = addr;
+    if (!how->resolve) /* a path that is not to leave its folder stays as it is */
+        host = host_path(t, dirfd, addr, last_of_open(how->flags), found);
     int64_t fd = open_host(t, dirfd, host, how, how_given);
     return fd >= 0 && look ? procfs_opened(t, (int)fd, how->flags & O_CLOEXEC) : fd;
 }
@@ -100,7 +99,16 @@ int64_t sys_readlinkat(struct task *t, const uint64_t a[6])
         n = n < a[3] ? n : a[3];
         return copy_to_guest(t, a[2], found, n) ? -EFAULT : (int64_t)n;
     }
-    return host_call(SYS_readlinkat, a[0], host_link_path(t, (int)a[0], a[1], found), a[2], a[3]);
+    return host_call(SYS_readlinkat, a[0], host_path(t, (int)a[0], a[1], LAST_ITSELF, found), a[2], a[3]);
+}
+
+/* A folder that is only in the sysroot can be gone to; one that is on the host, too, is the user's. */
+int64_t sys_chdir(struct task *t, const uint64_t a[6])
+{
+    char found[PATH_MAX];
+    int64_t ret = host_call(SYS_chdir, a[0]);
+    uint64_t host = ret == -ENOENT ? host_path(t, AT_FDCWD, a[0], LAST_FOLLOWED, found) : a[0];
+    return host == a[0] ? ret : host_call(SYS_chdir, host);
 }
 
 /* -- fcntl */

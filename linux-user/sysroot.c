@@ -2,6 +2,7 @@
 #include "linux-user/sysroot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ static void go_up(char *out, size_t root)
         *slash = 0;
 }
 
-bool sysroot_join(const char *root, const char *path, char out[PATH_MAX])
+bool sysroot_join(const char *root, const char *path, enum last_link last_link, char out[PATH_MAX])
 {
     char rest[2 * PATH_MAX], link[PATH_MAX];
     if (!root || path[0] != '/' || strlen(path) >= PATH_MAX || strlen(root) >= PATH_MAX)
@@ -65,9 +66,9 @@ bool sysroot_join(const char *root, const char *path, char out[PATH_MAX])
         ssize_t len = readlink(out, link, sizeof link - 1);
         if (len < 0 && errno != EINVAL)
             return false;
-        bool last = !p[n + strspn(p + n, "/")];
+        bool last = !p[n + strspn(p + n, "/")], slash = p[n];
         /* A relative link at the end needs no help. An absolute one would lead out of the sysroot. */
-        if (len > 0 && !(last && link[0] != '/')) {
+        if (len > 0 && !(last && (link[0] != '/' || (last_link == LAST_ITSELF && !slash)))) {
             link[len] = 0;
             char tail[PATH_MAX];
             if (++links > MAX_LINKS || strlen(p + n) + (size_t)len >= sizeof tail || strlen(p + n) >= sizeof tail)
@@ -83,14 +84,37 @@ bool sysroot_join(const char *root, const char *path, char out[PATH_MAX])
     }
 }
 
-bool sysroot_lookup(const struct process *p, const char *path, char out[PATH_MAX])
+bool sysroot_lookup(const struct process *p, const char *path, enum last_link last, char out[PATH_MAX])
 {
-    return p->sysroot && !stays_on_host(path) && sysroot_join(p->sysroot, path, out) && !access(out, F_OK);
+    return p->sysroot && !stays_on_host(path) && sysroot_join(p->sysroot, path, last, out) &&
+           !faccessat(AT_FDCWD, out, F_OK, last == LAST_ITSELF ? AT_SYMLINK_NOFOLLOW : 0);
+}
+
+bool sysroot_absolute(const struct process *p, int dirfd, const char *path, char out[PATH_MAX])
+{
+    char link[40];
+    if (!p->sysroot)
+        return false;
+    snprintf(link, sizeof link, dirfd == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/%d", dirfd);
+    ssize_t n = readlink(link, out, PATH_MAX - 1);
+    if (n <= 0 || n == PATH_MAX - 1 || out[0] != '/')
+        return false;
+    out[n] = 0;
+    size_t root = strlen(p->sysroot);
+    if (!strncmp(out, p->sysroot, root) && (!out[root] || out[root] == '/')) {
+        n -= (ssize_t)root;
+        memmove(out, out + root, (size_t)n + 1);
+    }
+    if ((size_t)n + 1 + strlen(path) >= PATH_MAX)
+        return false;
+    out[n] = '/';
+    strcpy(out + n + 1, path);
+    return true;
 }
 
 const char *sysroot_choose(const char *root, const char *path, char out[PATH_MAX])
 {
-    return sysroot_join(root, path, out) && !access(out, F_OK) ? out : path;
+    return sysroot_join(root, path, LAST_FOLLOWED, out) && !access(out, F_OK) ? out : path;
 }
 
 const char *sysroot_find(const char *wanted, const char *triple, const char *loader, char out[PATH_MAX])
@@ -101,5 +125,5 @@ const char *sysroot_find(const char *wanted, const char *triple, const char *loa
     if (loader && !access(loader, F_OK))
         return NULL;
     snprintf(out, PATH_MAX, "/usr/%s", triple);
-    return loader && sysroot_join(out, loader, found) && !access(found, F_OK) ? out : NULL;
+    return loader && sysroot_join(out, loader, LAST_FOLLOWED, found) && !access(found, F_OK) ? out : NULL;
 }

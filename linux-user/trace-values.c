@@ -422,6 +422,7 @@ void trace_value(struct task *t, struct trace_line *l, struct arg_desc d, const 
         put_address(l, v);
         break;
     case KIND_path:
+    case KIND_lpath:
     case KIND_rawpath:
         put_string(t, l, v, PATH_MAX);
         break;

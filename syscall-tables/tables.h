@@ -12,7 +12,7 @@
 
 /* X(NAME): how an argument, a result or a struct's field is passed and printed; calls.tbl explains them. */
 #define VALUE_KINDS(X)                                                                            \
-    X(none) X(fd) X(dirfd) X(path) X(rawpath) X(str) X(int) X(uint) X(long) X(ulong) X(hex)      \
+    X(none) X(fd) X(dirfd) X(path) X(lpath) X(rawpath) X(str) X(int) X(uint) X(long) X(ulong) X(hex)      \
     X(ptr) X(off) X(size) X(mode) X(dev) X(pid) X(uid) X(gid) X(sig) X(flags) X(enum) X(bufin)    \
     X(bufout) X(in) X(out) X(io) X(iovin) X(iovout) X(sain) X(saout) X(msgin) X(msgout) X(strv)   \
     X(envp) X(fdset) X(sigsetin) X(sigsetout) X(cpuset) X(word) X(chars) X(struct) X(nsec) X(wstatus) X(rlim)    \

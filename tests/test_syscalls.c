@@ -54,7 +54,8 @@ int64_t safe_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t
     return interrupted ? -SYS_RESTART : host_call(nr, a0, a1, a2, a3, a4, a5);
 }
 
-bool sysroot_lookup(const struct process *p, const char *path, char out[PATH_MAX])
+bool sysroot_absolute(const struct process *p, int dirfd, const char *path, char out[PATH_MAX]) { return false; }
+bool sysroot_lookup(const struct process *p, const char *path, enum last_link last, char out[PATH_MAX])
 {
     if (strcmp(path, "/in/the/sysroot"))
         return false;

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +97,7 @@ Test(sysroot, lookups)
     struct process p = {.sysroot = root};
     char out[PATH_MAX], expected[PATH_MAX], real_out[PATH_MAX], real_expected[PATH_MAX];
     for (unsigned i = 0; i < ARRAY_SIZE(lookups); i++) {
-        bool found = sysroot_lookup(&p, lookups[i].path, out);
+        bool found = sysroot_lookup(&p, lookups[i].path, LAST_FOLLOWED, out);
         cr_expect_eq(found, lookups[i].expected != NULL, "%s", lookups[i].path);
         if (!found || !lookups[i].expected)
             continue;
@@ -106,7 +107,51 @@ Test(sysroot, lookups)
         cr_expect_str_eq(real_out, real_expected, "%s", lookups[i].path);
     }
     p.sysroot = NULL;
-    cr_expect(!sysroot_lookup(&p, "/usr/lib/ld.so", out));
+    cr_expect(!sysroot_lookup(&p, "/usr/lib/ld.so", LAST_FOLLOWED, out));
+}
+
+/* A link at the end that is meant itself; a link to nowhere is a file then, too. */
+Test(sysroot, links_themselves)
+{
+    static const char *const links[] = {"/awk", "/etc/alternatives/awk", "/rel", "/dangling", "/loop"};
+    struct process p = {.sysroot = root};
+    char out[PATH_MAX], expected[PATH_MAX];
+    for (unsigned i = 0; i < ARRAY_SIZE(links); i++) {
+        snprintf(expected, sizeof expected, "%s%s", root, links[i]);
+        cr_expect(sysroot_lookup(&p, links[i], LAST_ITSELF, out) && !strcmp(out, expected), "%s", links[i]);
+    }
+    /* Behind a slash it is followed all the same. */
+    cr_expect(sysroot_lookup(&p, "/abs/", LAST_ITSELF, out));
+    snprintf(expected, sizeof expected, "%s/usr/lib", root);
+    cr_expect_str_eq(out, expected);
+}
+
+Test(sysroot, relative_paths)
+{
+    struct process p = {.sysroot = root};
+    char out[PATH_MAX], usr[PATH_MAX];
+    snprintf(usr, sizeof usr, "%s/usr", root);
+    int fd = open(usr, O_RDONLY | O_DIRECTORY), host = open("/usr", O_RDONLY | O_DIRECTORY);
+    cr_assert(fd >= 0 && host >= 0);
+    cr_expect(sysroot_absolute(&p, fd, "lib/../x", out));
+    cr_expect_str_eq(out, "/usr/lib/../x", "a folder of the sysroot's is the guest's");
+    cr_expect(sysroot_absolute(&p, host, "lib/ld.so", out));
+    cr_expect_str_eq(out, "/usr/lib/ld.so");
+    cr_assert_eq(chdir("/usr"), 0);
+    cr_expect(sysroot_absolute(&p, AT_FDCWD, "lib", out));
+    cr_expect_str_eq(out, "/usr/lib");
+    cr_assert_eq(chdir(root), 0);
+    cr_expect(sysroot_absolute(&p, AT_FDCWD, "awk", out));
+    cr_expect_str_eq(out, "/awk");
+    char long_name[PATH_MAX];
+    memset(long_name, 'a', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = 0;
+    cr_expect(!sysroot_absolute(&p, fd, long_name, out));
+    cr_expect(!sysroot_absolute(&p, 1000, "x", out));
+    p.sysroot = NULL;
+    cr_expect(!sysroot_absolute(&p, fd, "x", out));
+    close(fd);
+    close(host);
 }
 
 Test(sysroot, found_without_an_option)
@@ -125,12 +170,12 @@ Test(sysroot, long_paths)
     for (size_t n = PATH_MAX - 60; n < sizeof path - 1; n++) {
         memset(path, '/', n);
         memcpy(path + n - 3, "usr", 4);
-        bool found = sysroot_join(root, path, out);
+        bool found = sysroot_join(root, path, LAST_FOLLOWED, out);
         cr_expect_eq(found, n < PATH_MAX);
         memset(path, 'a', n);
         path[0] = '/';
         path[n] = 0;
-        cr_expect(!sysroot_join(root, path, out));
+        cr_expect(!sysroot_join(root, path, LAST_FOLLOWED, out));
     }
 }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 GUESTS = ['aarch64', 'riscv64']
 HOST = 'x86_64'
 RESTART = {'wait': 512, 'nohand': 514, 'block': 516}
-SIMPLE = ('none fd dirfd path rawpath str int uint long ulong hex ptr off size mode dev pid uid gid sig strv envp '
+SIMPLE = ('none fd dirfd path lpath rawpath str int uint long ulong hex ptr off size mode dev pid uid gid sig strv envp '
           'word nsec wstatus rlim').split()
 BASE = {'s8': (1, 1), 'u8': (1, 0), 's16': (2, 1), 'u16': (2, 0), 's32': (4, 1), 'u32': (4, 0),
         's64': (8, 1), 'u64': (8, 0), 'ptr': (8, 0), 'char': (1, 0)}
@@ -218,7 +218,7 @@ class Tables:
                 raise Bad(f'{where}: {name} has no number')
             if support == 'pass' and name not in self.numbers[HOST]:
                 raise Bad(f'{where}: {name} does not exist on the host')
-            convert = any(k == 'path' or k == 'flags' and self.differs(r[4:]) or
+            convert = any(k in ('path', 'lpath') or k == 'flags' and self.differs(r[4:]) or
                           k in ('in', 'out', 'io') and self._structs[r[7:]]['host'] for k, _, r in args)
             out[name] = {'support': support, 'restart': RESTART.get(restart, 0), 'args': args, 'raw': word[2:],
                          'ret': self.kind_ref(where, ret.strip() or 'int')[0], 'note': note.strip(), 'convert': convert}

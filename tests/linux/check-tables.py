@@ -16,7 +16,7 @@ MISTAKES = [
     ('calls.tbl', 'sync                pass', 'sync                pas', 'support is pass, hand or an error'),
     ('calls.tbl', 'getpid              pass', 'getpid              pass+soon', 'unknown way to block'),
     ('calls.tbl', 'getpid              pass', 'getpidd             pass', 'has no number'),
-    ('calls.tbl', 'chdir               pass           rawpath', 'chdir  pass  raw', 'unknown kind'),
+    ('calls.tbl', 'chroot              pass           rawpath', 'chroot  pass  raw', 'unknown kind'),
     ('calls.tbl', 'out:sysinfo', 'out:sysinf', 'unknown struct'),
     ('calls.tbl', 'flags:flock', 'flags:flok', 'unknown set'),
     ('calls.tbl', 'buf>1 size flags:getrandom', 'buf>7 size flags:getrandom', 'does not exist'),
