@@ -30,7 +30,6 @@ struct code_block {
     uint32_t bytes; /* guest bytes [pc, pc + bytes) it was made from */
     uint8_t *entry; /* host address of the first instruction */
     struct compiled c;
-    struct code_block *hash_next;
     struct code_block *page_next; /* blocks that start in the same guest page (hash chain) */
     struct ir_unit *unit;         /* interpreter and --verify: the IR */
     struct code_exit *incoming;   /* linked exits that jump here (list by next_in) */

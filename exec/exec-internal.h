@@ -10,8 +10,16 @@
 #include "exec/exec.h"
 #include "tcg/interp.h"
 
-enum { BLOCK_HASH_SIZE = 1 << 14, PAGE_HASH_SIZE = 1 << 10, PAGE_HASH_SHIFT = 12 };
+enum { PAGE_HASH_SIZE = 1 << 10, PAGE_HASH_SHIFT = 12 };
 enum { GUARD_SIZE = 4096 }; /* below a return stack */
+
+struct block_entry {
+    uint32_t tag, index;
+};
+struct block_table {
+    struct block_entry *entry; /* 1 << bits of them, or NULL */
+    uint32_t bits, used;
+};
 
 struct exec {
     const struct target *target;
@@ -26,7 +34,7 @@ struct exec {
     void *work;         /* the host's, to compile in */
     struct ir_unit spare; /* memory for the next unit */
     struct arena arena; /* blocks and what describes them: dropped with all code */
-    struct code_block *hash[BLOCK_HASH_SIZE];
+    struct block_table table;
     struct code_block *page[PAGE_HASH_SIZE];
     struct code_block **blocks; /* by rising entry address: appended in allocation order */
     size_t nblocks, max_blocks;
@@ -45,7 +53,12 @@ struct exec {
  * the unlinked exit that led there, or NULL.
  */
 struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode, const struct code_exit *from);
+/* blocks.c: the tables; exec_find() may give NULL. The newest of a pc and mode is found. */
 struct code_block *exec_find(struct exec *x, uint64_t pc, uint32_t mode);
+void blocks_insert(struct exec *x, struct code_block *b);
+void blocks_remove(struct exec *x, struct code_block *b);
+void blocks_clear(struct exec *x);
+void blocks_free(struct exec *x);
 /* The block that holds host address p, or NULL; x->lock need not be held by the faulting thread's own block. */
 struct code_block *exec_block_at(struct exec *x, const uint8_t *p);
 /* Drops all translations; x->lock held, caller outside generated code. */

@@ -16,41 +16,6 @@ enum {
     CODE_ROOM = 64 * 1024,    /* host bytes that must be free before compiling */
 };
 
-static unsigned hash_of(uint64_t pc, uint32_t mode)
-{
-    return (pc >> 1 ^ pc >> 15 ^ mode * 31) % BLOCK_HASH_SIZE;
-}
-
-static unsigned page_hash_of(uint64_t pc)
-{
-    return (pc >> PAGE_HASH_SHIFT) % PAGE_HASH_SIZE;
-}
-
-struct code_block *exec_find(struct exec *x, uint64_t pc, uint32_t mode)
-{
-    for (struct code_block *b = x->hash[hash_of(pc, mode)]; b; b = b->hash_next)
-        if (b->pc == pc && b->mode == mode)
-            return b;
-    return NULL;
-}
-
-struct code_block *exec_block_at(struct exec *x, const uint8_t *p)
-{
-    size_t lo = 0, hi = __atomic_load_n(&x->nblocks, __ATOMIC_ACQUIRE);
-    struct code_block **blocks = __atomic_load_n(&x->blocks, __ATOMIC_ACQUIRE);
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (blocks[mid]->c.code <= p)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    if (!lo)
-        return NULL;
-    struct code_block *b = blocks[lo - 1];
-    return p < b->c.code + b->c.size ? b : NULL;
-}
-
 /* --- what the host asks while compiling --- */
 
 struct compile_env {
@@ -139,8 +104,10 @@ static void build(struct exec *x, struct ir_unit *u, uint64_t pc, uint32_t mode,
     if (log_on(LOG_OP))
         dump_unit("op", u);
     check_unit(x, u, "the front end");
-    ir_optimize(u);
-    check_unit(x, u, "the passes");
+    if (!quick) {
+        ir_optimize(u);
+        check_unit(x, u, "the passes");
+    }
     if (log_on(LOG_OP_OPT))
         dump_unit("op_opt", u);
 }
@@ -198,28 +165,6 @@ static void compile_always(struct exec *x, struct code_block *b, struct ir_unit 
     }
 }
 
-static void insert(struct exec *x, struct code_block *b)
-{
-    unsigned h = hash_of(b->pc, b->mode), p = page_hash_of(b->pc);
-    b->hash_next = x->hash[h];
-    x->hash[h] = b;
-    b->page_next = x->page[p];
-    x->page[p] = b;
-    if (x->nblocks == x->max_blocks) {
-        x->max_blocks = x->max_blocks ? x->max_blocks * 2 : 1024;
-        /* The old array stays (they add up to the size of the last one). */
-        struct code_block **bigger = malloc(x->max_blocks * sizeof *bigger);
-        CHECK(bigger);
-        if (x->nblocks)
-            memcpy(bigger, x->blocks, x->nblocks * sizeof *bigger);
-        if (x->blocks)
-            x->old_blocks[x->nold_blocks++] = x->blocks;
-        __atomic_store_n(&x->blocks, bigger, __ATOMIC_RELEASE);
-    }
-    x->blocks[x->nblocks] = b;
-    __atomic_store_n(&x->nblocks, x->nblocks + 1, __ATOMIC_RELEASE);
-}
-
 static struct code_block *translate(struct exec *x, uint64_t pc, uint32_t mode, bool quick)
 {
     struct ir_unit u = x->spare;
@@ -244,7 +189,7 @@ static struct code_block *translate(struct exec *x, uint64_t pc, uint32_t mode, 
         CHECK(b->unit);
         *b->unit = u;
     }
-    insert(x, b);
+    blocks_insert(x, b);
     return b;
 }
 
@@ -264,15 +209,22 @@ struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode, const 
 
 /* --- dropping --- */
 
+static void forget_jump(struct jump_entry *e, uint64_t start, uint64_t end)
+{
+    uint64_t pc = atomic_load_explicit(&e->pc, memory_order_relaxed);
+    if (pc >= start && pc < end)
+        atomic_store_explicit(&e->pc, JUMP_EMPTY, memory_order_relaxed);
+}
+
 void exec_forget_jumps(struct exec *x, uint64_t start, uint64_t end)
 {
+    bool few = (end - start) / 2 < JUMP_TABLE_SIZE; /* instructions are at even addresses */
     for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
         struct jump_entry *table = cpu->jump_table;
-        for (unsigned i = 0; i < JUMP_TABLE_SIZE; i++) {
-            uint64_t pc = atomic_load_explicit(&table[i].pc, memory_order_relaxed);
-            if (pc >= start && pc < end)
-                atomic_store_explicit(&table[i].pc, JUMP_EMPTY, memory_order_relaxed);
-        }
+        for (uint64_t pc = start; few && pc < end; pc += 2)
+            forget_jump(&table[JUMP_HASH(pc)], start, end);
+        for (unsigned i = 0; !few && i < JUMP_TABLE_SIZE; i++)
+            forget_jump(&table[i], start, end);
     }
 }
 
@@ -285,14 +237,7 @@ void exec_link(struct code_exit *e, struct code_block *to)
 
 static void kill_block(struct exec *x, struct code_block *b)
 {
-    struct code_block **at = &x->hash[hash_of(b->pc, b->mode)];
-    while (*at != b)
-        at = &(*at)->hash_next;
-    *at = b->hash_next;
-    at = &x->page[page_hash_of(b->pc)];
-    while (*at != b)
-        at = &(*at)->page_next;
-    *at = b->page_next;
+    blocks_remove(x, b);
     b->dead = true;
     for (struct code_exit *e = b->incoming; e; e = e->next_in)
         atomic_store_explicit(&e->slot, e->unlinked, memory_order_release);
@@ -342,9 +287,7 @@ static void free_descriptions(struct exec *x)
 void exec_free_blocks(struct exec *x)
 {
     free_descriptions(x);
-    for (unsigned i = 0; i < x->nold_blocks; i++)
-        free(x->old_blocks[i]);
-    free(x->blocks);
+    blocks_free(x);
     ir_unit_free(&x->spare);
 }
 
@@ -369,9 +312,7 @@ void exec_flush(struct exec *x)
             sched_yield();
     }
     free_descriptions(x);
-    x->nblocks = 0;
-    memset(x->hash, 0, sizeof x->hash);
-    memset(x->page, 0, sizeof x->page);
+    blocks_clear(x);
     for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
         cpu->last_exit = NULL;
         cpu->mode = MODE_FLUSHED; /* makes cpu_run() reset the jump table and the return stack */

@@ -60,14 +60,13 @@ static void call_slow(struct gen *g, uint32_t inst, int dst)
 void x86_emit_slow_insts(struct gen *g)
 {
     struct asmbuf *a = &g->a;
-    for (uint32_t i = 0; i < g->nslow_uses; i++) {
+    for (uint32_t i = 0; i < g->nslow_uses && asm_fits(a); i++) {
         emit_align(a, 8);
         int32_t offset = a->p - g->slow_uses[i].from;
         const struct ir_inst *in = &g->u->inst[g->slow_uses[i].inst];
         for (size_t k = 0; k < sizeof *in; k++)
             emit8(a, ((const uint8_t *)in)[k]);
-        if (!a->overflow)
-            memcpy(g->slow_uses[i].place - 4, &offset, 4);
+        memcpy(g->slow_uses[i].place - 4, &offset, 4);
     }
 }
 
@@ -355,6 +354,6 @@ size_t x86_emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *gue
     emit_align(a, 16);
     out->own[OWN_SLOW] = asm_exec(a);
     emit_slow_entry(a, guest, l);
-    CHECK(!a->overflow);
+    CHECK(a->p <= a->end);
     return a->p - a->start;
 }

@@ -37,30 +37,34 @@ struct mem {
 };
 #define MEM(b, d) ((struct mem){.base = (b), .index = NO_REG, .disp = (d)})
 
+/*
+ * Emitting does not look where the buffer ends: asm_fits() does, before each piece of at most ASM_SLACK bytes. There may be
+ * two such pieces behind its last yes.
+ */
+enum { ASM_SLACK = 4096 };
 struct asmbuf {
     uint8_t *start, *p, *end;
     uint8_t *exec; /* address at which `start` will run */
     bool overflow;
 };
 
+static inline bool asm_fits(struct asmbuf *a)
+{
+    a->overflow |= a->end - a->p < 2 * ASM_SLACK;
+    return !a->overflow;
+}
+
 static inline uint8_t *asm_exec(const struct asmbuf *a) { return a->exec + (a->p - a->start); }
 
 static inline void emit8(struct asmbuf *a, uint8_t v)
 {
-    if (LIKELY(a->p < a->end))
-        *a->p++ = v;
-    else
-        a->overflow = true;
+    *a->p++ = v;
 }
 
 static inline void emit32(struct asmbuf *a, uint32_t v)
 {
-    if (LIKELY(a->end - a->p >= 4)) {
-        memcpy(a->p, &v, 4);
-        a->p += 4;
-    } else {
-        a->overflow = true;
-    }
+    memcpy(a->p, &v, 4);
+    a->p += 4;
 }
 
 static inline void emit64(struct asmbuf *a, uint64_t v)
@@ -71,7 +75,7 @@ static inline void emit64(struct asmbuf *a, uint64_t v)
 
 static inline void emit_align(struct asmbuf *a, unsigned n)
 {
-    while ((uintptr_t)asm_exec(a) & (n - 1) && !a->overflow)
+    while ((uintptr_t)asm_exec(a) & (n - 1))
         emit8(a, 0xcc);
 }
 
@@ -287,8 +291,7 @@ static inline uint8_t *emit_jmp_forward(struct asmbuf *a)
 static inline void patch_here(struct asmbuf *a, uint8_t *place)
 {
     int32_t d = a->p - place;
-    if (!a->overflow)
-        memcpy(place - 4, &d, 4);
+    memcpy(place - 4, &d, 4);
 }
 
 #endif

@@ -72,7 +72,7 @@ static void begin(struct gen *g)
     if (!g->loop)
         return;
     x86_loop_enter(g);
-    while ((uintptr_t)asm_exec(&g->a) & 15 && !g->a.overflow)
+    while ((uintptr_t)asm_exec(&g->a) & 15)
         emit8(&g->a, 0x90);
     g->loop = g->a.p;
 }
@@ -93,6 +93,11 @@ static void instruction(struct gen *g, const struct ir_inst *in)
     case IR_GET: ra_get(g, in); break;
     case IR_PUT: ra_put(g, in); break;
     case IR_CALL: isel_call(g, in); break;
+    case IR_LD:
+    case IR_ST: isel_mem(g, in); break;
+    case IR_GOTO:
+    case IR_GOTO_IF:
+    case IR_GOTO_IND: isel_exit(g, in); break;
     default:
         if (!isel_int(g, in) && !isel_mem(g, in) && !isel_exit(g, in) && !isel_fp(g, in) && !isel_vec(g, in))
             isel_slow(g, in);
@@ -119,7 +124,7 @@ static void emit_pool(struct gen *g)
         return;
     emit_align(a, 16);
     for (unsigned size = 16; size >= 4; size /= 2)
-        for (uint32_t i = 0; i < g->npool && !a->overflow; i++) {
+        for (uint32_t i = 0; i < g->npool && asm_fits(a); i++) {
             struct pool_use *use = &g->pool[i];
             if (use->size != size)
                 continue;
@@ -172,7 +177,7 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     g->rbx_in = RBX;
     x86_plan(g);
     begin(g);
-    for (g->i = 1; g->i < u->n && !g->a.overflow && !g->failed && !g->too_complex; g->i++) {
+    for (g->i = 1; g->i < u->n && asm_fits(&g->a) && !g->failed && !g->too_complex; g->i++) {
         const struct ir_inst *in = &u->inst[g->i];
         if (needs_code(g, in))
             instruction(g, in);

@@ -376,7 +376,7 @@ bool isel_exit(struct gen *g, const struct ir_inst *in)
 void x86_emit_stubs(struct gen *g)
 {
     struct asmbuf *a = &g->a;
-    for (uint32_t i = 0; i < g->nstubs && !a->overflow; i++) { /* stubs make further stubs */
+    for (uint32_t i = 0; i < g->nstubs && asm_fits(a); i++) { /* stubs make further stubs */
         struct stub s = g->stubs[i];
         if (s.jump)
             patch_here(a, s.jump);

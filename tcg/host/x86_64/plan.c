@@ -100,14 +100,20 @@ static ir_ref find_result(const struct gen *g, ir_ref r, unsigned type, const st
     return IR_NONE;
 }
 
+/* Ops that the passes do something of their own for: most instructions are none of these. */
+enum { FORWARD = 1, BACKWARD = 2 };
+static const uint8_t special[IR_OP_COUNT] = {
+    [IR_NOP] = BACKWARD, [IR_INSN] = BACKWARD, [IR_CONST] = BACKWARD, [IR_GET] = BACKWARD, [IR_PUT] = BACKWARD,
+    [IR_FSETFLAGS] = BACKWARD, [IR_NZCV_FCMP] = FORWARD | BACKWARD,
+    [IR_ZEXT] = FORWARD, [IR_TRUNC] = FORWARD, [IR_VLOW] = FORWARD, [IR_VZEXT] = FORWARD,
+    [IR_GOTO_IF] = FORWARD, [IR_SETCC] = FORWARD, [IR_SELCC] = FORWARD,
+    [IR_NZCV_ADC] = FORWARD, [IR_NZCV_ADD] = FORWARD, [IR_NZCV_SUB] = FORWARD, [IR_NZCV_LOGIC] = FORWARD,
+};
+
 /* --- forward --- */
 
-static void begin_value(struct gen *g, ir_ref r)
+static void begin_special(struct gen *g, ir_ref r, const struct ir_inst *in, struct value *v)
 {
-    const struct ir_inst *in = &g->u->inst[r];
-    struct value *v = &g->val[r];
-    *v = (struct value){.root = r, .reg = NO_REG, .hint = NO_REG, .hint_slot = -1, .cell = -1, .home = -1};
-    v->type = ir_result_type(in);
     switch (in->op) {
     case IR_ZEXT:
     case IR_TRUNC:
@@ -124,8 +130,20 @@ static void begin_value(struct gen *g, ir_ref r)
         v->result = find_result(g, r, in->type, in);
         v->late = true;
         break;
-    default: v->late = ir_facts[in->op].props & IR_P_LATE;
+    default: v->late = true; /* the other NZCV */
     }
+}
+
+static void begin_value(struct gen *g, ir_ref r)
+{
+    static const struct value fresh = {.reg = NO_REG, .hint = NO_REG, .hint_slot = -1, .cell = -1, .home = -1};
+    const struct ir_inst *in = &g->u->inst[r];
+    struct value *v = &g->val[r];
+    *v = fresh;
+    v->root = r;
+    v->type = ir_result_type(in);
+    if (special[in->op] & FORWARD)
+        begin_special(g, r, in, v);
     if (is_float_type(v->type))
         v->clean = makes_clean(g, in);
 }
@@ -230,19 +248,24 @@ static bool removable(const struct ir_inst *in)
     return in->op == IR_GET || in->op == IR_FFLAGS || (ir_props(in) & IR_P_PURE);
 }
 
+/* True: that was all. */
+static bool plan_special(struct gen *g, struct plan *p, ir_ref r, const struct ir_inst *in)
+{
+    switch (in->op) {
+    case IR_PUT: plan_put(g, p, r, in); return true;
+    case IR_FSETFLAGS: p->cleared = true; return false;
+    case IR_NZCV_FCMP: g->val[r].late &= !p->cleared; return false;
+    case IR_GET: return false;
+    default: return true; /* NOP, INSN, CONST */
+    }
+}
+
 static void plan_inst(struct gen *g, struct plan *p, ir_ref r)
 {
     const struct ir_inst *in = &g->u->inst[r];
     struct value *v = &g->val[r];
-    switch (in->op) {
-    case IR_NOP:
-    case IR_INSN: return;
-    case IR_CONST: v->late = false; return;
-    case IR_PUT: plan_put(g, p, r, in); return;
-    case IR_FSETFLAGS: p->cleared = true; break;
-    case IR_NZCV_FCMP: v->late &= !p->cleared; break;
-    default: break;
-    }
+    if (special[in->op] & BACKWARD && plan_special(g, p, r, in))
+        return;
     if (v->hint_slot >= 0 && p->wanted[v->hint_slot] == r && p->since[v->hint_slot] == p->now)
         v->hint = g->slot[v->hint_slot].pin;
     if (in->op == IR_GET)

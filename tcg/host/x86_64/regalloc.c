@@ -156,6 +156,8 @@ static void release(struct gen *g, int reg)
 }
 
 static bool live_after(const struct gen *g, ir_ref root) { return g->val[root].last > g->i; }
+/* Not needed any more, but its register has not been released: it was needed by no instruction, as a PUT's value is. */
+static bool is_over(const struct gen *g, ir_ref root) { return g->val[root].last < g->i; }
 
 bool ra_dies(const struct gen *g, ir_ref v) { return !live_after(g, root_of(g, v)); }
 
@@ -249,7 +251,8 @@ static void evict(struct gen *g, int reg)
     ir_ref root = g->held[reg];
     if (!root)
         return;
-    save(g, root, true);
+    if (!is_over(g, root))
+        save(g, root, true);
     release(g, reg);
 }
 
@@ -257,13 +260,17 @@ static void evict(struct gen *g, int reg)
 static int find_register(struct gen *g, bool xmm)
 {
     uint32_t may = g->temps & ~g->locked & (xmm ? 0xffff0000u : 0xffffu);
+    if (may & ~g->full)
+        return __builtin_ctz(may & ~g->full);
     int best = NO_REG;
     uint32_t farthest = 0;
     for (uint32_t m = may; m; m &= m - 1) {
         int r = __builtin_ctz(m);
         ir_ref root = g->held[r];
-        if (!root)
+        if (is_over(g, root)) {
+            release(g, r);
             return r;
+        }
         if (best == NO_REG || g->val[root].last > farthest) {
             best = r;
             farthest = g->val[root].last;
@@ -330,15 +337,17 @@ static void move_out(struct gen *g, int reg)
     ir_ref root = g->held[reg];
     if (!root)
         return;
+    if (is_over(g, root)) {
+        release(g, reg);
+        return;
+    }
     uint32_t may = g->temps & ~g->locked & (is_xmm(reg) ? 0xffff0000u : 0xffffu) & ~(1u << reg);
-    for (uint32_t m = may; m; m &= m - 1) {
-        int to = __builtin_ctz(m);
-        if (!g->held[to]) {
-            x86_move(g, to, reg);
-            release(g, reg);
-            hold(g, to, root);
-            return;
-        }
+    if (may & ~g->full) {
+        int to = __builtin_ctz(may & ~g->full);
+        x86_move(g, to, reg);
+        release(g, reg);
+        hold(g, to, root);
+        return;
     }
     if (g->val[root].home >= 0 || g->val[root].cell >= 0 || g->u->inst[root].op == IR_CONST || !may) {
         evict(g, reg);
@@ -472,21 +481,24 @@ static void drop(struct gen *g, ir_ref v)
             forget_value(g, root_of(g, leaf[k]));
 }
 
+static void forget_over(struct gen *g, ir_ref v)
+{
+    ir_ref root = root_of(g, v);
+    if (root && !live_after(g, root))
+        forget_value(g, root);
+}
+
+/* What can have died: operands, the result, a difference in the stead of operands. */
 void ra_step(struct gen *g)
 {
     g->locked = 0;
-    for (uint32_t m = g->full; m; m &= m - 1) {
-        ir_ref root = g->held[__builtin_ctz(m)];
-        if (g->val[root].last <= g->i)
-            forget_value(g, root);
-    }
-    /* Values that are only in memory. */
     const struct ir_inst *in = &g->u->inst[g->i];
-    for (unsigned k = 0, n = ir_nargs(in); k < n; k++) {
-        ir_ref root = root_of(g, in->arg[k]);
-        if (root && g->val[root].last <= g->i)
-            forget_value(g, root);
-    }
+    for (unsigned k = 0, n = ir_nargs(in); k < n; k++)
+        forget_over(g, in->arg[k]);
+    if (g->val[g->i].result)
+        forget_over(g, g->val[g->i].result);
+    if (g->val[g->i].type)
+        forget_over(g, g->i);
 }
 
 void ra_evict(struct gen *g, uint32_t mask)
@@ -525,11 +537,12 @@ void ra_get(struct gen *g, const struct ir_inst *in)
     if (v->last <= g->i)
         return;
     if (s->pin != NO_REG) {
-        if (g->held[s->pin]) { /* known under another name */
+        if (g->held[s->pin] && !is_over(g, g->held[s->pin])) { /* known under another name */
             int reg = find_register(g, is_xmm(s->pin));
             x86_move(g, reg, s->pin);
             hold(g, reg, g->i);
         } else {
+            release(g, s->pin);
             hold(g, s->pin, g->i);
         }
         return;
@@ -588,11 +601,13 @@ void ra_put(struct gen *g, const struct ir_inst *in)
         leave_home(g, s->homed);
     }
     if (s->homed && s->homed == root) { /* it is there already */
+        if (s->cur && s->cur != v)
+            drop(g, s->cur);
         s->cur = v;
         s->dirty = false;
         return;
     }
-    ir_ref old = s->dirty ? s->cur : IR_NONE;
+    ir_ref old = s->cur;
     s->cur = v;
     s->dirty = true;
     if (old)

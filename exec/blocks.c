@@ -1,0 +1,162 @@
+/*
+ * The tables of translated units: by guest pc and mode, by guest page, by host address. All but the last under x->lock.
+ */
+#include "exec/exec-internal.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+
+enum { FIRST_BITS = 10, FIRST_BLOCKS = 1024 };
+
+/* --- by guest pc and mode: open addressing; an entry holds a part of the hash and 1 + the index of the block --- */
+
+static uint64_t hash_of(uint64_t pc, uint32_t mode)
+{
+    return (pc ^ (uint64_t)mode << 48) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static uint32_t tag_of(uint64_t hash) { return (uint32_t)(hash >> 16); }
+static uint32_t home_of(const struct block_table *t, uint64_t hash) { return hash >> (64 - t->bits); }
+static uint32_t mask_of(const struct block_table *t) { return (1u << t->bits) - 1; }
+
+/* The entry for the key, or the empty one where it would be. */
+static struct block_entry *entry_of(const struct exec *x, uint64_t pc, uint32_t mode)
+{
+    const struct block_table *t = &x->table;
+    uint64_t hash = hash_of(pc, mode);
+    uint32_t i = home_of(t, hash);
+    for (; t->entry[i].index; i = (i + 1) & mask_of(t)) {
+        if (t->entry[i].tag != tag_of(hash))
+            continue;
+        const struct code_block *b = x->blocks[t->entry[i].index - 1];
+        if (b->pc == pc && b->mode == mode)
+            break;
+    }
+    return &t->entry[i];
+}
+
+struct code_block *exec_find(struct exec *x, uint64_t pc, uint32_t mode)
+{
+    const struct block_entry *e = x->table.entry ? entry_of(x, pc, mode) : NULL;
+    return e && e->index ? x->blocks[e->index - 1] : NULL;
+}
+
+static void enter(struct exec *x, const struct code_block *b, uint32_t index)
+{
+    struct block_entry *e = entry_of(x, b->pc, b->mode);
+    x->table.used += !e->index;
+    *e = (struct block_entry){tag_of(hash_of(b->pc, b->mode)), index};
+}
+
+static void grow(struct exec *x)
+{
+    struct block_table old = x->table, *t = &x->table;
+    *t = (struct block_table){.bits = old.entry ? old.bits + 1 : FIRST_BITS};
+    t->entry = calloc(UINT64_C(1) << t->bits, sizeof *t->entry);
+    CHECK(t->entry);
+    for (uint32_t i = 0; old.entry && i <= mask_of(&old); i++)
+        if (old.entry[i].index)
+            enter(x, x->blocks[old.entry[i].index - 1], old.entry[i].index);
+    free(old.entry);
+}
+
+static void remove_entry(struct exec *x, const struct code_block *b)
+{
+    struct block_table *t = &x->table;
+    struct block_entry *e = entry_of(x, b->pc, b->mode);
+    if (!e->index || x->blocks[e->index - 1] != b) /* a newer one is there */
+        return;
+    uint32_t i = e - t->entry;
+    t->used--;
+    /* What stands behind it and could stand here moves up: a search must not meet a gap. */
+    for (uint32_t k = (i + 1) & mask_of(t); t->entry[k].index; k = (k + 1) & mask_of(t)) {
+        const struct code_block *other = x->blocks[t->entry[k].index - 1];
+        uint32_t home = home_of(t, hash_of(other->pc, other->mode));
+        if (((k - home) & mask_of(t)) >= ((k - i) & mask_of(t))) {
+            t->entry[i] = t->entry[k];
+            i = k;
+        }
+    }
+    t->entry[i].index = 0;
+}
+
+/* --- by host address --- */
+
+static void append(struct exec *x, struct code_block *b)
+{
+    if (x->nblocks == x->max_blocks) {
+        x->max_blocks = x->max_blocks ? x->max_blocks * 2 : FIRST_BLOCKS;
+        /* The old array stays (they add up to the size of the last one). */
+        struct code_block **bigger = malloc(x->max_blocks * sizeof *bigger);
+        CHECK(bigger);
+        if (x->nblocks)
+            memcpy(bigger, x->blocks, x->nblocks * sizeof *bigger);
+        if (x->blocks)
+            x->old_blocks[x->nold_blocks++] = x->blocks;
+        __atomic_store_n(&x->blocks, bigger, __ATOMIC_RELEASE);
+    }
+    x->blocks[x->nblocks] = b;
+    __atomic_store_n(&x->nblocks, x->nblocks + 1, __ATOMIC_RELEASE);
+}
+
+struct code_block *exec_block_at(struct exec *x, const uint8_t *p)
+{
+    size_t lo = 0, hi = __atomic_load_n(&x->nblocks, __ATOMIC_ACQUIRE);
+    struct code_block **blocks = __atomic_load_n(&x->blocks, __ATOMIC_ACQUIRE);
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (blocks[mid]->c.code <= p)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (!lo)
+        return NULL;
+    struct code_block *b = blocks[lo - 1];
+    return p < b->c.code + b->c.size ? b : NULL;
+}
+
+/* --- all of them --- */
+
+static struct code_block **page_of(struct exec *x, uint64_t pc)
+{
+    return &x->page[(pc >> PAGE_HASH_SHIFT) % PAGE_HASH_SIZE];
+}
+
+void blocks_insert(struct exec *x, struct code_block *b)
+{
+    append(x, b);
+    if (!x->table.entry || x->table.used > mask_of(&x->table) / 4 * 3)
+        grow(x);
+    enter(x, b, x->nblocks);
+    struct code_block **page = page_of(x, b->pc);
+    b->page_next = *page;
+    *page = b;
+}
+
+void blocks_remove(struct exec *x, struct code_block *b)
+{
+    remove_entry(x, b);
+    struct code_block **at = page_of(x, b->pc);
+    while (*at != b)
+        at = &(*at)->page_next;
+    *at = b->page_next;
+}
+
+void blocks_clear(struct exec *x)
+{
+    x->nblocks = 0;
+    x->table.used = 0;
+    if (x->table.entry)
+        memset(x->table.entry, 0, sizeof *x->table.entry << x->table.bits);
+    memset(x->page, 0, sizeof x->page);
+}
+
+void blocks_free(struct exec *x)
+{
+    for (unsigned i = 0; i < x->nold_blocks; i++)
+        free(x->old_blocks[i]);
+    free(x->blocks);
+    free(x->table.entry);
+}
