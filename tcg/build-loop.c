@@ -14,6 +14,8 @@ bool b_end_loop(struct ir_builder *b, uint64_t *next)
 {
     struct ir_unit *u = b->u;
     ir_ref last = IR_NONE;
+    if (b->quick)
+        return false;
     for (ir_ref r = 1; r < u->n; r++)
         if (u->inst[r].op == IR_GOTO_IF && (uint64_t)u->inst[r].imm == u->pc)
             last = r;

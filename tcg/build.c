@@ -17,6 +17,7 @@ void b_init(struct ir_builder *b, struct ir_unit *u)
     memset(b->known, 0, u->guest->nslots * sizeof b->known[0]);
     memset(b->recent, 0, sizeof b->recent);
     b->last_pc_inst = b->last_exit = IR_NONE;
+    b->quick = b->pc_needed = false;
 }
 
 /* --- merging --- */
@@ -116,6 +117,7 @@ ir_ref b_emit_at(struct ir_builder *b, struct ir_inst *in)
             r = b_simplify(b, in);
         return r != IR_NONE ? r : append_merged(b, in);
     }
+    b->pc_needed = true;
     switch (in->op) {
     case IR_GET: return b_get(b, in->ir_slot_);
     case IR_PUT: b_put(b, in->ir_slot_, in->arg[0]); return IR_NONE;
@@ -141,6 +143,13 @@ ir_ref b_emit_at(struct ir_builder *b, struct ir_inst *in)
 
 void b_insn(struct ir_builder *b, uint64_t pc, uint64_t bits)
 {
+    /* In quick units nothing between asks where it is: one INSN does. */
+    if (b->quick && !b->pc_needed && b->last_pc_inst) {
+        b->u->inst[b->last_pc_inst].imm = pc;
+        b->u->inst[b->last_pc_inst].imm2 = bits;
+        return;
+    }
+    b->pc_needed = false;
     b->last_pc_inst = append(b, &(struct ir_inst){.op = IR_INSN, .imm = pc, .imm2 = bits});
 }
 

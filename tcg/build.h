@@ -14,6 +14,7 @@ struct ir_builder {
     struct ir_unit *u;
     ir_ref known[IR_MAX_SLOTS]; /* value each slot is known to hold, or IR_NONE */
     uint32_t last_pc_inst;      /* index of the latest INSN */
+    bool pc_needed;             /* something behind it may ask for its pc */
     ir_ref recent[64];          /* recent pure instructions, for merging equal ones (hash) */
     ir_ref last_exit;           /* the exit just built, IR_NONE if it was folded away */
     bool quick;                 /* units end behind their first conditional exit: b_ends_here() */

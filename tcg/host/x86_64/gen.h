@@ -62,11 +62,12 @@ struct slot_state {
     bool dirty;   /* the memory is behind `cur` */
     bool put;     /* written somewhere in the unit */
     bool used;    /* read or written somewhere in the unit */
+    bool touched; /* differs from a fresh one */
     uint16_t uses;
 };
 
 /* Work postponed to the end of the unit, out of the hot path. */
-enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_UNLINKED, STUB_SLOW, STUB_OWN, STUB_PROMOTE };
+enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_SLOW, STUB_OWN, STUB_PROMOTE };
 struct stub {
     uint8_t kind;   /* enum stub_kind */
     bool loop;      /* STUB_LEAVE: local pins are to be stored too */
@@ -74,7 +75,6 @@ struct stub {
     uint8_t *jump;  /* place of the jump to it (patch_here) */
     uint8_t *back;  /* STUB_SLOW: where to continue; STUB_EXIT: place of a second jump to it */
     uint64_t from, pc; /* exits: guest instruction, guest target */
-    struct code_exit *exit;
     uint32_t first, n; /* STUB_EXIT: what to store, in g->pending */
     uint32_t inst;  /* STUB_SLOW, STUB_EXIT: the instruction */
     int8_t dst, src[4];
@@ -160,6 +160,9 @@ struct gen {
     /* --- memory kept from unit to unit --- */
     struct slot_state slot[MAX_SLOTS];
     uint16_t open[MAX_SLOTS]; /* slots without pin that may be dirty */
+    uint16_t touched[MAX_SLOTS];
+    uint32_t ntouched;
+    bool all_touched; /* local pins: all slots may differ from fresh ones */
     struct value *val;        /* by ir_ref */
     struct stub *stubs;
     struct pending *pending;
@@ -290,6 +293,8 @@ void x86_recover(void *cpu, const struct ir_guest *guest, const struct compiled 
                  const void *ucontext);
 
 /* --- isel-exit.c --- */
+/* Stores a constant to a slot; changes XMM15 only. */
+void x86_store_const(struct gen *g, unsigned slot, const struct ir_inst *c);
 struct stub *x86_stub(struct gen *g, enum stub_kind kind);
 void x86_emit_stubs(struct gen *g);
 /* For the entry of a quick unit: counts down; below 0 it goes through an exit of its own. */

@@ -147,6 +147,7 @@ static void *new_work(const struct ir_guest *guest)
     struct gen *g = calloc(1, sizeof *g);
     CHECK(g);
     x86_plan_fresh(&g->fresh, guest);
+    g->all_touched = true;
     return g;
 }
 

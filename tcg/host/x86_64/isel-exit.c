@@ -15,7 +15,7 @@ struct stub *x86_stub(struct gen *g, enum stub_kind kind)
 
 /* --- storing guest registers --- */
 
-static void store_const(struct gen *g, unsigned slot, const struct ir_inst *c)
+void x86_store_const(struct gen *g, unsigned slot, const struct ir_inst *c)
 {
     struct asmbuf *a = &g->a;
     struct mem m = slot_mem(g, slot);
@@ -45,7 +45,7 @@ static void store_place(struct gen *g, unsigned slot, const struct place *p)
     if (p->reg != NO_REG) {
         x86_store_slot(g, slot, p->reg);
     } else if (g->u->inst[p->root].op == IR_CONST) {
-        store_const(g, slot, &g->u->inst[p->root]);
+        x86_store_const(g, slot, &g->u->inst[p->root]);
     } else {
         unsigned from = g->val[p->root].type, to = g->guest->slots[slot].type;
         static const uint8_t as_float[IR_TYPE_COUNT] = {0, IR_F32, IR_F64, IR_F32, IR_F64, IR_V128};
@@ -120,9 +120,20 @@ static struct code_exit *through_cell(struct gen *g, uint64_t pc, bool call)
     }
     emit_rip(&g->a, 0xff, call ? 2 : 4, &e->slot, 0);
     ref(g, call ? REF_CALL : REF_JUMP, e, pc);
-    struct stub *s = x86_stub(g, STUB_UNLINKED);
-    s->exit = e;
     return e;
+}
+
+/* Where the exit leads as long as it is not linked: behind the jump, or what follows the call. */
+static void leave_unlinked(struct gen *g, struct code_exit *e)
+{
+    if (!e)
+        return;
+    e->unlinked = asm_exec(&g->a);
+    if (!atomic_load_explicit(&e->slot, memory_order_relaxed))
+        atomic_store_explicit(&e->slot, e->unlinked, memory_order_relaxed);
+    emit_rip(&g->a, 0x8d | OP_W, RAX, e, 0);
+    ref(g, REF_CELL, e, e->pc);
+    jump_own(&g->a, g->l, OWN_UNLINKED);
 }
 
 void x86_count_entry(struct gen *g)
@@ -159,7 +170,7 @@ static void jump_to(struct gen *g, uint64_t pc)
         emit_jmp(&g->a, to);
         ref_unit(g, pc);
     } else {
-        through_cell(g, pc, false);
+        leave_unlinked(g, through_cell(g, pc, false));
     }
 }
 
@@ -233,13 +244,15 @@ static void exit_goto(struct gen *g, const struct ir_inst *in)
             poll(g, pc);
         push_pc(g, in->imm2);
         uint8_t *to = known_entry(g, pc);
+        struct code_exit *e = NULL;
         if (to) {
             emit_call(&g->a, to);
             ref_unit(g, pc);
         } else {
-            through_cell(g, pc, true);
+            e = through_cell(g, pc, true);
         }
         after_call(g, in->imm2);
+        leave_unlinked(g, e);
     } else {
         exit_tail(g, g->pc, pc);
     }
@@ -392,19 +405,12 @@ void x86_emit_stubs(struct gen *g)
                 x86_loop_leave(g);
             leave_at(g, s.pc);
             break;
-        case STUB_UNLINKED:
-            s.exit->unlinked = asm_exec(a);
-            if (!atomic_load_explicit(&s.exit->slot, memory_order_relaxed))
-                atomic_store_explicit(&s.exit->slot, s.exit->unlinked, memory_order_relaxed);
-            emit_rip(a, 0x8d | OP_W, RAX, s.exit, 0);
-            ref(g, REF_CELL, s.exit, s.exit->pc);
-            jump_own(a, g->l, OWN_UNLINKED);
-            break;
         case STUB_OWN:
             jump_own(a, g->l, s.own);
             break;
         case STUB_PROMOTE:
             g->promote = through_cell(g, g->u->pc, false);
+            leave_unlinked(g, g->promote);
             break;
         case STUB_SLOW:
             x86_emit_slow(g, &s);

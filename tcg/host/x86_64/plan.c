@@ -151,9 +151,10 @@ static void begin_value(struct gen *g, ir_ref r)
 /* --- backward --- */
 
 struct plan {
-    uint32_t next_put[MAX_SLOTS];  /* the next PUT of the slot behind here */
+    uint32_t next_put[MAX_SLOTS];  /* the next PUT of the slot behind here, where there is one */
     ir_ref wanted[MAX_SLOTS];      /* root that is to be PUT in the slot's pin and may be made there, */
     uint32_t since[MAX_SLOTS];     /* if this is `now`: what looks at the state ends all wishes at once */
+    uint64_t put[MAX_SLOTS / 64];  /* a bit for each slot: there is one */
     uint32_t now;
     bool cleared;                  /* flags of floats are cleared behind here */
 };
@@ -188,9 +189,12 @@ static void plan_put(struct gen *g, struct plan *p, ir_ref r, const struct ir_in
             p->wanted[s] = root;
             g->val[root].hint_slot = s;
         }
+    } else if (g->ctx->quick && !g->val[v].late) {
+        need(g, v, r);
     } else {
-        need(g, v, p->next_put[s]); /* late ones hand it on to their operands */
+        need(g, v, p->put[s / 64] >> s % 64 & 1 ? p->next_put[s] : g->u->n); /* late ones hand it on to their operands */
     }
+    p->put[s / 64] |= UINT64_C(1) << s % 64;
     p->next_put[s] = r;
 }
 
@@ -371,9 +375,19 @@ void x86_plan_fresh(struct fresh *f, const struct ir_guest *guest)
             f->temps |= 1u << r;
 }
 
+static void freshen_slots(struct gen *g)
+{
+    if (g->all_touched)
+        memcpy(g->slot, g->fresh.slot, g->guest->nslots * sizeof *g->slot);
+    for (unsigned k = 0; !g->all_touched && k < g->ntouched; k++)
+        g->slot[g->touched[k]] = g->fresh.slot[g->touched[k]];
+    g->ntouched = 0;
+    g->all_touched = false;
+}
+
 void x86_plan(struct gen *g)
 {
-    memcpy(g->slot, g->fresh.slot, g->guest->nslots * sizeof *g->slot);
+    freshen_slots(g);
     memcpy(g->is_pin, g->fresh.is_pin, sizeof g->is_pin);
     g->temps = g->fresh.temps;
     if (g->max_val < g->u->n) {
@@ -382,6 +396,7 @@ void x86_plan(struct gen *g)
     }
     bool loop = g->ctx->loops && !g->ctx->quick && is_loop(g);
     if (loop && x86.loop_pins) {
+        g->all_touched = true;
         count_slots(g);
         local_pins(g);
     }
@@ -391,8 +406,7 @@ void x86_plan(struct gen *g)
     struct plan p; /* what is wanted is read only where it has been written */
     p.now = 1;
     p.cleared = false;
-    for (unsigned s = 0; s < g->guest->nslots; s++)
-        p.next_put[s] = g->u->n;
+    memset(p.put, 0, sizeof p.put);
     for (ir_ref r = g->u->n; r-- > 1;)
         plan_inst(g, &p, r);
 }

@@ -529,6 +529,33 @@ void ra_release_all(struct gen *g)
 
 /* --- guest registers --- */
 
+static void touch(struct gen *g, unsigned slot)
+{
+    if (!g->slot[slot].touched) {
+        g->slot[slot].touched = true;
+        g->touched[g->ntouched++] = slot;
+    }
+}
+
+/* Quick units write slots at once: exits, faults and calls have less to do, and the compiler less to remember. */
+static void put_now(struct gen *g, unsigned slot, ir_ref root)
+{
+    struct slot_state *s = &g->slot[slot];
+    const struct ir_inst *in = &g->u->inst[root];
+    if (in->op == IR_CONST && g->val[root].reg == NO_REG)
+        x86_store_const(g, slot, in);
+    else
+        x86_store_slot(g, slot, ra_use(g, root));
+    if (live_after(g, root) && g->val[root].home < 0 && in->op != IR_CONST &&
+        type_size(g->guest->slots[slot].type) >= type_size(g->val[root].type))
+        set_home(g, slot, root);
+    ir_ref old = s->cur;
+    s->cur = IR_NONE;
+    s->dirty = false;
+    if (old)
+        drop(g, old);
+}
+
 void ra_get(struct gen *g, const struct ir_inst *in)
 {
     unsigned slot = in->ir_slot_;
@@ -547,6 +574,7 @@ void ra_get(struct gen *g, const struct ir_inst *in)
         }
         return;
     }
+    touch(g, slot);
     if (s->dirty && g->val[s->cur].late) {
         struct place leaf[MAX_LEAVES];
         ir_ref leaves[MAX_LEAVES];
@@ -594,6 +622,7 @@ void ra_put(struct gen *g, const struct ir_inst *in)
         }
         return;
     }
+    touch(g, slot);
     /* The memory will change some day: a value that lives only there comes to a register. */
     if (s->homed && s->homed != root) {
         if (live_after(g, s->homed) && g->val[s->homed].reg == NO_REG && g->val[s->homed].cell < 0)
@@ -605,6 +634,10 @@ void ra_put(struct gen *g, const struct ir_inst *in)
             drop(g, s->cur);
         s->cur = v;
         s->dirty = false;
+        return;
+    }
+    if (g->ctx->quick && !g->val[v].late) {
+        put_now(g, slot, root);
         return;
     }
     ir_ref old = s->cur;
