@@ -144,6 +144,11 @@ int64_t dispatch_syscall(struct task *t)
 {
     uint64_t a[6];
     uint64_t number = t->abi->syscall_args(t->cpu, a);
+    return UNLIKELY(t->watch) ? watched_syscall(t, number, a) : dispatch_number(t, number, a);
+}
+
+int64_t dispatch_number(struct task *t, uint64_t number, const uint64_t a[6])
+{
     const struct syscall_abi *abi = t->abi->syscalls;
     int call = number < abi->ncalls ? abi->calls[number] : CALL_unknown;
     if (UNLIKELY(syscall_calls[call].support == SUPPORT_REFUSED && log_on(LOG_UNIMP))) {

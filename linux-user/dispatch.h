@@ -36,6 +36,9 @@ SYSCALLS_BY_HAND(X)
  */
 int64_t dispatch_syscall(struct task *t);
 
+/* The same for a number and its arguments, past those who watch (watch.h). */
+int64_t dispatch_number(struct task *t, uint64_t number, const uint64_t a[6]);
+
 /* The same for a known call: row is one of enum syscall_call. For handlers that stand for another call. */
 int64_t dispatch_call(struct task *t, int call, const uint64_t a[6]);
 

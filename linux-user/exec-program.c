@@ -11,10 +11,12 @@
 #include <sys/xattr.h>
 
 #include "base/bits.h"
+#include "base/log.h"
 #include "binfmt/plan.h"
 #include "exec/target.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
+#include "linux-user/inherit.h"
 #include "linux-user/load.h"
 #include "linux-user/options.h"
 #include "linux-user/sysroot.h"
@@ -229,6 +231,10 @@ static int64_t exec_host(struct task *t, const char *path, struct arg_list *args
     struct process_limits saved;
     if (!put_arg(args, NULL))
         return -ENOMEM;
+    if (t->seccomp.mode) {
+        report_unimp("%s: a native program can't be put under the filters of a guest", path);
+        return -EPERM;
+    }
     bool exists = !faccessat(AT_FDCWD, path, F_OK, 0); /* searches along PATH ask for many names */
     if (exists)
         limits_before_exec(t->process, &saved);
@@ -261,12 +267,20 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const stru
     ok = ok && put_arg(&l, "-rlimit") && put_arg(&l, limits);
     if (strcmp(p->execfn, p->path))
         ok = ok && put_arg(&l, "-execfn") && put_arg(&l, p->execfn);
-    ok = ok && put_arg(&l, "-0") && put_arg(&l, args->v[0]) && put_arg(&l, p->path);
+    char number[12];
+    int kept = inherit_save(t);
+    if (kept >= 0) {
+        snprintf(number, sizeof number, "%d", kept);
+        ok = ok && put_arg(&l, "-inherit") && put_arg(&l, number);
+    }
+    ok = ok && kept != INHERIT_FAILED && put_arg(&l, "-0") && put_arg(&l, args->v[0]) && put_arg(&l, p->path);
     for (size_t i = 1; i < args->n; i++)
         ok = ok && put_arg(&l, args->v[i]);
     if (ok && put_arg(&l, NULL))
         ret = host_exec(t, metic, l.v, envp);
     free(l.v);
+    if (kept >= 0)
+        close(kept);
     return ret;
 }
 
@@ -303,7 +317,7 @@ static int64_t exec_at(struct task *t, int dirfd, uint64_t path, uint64_t argv, 
         ret = check_loadable(t, final);
     if (!ret)
         ret = (!guest ? exec_host(t, p.path, &args, envp)
-               : privileged ? exec_privileged(t, guest, &p, &args, envp) : exec_guest(t, guest, &p, &args, envp));
+               : privileged && !t->seccomp.mode ? exec_privileged(t, guest, &p, &args, envp) : exec_guest(t, guest, &p, &args, envp));
     free(args.v);
     return ret;
 }

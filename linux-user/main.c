@@ -20,6 +20,7 @@
 #include "cmd/command.h"
 #include "exec/exec.h"
 #include "exec/target.h"
+#include "linux-user/inherit.h"
 #include "linux-user/load.h"
 #include "linux-user/mm.h"
 #include "linux-user/options.h"
@@ -245,6 +246,8 @@ static int run(struct process *p, struct program *prog, const struct options *o)
     signals_start(p);
     if (!task_signals_start(t))
         return refuse(EXIT_CANNOT_RUN, prog->path, "not enough memory");
+    if (o->inherit && !inherit_restore(t, o->inherit))
+        return refuse(EXIT_CANNOT_RUN, prog->path, "-inherit names a descriptor that is not what metic wrote");
     int e = program_load(p, cpu, prog);
     if (e)
         return refuse(EXIT_CANNOT_RUN, prog->path,

@@ -23,6 +23,7 @@ static const uint64_t max_stack = UINT64_C(1) << 36;
     X(STACK, "-s", "size", "QEMU_STACK_SIZE", 1, "stack size in bytes, or with K, M, G") \
     X(EXECFN, "-execfn", "name", NULL, 0, "the program file's name, as the program sees it (AT_EXECFN, comm)") \
     X(RLIMIT, "-rlimit", "as=soft:hard,...", NULL, 0, "limits of the program's memory in bytes: as, data, stack") \
+    X(INHERIT, "-inherit", "fd", NULL, 0, "a descriptor with what the process keeps over execve; metic itself gives it") \
     X(RELEASE, "-r", "release", "QEMU_UNAME", 1, "what uname -r answers") \
     X(CPU, "-cpu", "model", "QEMU_CPU", 1, "processor model (\"help\" lists them)") \
     X(STRACE, "-strace", NULL, "QEMU_STRACE", 1, "log system calls") \
@@ -252,6 +253,9 @@ static enum options_result apply(struct options *o, enum option option, const ch
             return OPTIONS_RUN;
         report_error("-rlimit %s: not as=soft:hard,data=soft:hard,stack=soft:hard in bytes", value);
         return OPTIONS_BAD;
+    case OPT_INHERIT:
+        o->inherit = atoi(value);
+        return OPTIONS_RUN;
     case OPT_RELEASE:
         o->release = value;
         return OPTIONS_RUN;

@@ -16,6 +16,7 @@ struct options {
     const char *log_file;   /* NULL: stderr */
     uint64_t stack_size;    /* bytes; 0: by the resource limit */
     const char *execfn;     /* what the program sees as its file's name; NULL: the name given */
+    int inherit;            /* descriptor of inherit.h; 0: none */
     struct process_limits limits;
     enum exec_engine engine;
     enum exec_tier tier;

@@ -121,6 +121,8 @@ static void view_status(const struct view *v)
     } lines[] = {
         {"Threads", true, true, threads},
         {"SigBlk", shown, false, shown ? shown->signals.mask : 0},
+        {"Seccomp", shown, true, shown ? (unsigned)shown->seccomp.mode : 0},
+        {"Seccomp_filters", shown, true, shown ? seccomp_count(shown) : 0},
         {"SigIgn", true, false, handled(p, (uintptr_t)SIG_IGN, (uintptr_t)SIG_IGN)},
         {"SigCgt", true, false, handled(p, (uintptr_t)SIG_IGN + 1, UINT64_MAX)},
     };

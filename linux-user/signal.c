@@ -426,18 +426,23 @@ void signals_deliver(struct task *t, bool in_call, int64_t result)
     } while (!give_host_mask(t, s->mask) || s->pending);
 }
 
+void signal_force_info(struct task *t, const siginfo_t *info)
+{
+    uint32_t access = t->signals.fault_access;
+    t->signals.fault_access = 0;
+    trace_delivery(t, info);
+    struct linux_sigaction a = take_action(t->process, info->si_signo);
+    if (!is_caught(&a) || t->signals.mask & SIGNAL_BIT(info->si_signo))
+        signal_die(t, info);
+    enter_handler(t, info, &a, access);
+}
+
 void signal_force(struct task *t, int signo, int code, uint64_t addr)
 {
     siginfo_t info = {.si_signo = signo, .si_code = code};
     if (code != SI_KERNEL)
         info.si_addr = (void *)(uintptr_t)addr;
-    uint32_t access = t->signals.fault_access;
-    t->signals.fault_access = 0;
-    trace_delivery(t, &info);
-    struct linux_sigaction a = take_action(t->process, signo);
-    if (!is_caught(&a) || t->signals.mask & SIGNAL_BIT(signo))
-        signal_die(t, &info);
-    enter_handler(t, &info, &a, access);
+    signal_force_info(t, &info);
 }
 
 int signal_set_stack(struct task *t, const struct linux_stack *s, uint64_t sp)

@@ -92,6 +92,8 @@ void task_signals_forget(struct task *other);
 void signals_deliver(struct task *t, bool in_call, int64_t result);
 /* A fault of the guest's own instruction, which can't be blocked or ignored. */
 void signal_force(struct task *t, int signo, int code, uint64_t addr);
+/* The same with all that a handler is told: a signal the kernel would force. */
+void signal_force_info(struct task *t, const siginfo_t *info);
 /*
  * The guest's mask, on the host too. Signals that become unblocked are pending in the task when it returns. While a
  * caught signal is pending the host's stays all blocked; signals_deliver does the rest.

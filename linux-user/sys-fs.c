@@ -147,6 +147,9 @@ int64_t sys_ioctl(struct task *t, const uint64_t a[6])
     uint32_t command = (uint32_t)a[1];
     const struct ioctl_desc *d = ioctl_by_command(command);
     uint64_t arg = a[2];
+    int64_t answer;
+    if (seccomp_ioctl(t, (int)a[0], command, arg, &answer))
+        return answer;
     if (!ioctl_passes(command)) {
         int64_t ret = host_call(SYS_fcntl, a[0], F_GETFD);
         if (ret < 0)

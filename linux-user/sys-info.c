@@ -149,9 +149,9 @@ int64_t sys_prctl(struct task *t, const uint64_t a[6])
     case PR_SET_VMA:
         return host_call(SYS_prctl, a[0], a[1], a[2], a[3], a[4]);
     case PR_GET_SECCOMP:
-        return 0; /* no filter of the guest's is ever active, see the seccomp row */
+        return seccomp_prctl_get(t);
     case PR_SET_SECCOMP:
-        return -EINVAL;
+        return seccomp_prctl_set(t, a[1], a[2]);
     case PR_SET_MM:
         return -EPERM; /* would move the emulator's own marks */
     default:

@@ -10,7 +10,9 @@
 #include "linux-user/dispatch.h"
 #include "linux-user/guest-process.h"
 #include "linux-user/limits.h"
+#include "linux-user/seccomp.h"
 #include "linux-user/signal.h"
+#include "linux-user/watch.h"
 
 struct mm;
 struct exec;
@@ -49,6 +51,8 @@ struct task {
     struct process *process;
     struct task *next; /* process->tasks */
     struct task_signals signals;
+    struct task_seccomp seccomp;
+    uint32_t watch; /* WATCH_…: its system calls are looked at */
     int32_t tid;
     bool in_call, parked; /* inside a system call; stopped for good */
     bool exiting;      /* the thread (not the process) ends; the main loop returns */

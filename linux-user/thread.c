@@ -122,6 +122,10 @@ static struct task *child_task(struct task *t, struct process *p)
         return NULL;
     }
     child->signals.mask = t->signals.mask;
+    pthread_mutex_lock(&p->lock); /* filters may be given to all threads meanwhile */
+    child->seccomp = t->seccomp;
+    child->watch = t->seccomp.mode ? WATCH_SECCOMP : 0;
+    pthread_mutex_unlock(&p->lock);
     return child;
 }
 

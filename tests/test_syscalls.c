@@ -71,6 +71,11 @@ bool guest_exe_path(pid_t pid, const struct guest_record *r, char out[PATH_MAX])
 bool guest_areas(pid_t pid, const struct guest_record *r, struct area_list *out) { return false; }
 void areas_print_maps(const struct area_list *list, int host_maps, int fd) {}
 void areas_free(struct area_list *l) {}
+unsigned seccomp_count(const struct task *t) { return 0; }
+int64_t seccomp_prctl_set(struct task *t, uint64_t mode, uint64_t program) { return -EINVAL; }
+int64_t seccomp_prctl_get(const struct task *t) { return 0; }
+bool seccomp_ioctl(struct task *t, int fd, uint32_t command, uint64_t arg, int64_t *result) { return false; }
+int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6]) { return dispatch_number(t, number, a); }
 static void print_cpuinfo(int fd, unsigned ncpus) { dprintf(fd, "the guest's processors\n"); }
 
 /* Handlers of other files of linux-user stand in weakly. */

@@ -1,0 +1,45 @@
+/*
+ * The guest's own seccomp (seccomp(2)): its filters are evaluated here, on the guest's calls with the guest's numbers
+ * and audit architecture; the host's kernel never sees them. Notifications to a supervisor use the host's: see
+ * seccomp.c.
+ */
+#ifndef LINUX_USER_SECCOMP_H
+#define LINUX_USER_SECCOMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct task;
+struct seccomp_filter;
+
+/* A thread's state. Filters never change and are never freed: threads and children share them. */
+struct task_seccomp {
+    int mode;                             /* SECCOMP_MODE_… */
+    const struct seccomp_filter *filters; /* the newest; each names the one before */
+};
+
+enum seccomp_verdict {
+    VERDICT_RUN,   /* make the call */
+    VERDICT_DONE,  /* don't: the result is there */
+    VERDICT_TRACE, /* ask the tracer first: *result is what it is told (PTRACE_GETEVENTMSG) */
+};
+
+/* What the thread's filters say of a call. Does not return where they end the thread or the process. */
+enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64_t a[6], int64_t *result);
+
+/* prctl(PR_SET_SECCOMP) and prctl(PR_GET_SECCOMP). */
+int64_t seccomp_prctl_set(struct task *t, uint64_t mode, uint64_t program);
+int64_t seccomp_prctl_get(const struct task *t);
+
+/* What notification requests through a listener need of conversion; false: not one of these. */
+bool seccomp_ioctl(struct task *t, int fd, uint32_t command, uint64_t arg, int64_t *result);
+
+/* The number of filters; for /proc/self/status. */
+unsigned seccomp_count(const struct task *t);
+
+/* Over execve: to a file for the next image, and from it. False: the file could not be written or makes no sense. */
+bool seccomp_save(const struct task *t, FILE *f);
+bool seccomp_restore(struct task *t, FILE *f);
+
+#endif
