@@ -5,6 +5,7 @@
  *   isel-int.c   integer ops         isel-mem.c   memory and atomics
  *   isel-fp.c    scalar floats       isel-vec.c   vectors
  *   isel-exit.c  leaving the unit    late.c       flags computed where they are needed
+ *   nan.c        NaNs made the guest's where they are seen
  *   abi.c        prologue, helper calls, ops done by C     recover.c   the state at a fault
  *
  * Register use: RBP is the state pointer plus STATE_BIAS, RSP the return-prediction stack. `pins` map guest registers
@@ -38,6 +39,12 @@ enum { GLOBAL_GPRS = 9, GLOBAL_XMMS = 0 };
 extern const int8_t global_gpr[GLOBAL_GPRS];
 #define CALLER_SAVED_GPRS (1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI | 1u << RDI | 1u << R8 | 1u << R9 | 1u << R10 | 1u << R11)
 
+/* Floats whose NaN is still the processor's: nan.c. */
+enum raw { RAW_NOT, RAW_F64, RAW_F32, RAW_BOXED /* an F32 boxed in an F64 */ };
+struct raw_pins {
+    uint16_t mask[3]; /* XMM registers, by raw - 1 */
+};
+
 struct value {
     ir_ref root;      /* itself, or the value whose register it shares */
     ir_ref result;    /* comparisons, NZCV_SUB: a - b, if an earlier instruction computes it, else IR_NONE */
@@ -49,6 +56,7 @@ struct value {
     int16_t home;     /* slot whose memory holds it, or -1 */
     uint8_t type;     /* enum ir_type of the root's instruction */
     bool late;        /* computed at the exits that need it (late.c) */
+    uint8_t raw;      /* enum raw */
     bool clean;       /* F32, F64: the rest of its register is zero */
     bool dead;        /* nobody needs it */
 };
@@ -59,6 +67,8 @@ struct slot_state {
     ir_ref homed; /* root whose home is this slot's memory, or IR_NONE */
     int8_t pin;   /* host register, or NO_REG */
     bool local;   /* the pin is of this unit only */
+    uint8_t raw;  /* enum raw: the pin's */
+    uint32_t last_put;
     bool dirty;   /* the memory is behind `cur` */
     bool put;     /* written somewhere in the unit */
     bool used;    /* read or written somewhere in the unit */
@@ -67,7 +77,7 @@ struct slot_state {
 };
 
 /* Work postponed to the end of the unit, out of the hot path. */
-enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_SLOW, STUB_OWN, STUB_PROMOTE };
+enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_SLOW, STUB_OWN, STUB_PROMOTE, STUB_NAN };
 struct stub {
     uint8_t kind;   /* enum stub_kind */
     bool loop;      /* STUB_LEAVE: local pins are to be stored too */
@@ -78,6 +88,8 @@ struct stub {
     uint32_t first, n; /* STUB_EXIT: what to store, in g->pending */
     uint32_t inst;  /* STUB_SLOW, STUB_EXIT: the instruction */
     int8_t dst, src[4];
+    uint8_t raw[2]; /* STUB_NAN: enum raw of src[0], src[1] */
+    struct raw_pins raw_pins; /* STUB_EXIT */
 };
 
 /* Where a value is at one moment: register, cell, constant or memory of a slot. */
@@ -92,6 +104,7 @@ enum { MAX_LEAVES = 6 };
 struct pending {
     uint16_t slot;
     bool late;
+    uint8_t raw; /* enum raw */
     ir_ref value;
     uint8_t nleaves; /* of a late value; else 1 */
     struct place leaf[MAX_LEAVES];
@@ -154,6 +167,7 @@ struct gen {
     struct code_exit *promote; /* quick units: see struct compiled */
     int32_t *counter;
     uint32_t nstubs, npending, npool, nslow_uses, nfaults, nlocs, nconsts;
+    bool raw;             /* there have been floats whose NaN is the processor's */
     bool failed;          /* out of exit cells */
     bool too_complex;     /* out of spill cells */
 
@@ -255,6 +269,8 @@ void ra_sync(struct gen *g);
 /* Before and after a helper that writes guest registers. */
 void ra_detach(struct gen *g);
 void ra_forget(struct gen *g);
+/* The value's spill cell is free: it is elsewhere, and the cell out of date. */
+void ra_leave_cell(struct gen *g, ir_ref root);
 struct place ra_place(const struct gen *g, ir_ref v);
 /* Snapshot of what must be stored when leaving here; `dead`: 1 + slot not to be stored. Returns first in g->pending. */
 uint32_t ra_pending(struct gen *g, unsigned dead, uint32_t *n);
@@ -286,6 +302,20 @@ void x86_store_late(struct gen *g, unsigned slot, ir_ref v, const struct place *
 void x86_flags_to_nzcv(struct gen *g, bool invert);
 /* NZCV of ucomisd's flags into EAX. */
 void x86_fcmp_to_nzcv(struct gen *g);
+
+/* --- nan.c --- */
+bool x86_nans_are_late(const struct gen *g);
+uint64_t x86_guest_nan(const struct ir_guest *guest, enum raw raw);
+/* Make raw ones the guest's, in their registers: what the instruction can't take raw, one value, all pins. */
+void x86_settle_operands(struct gen *g, const struct ir_inst *in);
+void x86_settle_value(struct gen *g, ir_ref v);
+void x86_settle_pins(struct gen *g);
+/* For a way out: the raw pins of now, and the code that makes them right there. */
+struct raw_pins x86_raw_pins(const struct gen *g);
+void x86_fix_pins(struct gen *g, const struct raw_pins *p);
+/* Behind the store of a raw value from `reg` to the slot. */
+void x86_fix_stored(struct gen *g, unsigned slot, int reg, enum raw raw);
+void x86_emit_nan(struct gen *g, const struct stub *s);
 
 /* --- recover.c --- */
 void x86_fault_point(struct gen *g); /* for the instruction emitted next */

@@ -86,6 +86,7 @@ static bool needs_code(const struct gen *g, const struct ir_inst *in)
 
 static void instruction(struct gen *g, const struct ir_inst *in)
 {
+    x86_settle_operands(g, in);
     switch (in->op) {
     case IR_INSN:
         g->pc = in->imm;

@@ -77,9 +77,11 @@ static void store_pending(struct gen *g, uint32_t first, uint32_t n)
     struct pending *p = g->pending + first;
     unsigned nlate = 0;
     for (uint32_t k = 0; k < n; k++)
-        if (!p[k].late)
+        if (!p[k].late) {
             store_place(g, p[k].slot, &p[k].leaf[0]);
-        else if (nlate++)
+            if (p[k].raw)
+                x86_fix_stored(g, p[k].slot, p[k].leaf[0].reg != NO_REG ? p[k].leaf[0].reg : XMM0 + XSCRATCH, p[k].raw);
+        } else if (nlate++)
             keep_leaves(g, &p[k]);
     for (uint32_t k = 0; k < n; k++)
         if (p[k].late)
@@ -204,6 +206,8 @@ static void exit_tail(struct gen *g, uint64_t from, uint64_t pc)
 /* Back to the head of a unit that is a loop, registers kept. */
 static void loop_again(struct gen *g)
 {
+    struct raw_pins raw = x86_raw_pins(g);
+    x86_fix_pins(g, &raw);
     test_request(g);
     emit_jcc(&g->a, X_E, g->a.exec + (g->loop - g->a.start));
     uint8_t *jump = emit_jmp_forward(&g->a);
@@ -235,6 +239,8 @@ static void exit_goto(struct gen *g, const struct ir_inst *in)
     uint32_t n, first = ra_pending(g, in->ir_dead, &n);
     uint64_t pc = in->imm;
     store_pending(g, first, n);
+    if (!(g->loop && pc == g->u->pc && in->ir_sub == JUMP_PLAIN))
+        x86_settle_pins(g);
     if (g->loop && pc == g->u->pc && in->ir_sub == JUMP_PLAIN) {
         loop_again(g);
     } else if (in->ir_sub == JUMP_CALL && g->ctx->chain) {
@@ -303,6 +309,7 @@ static void exit_goto_if(struct gen *g, const struct ir_inst *in)
         s->pc = pc;
         s->first = first;
         s->n = n;
+        s->raw_pins = x86_raw_pins(g);
     }
     if (skip)
         patch_here(a, skip);
@@ -312,6 +319,7 @@ static void exit_goto_ind(struct gen *g, const struct ir_inst *in)
 {
     struct asmbuf *a = &g->a;
     /* The target must survive the stores, which use RAX, RCX, RDX, and the change of pins behind a loop. */
+    x86_settle_pins(g);
     int t = ra_use(g, in->arg[0]);
     if (t == RAX || t == RCX || t == RDX || g->loop) {
         if (t != RDI)
@@ -362,6 +370,7 @@ void x86_table_lookup(struct asmbuf *a, const struct host_layout *l)
 
 static void exit_trap(struct gen *g, const struct ir_inst *in)
 {
+    x86_settle_pins(g);
     uint32_t n, first = ra_pending(g, 0, &n);
     store_pending(g, first, n);
     if (g->loop)
@@ -398,12 +407,16 @@ void x86_emit_stubs(struct gen *g)
             if (s.back)
                 patch_here(a, s.back);
             store_pending(g, s.first, s.n);
+            x86_fix_pins(g, &s.raw_pins);
             exit_tail(g, s.from, s.pc);
             break;
         case STUB_LEAVE:
             if (s.loop)
                 x86_loop_leave(g);
             leave_at(g, s.pc);
+            break;
+        case STUB_NAN:
+            x86_emit_nan(g, &s);
             break;
         case STUB_OWN:
             jump_own(a, g->l, s.own);

@@ -79,6 +79,11 @@ bool x86_tiny_before(const struct gen *g, unsigned op)
 static void check_result(struct gen *g, bool wide, int d, int a, int b, int c)
 {
     uint8_t *again;
+    if (x86_nans_are_late(g)) {
+        g->val[g->i].raw = wide ? RAW_F64 : RAW_F32;
+        g->raw = true;
+        return;
+    }
     if (x86_tiny_before(g, g->u->inst[g->i].op)) {
         int x = XMM0 + XSCRATCH;
         x86_op3_pool(g, PS | 0x54, x, d, wide ? INT64_MAX : INT32_MAX, 0); /* ANDPS */
@@ -96,11 +101,14 @@ static void check_result(struct gen *g, bool wide, int d, int a, int b, int c)
     x86_slow_stub(g, again, d, (int8_t[4]){a, b, c, NO_REG});
 }
 
+/* What check_result() may need again outlives the result's register. */
+static int result_register(struct gen *g) { return x86_nans_are_late(g) ? ra_def_over(g) : ra_def(g); }
+
 /* The first operand gives the rest of the register: one that is zero there, if there is (plan.c relies on it). */
 static void binary(struct gen *g, const struct ir_inst *in, unsigned op)
 {
     bool wide = in->type == IR_F64, commutes = in->op == IR_FADD || in->op == IR_FMUL;
-    int a = ra_use(g, in->arg[0]), b = ra_use(g, in->arg[1]), d = ra_def(g);
+    int a = ra_use(g, in->arg[0]), b = ra_use(g, in->arg[1]), d = result_register(g);
     if (commutes && is_clean(g, in->arg[1]) && !is_clean(g, in->arg[0]))
         x86_op3(g, scalar(wide) | op, d, b, a);
     else
@@ -110,7 +118,7 @@ static void binary(struct gen *g, const struct ir_inst *in, unsigned op)
 
 static void unary(struct gen *g, const struct ir_inst *in, unsigned op, bool wide_result)
 {
-    int a = ra_use(g, in->arg[0]), d = ra_def(g);
+    int a = ra_use(g, in->arg[0]), d = result_register(g);
     x86_op3(g, op, d, a, a);
     check_result(g, wide_result, d, a, NO_REG, NO_REG);
 }
@@ -298,6 +306,7 @@ static void unbox(struct gen *g, const struct ir_inst *in)
     emit_alu_imm(a, ALU_CMP, false, t, -1);
     uint8_t *unboxed = emit_jcc_forward(a, X_NE);
     x86_move(g, d, x);
+    g->val[g->i].raw = g->val[root_of(g, in->arg[0])].raw ? RAW_F32 : RAW_NOT;
     x86_slow_stub(g, unboxed, d, (int8_t[4]){x, NO_REG, NO_REG, NO_REG});
 }
 
@@ -380,6 +389,7 @@ bool isel_fp(struct gen *g, const struct ir_inst *in)
     case IR_NANBOX: {
         int x = ra_use(g, in->arg[0]), d = ra_def_over(g);
         x86_op3_pool(g, PS | 0x56, d, x, UINT64_C(0xffffffff00000000), 0);
+        g->val[g->i].raw = g->val[root_of(g, in->arg[0])].raw ? RAW_BOXED : RAW_NOT;
         return true;
     }
     case IR_UNBOX: unbox(g, in); return true;

@@ -301,6 +301,8 @@ static void count_slots(struct gen *g)
         s->used = true;
         s->uses++;
         s->put |= in->op == IR_PUT;
+        if (in->op == IR_PUT)
+            s->last_put = r;
     }
 }
 

@@ -10,7 +10,10 @@
 #include "tcg/eval.h"
 #include "tcg/host/x86_64/gen.h"
 
-/* struct reg_loc.more of LOC_GPR: 0, or 1 + the register whose pin this is for the moment. */
+/*
+ * struct reg_loc.more of LOC_GPR: 0, or 1 + the register whose pin this is for the moment; of LOC_VEC: enum raw.
+ * reg of LOC_SPILL: bytes, enum raw << 8.
+ */
 
 /* LOC_NZCV: `reg` is the op, `more` this; its operands follow. */
 static uint32_t recipe(const struct gen *g, ir_ref v)
@@ -53,11 +56,11 @@ static void add_value(struct gen *g, unsigned slot, ir_ref v)
     struct place p = ra_place(g, v);
     const struct ir_inst *in = &g->u->inst[p.root];
     if (p.reg != NO_REG)
-        add_loc(g, (struct reg_loc){slot, is_xmm(p.reg) ? LOC_VEC : LOC_GPR, p.reg & 15, 0});
+        add_loc(g, (struct reg_loc){slot, is_xmm(p.reg) ? LOC_VEC : LOC_GPR, p.reg & 15, g->val[p.root].raw});
     else if (in->op == IR_CONST)
         add_loc(g, (struct reg_loc){slot, LOC_CONST, 0, add_const(g, in->imm, in->type == IR_V128 ? in->imm2 : 0)});
     else
-        add_loc(g, (struct reg_loc){slot, LOC_SPILL, type_size(g->val[p.root].type),
+        add_loc(g, (struct reg_loc){slot, LOC_SPILL, type_size(g->val[p.root].type) | g->val[p.root].raw << 8,
                                     p.home >= 0 ? g->guest->slots[p.home].offset : g->l->spill + 8 * p.cell});
 }
 
@@ -67,7 +70,7 @@ void x86_fault_point(struct gen *g)
     for (unsigned s = 0; (g->loop || g->rbx_in != RBX) && s < g->guest->nslots; s++) {
         int pin = g->slot[s].pin, in = pin == RBX ? g->rbx_in : pin;
         if (is_xmm(pin) && pin != NO_REG)
-            add_loc(g, (struct reg_loc){s, LOC_VEC, pin & 15, 0});
+            add_loc(g, (struct reg_loc){s, LOC_VEC, pin & 15, g->slot[s].raw});
         else if (g->slot[s].local || (pin == RBX && in != RBX))
             add_loc(g, (struct reg_loc){s, LOC_GPR, in, 1 + pin});
     }
@@ -146,14 +149,20 @@ static union ir_value compute(struct recovery *r, const struct reg_loc *loc)
     return out;
 }
 
+static void settle(const struct recovery *r, enum raw raw, union ir_value *v)
+{
+    if (raw && fcmp_nzcv(r->guest, raw == RAW_F64, v->q[0], v->q[0]) == 3) /* unordered */
+        v->q[0] = x86_guest_nan(r->guest, raw);
+}
+
 static union ir_value read_next(struct recovery *r)
 {
     const struct reg_loc *loc = r->next++;
     union ir_value v = {0};
     switch (loc->kind) {
     case LOC_GPR: v.q[0] = r->uc->uc_mcontext.gregs[greg[loc->reg]]; break;
-    case LOC_VEC: memcpy(&v, &r->uc->uc_mcontext.fpregs->_xmm[loc->reg], 16); break;
-    case LOC_SPILL: memcpy(&v, r->state + loc->more, loc->reg); break; /* bytes */
+    case LOC_VEC: memcpy(&v, &r->uc->uc_mcontext.fpregs->_xmm[loc->reg], 16); settle(r, loc->more, &v); break;
+    case LOC_SPILL: memcpy(&v, r->state + loc->more, loc->reg & 0xff); settle(r, loc->reg >> 8, &v); break;
     case LOC_CONST: memcpy(&v, &r->c->consts[loc->more], 16); break;
     case LOC_NZCV: v = compute(r, loc); break;
     }

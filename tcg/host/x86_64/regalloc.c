@@ -209,6 +209,8 @@ static void free_cell(struct gen *g, struct value *v)
     v->cell = -1;
 }
 
+void ra_leave_cell(struct gen *g, ir_ref root) { free_cell(g, &g->val[root]); }
+
 static void leave_home(struct gen *g, ir_ref root)
 {
     struct value *v = &g->val[root];
@@ -232,7 +234,7 @@ static void save(struct gen *g, ir_ref root, bool homes)
     struct value *v = &g->val[root];
     if (g->u->inst[root].op == IR_CONST || v->home >= 0 || v->cell >= 0)
         return;
-    for (uint32_t k = 0; homes && k < g->nopen; k++) {
+    for (uint32_t k = 0; homes && !v->raw && k < g->nopen; k++) {
         struct slot_state *s = &g->slot[g->open[k]];
         if (s->dirty && s->cur && root_of(g, s->cur) == root && !g->val[s->cur].late &&
             type_size(g->guest->slots[g->open[k]].type) >= type_size(v->type) && !s->homed) {
@@ -542,6 +544,7 @@ static void put_now(struct gen *g, unsigned slot, ir_ref root)
 {
     struct slot_state *s = &g->slot[slot];
     const struct ir_inst *in = &g->u->inst[root];
+    x86_settle_value(g, root);
     if (in->op == IR_CONST && g->val[root].reg == NO_REG)
         x86_store_const(g, slot, in);
     else
@@ -564,6 +567,7 @@ void ra_get(struct gen *g, const struct ir_inst *in)
     if (v->last <= g->i)
         return;
     if (s->pin != NO_REG) {
+        v->raw = s->raw;
         if (g->held[s->pin] && !is_over(g, g->held[s->pin])) { /* known under another name */
             int reg = find_register(g, is_xmm(s->pin));
             x86_move(g, reg, s->pin);
@@ -588,6 +592,7 @@ void ra_get(struct gen *g, const struct ir_inst *in)
         s->dirty = false;
         s->cur = IR_NONE;
     } else if (s->dirty) {
+        x86_settle_value(g, s->cur);
         int reg = ra_use(g, s->cur);
         x86_store_slot(g, slot, reg);
         s->dirty = false;
@@ -607,6 +612,7 @@ void ra_put(struct gen *g, const struct ir_inst *in)
     struct slot_state *s = &g->slot[slot];
     ir_ref v = in->arg[0], root = root_of(g, v);
     if (s->pin != NO_REG) {
+        s->raw = g->val[root].raw;
         if (g->val[root].reg == s->pin)
             return;
         if (g->held[s->pin])
@@ -668,6 +674,7 @@ uint32_t ra_pending(struct gen *g, unsigned dead, uint32_t *n)
             continue;
         struct pending *p = GROW(g->pending, g->npending, g->max_pending);
         *p = (struct pending){.slot = slot, .late = g->val[s->cur].late, .value = s->cur, .nleaves = 1};
+        p->raw = p->late ? RAW_NOT : g->val[root_of(g, s->cur)].raw;
         ir_ref leaf[MAX_LEAVES] = {s->cur};
         if (p->late)
             p->nleaves = x86_leaves(g, s->cur, leaf);
@@ -680,6 +687,7 @@ uint32_t ra_pending(struct gen *g, unsigned dead, uint32_t *n)
 
 void ra_sync(struct gen *g)
 {
+    x86_settle_pins(g);
     for (uint32_t k = 0; k < g->nopen; k++) {
         unsigned slot = g->open[k];
         struct slot_state *s = &g->slot[slot];
@@ -697,6 +705,7 @@ void ra_sync(struct gen *g)
         } else {
             uint32_t locked = g->locked;
             ir_ref root = root_of(g, s->cur);
+            x86_settle_value(g, s->cur);
             int reg = ra_use(g, s->cur);
             g->locked = locked;
             if (s->dirty) { /* the register may have been found by storing this very slot */
