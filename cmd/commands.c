@@ -6,6 +6,7 @@
 
 const struct command *const commands[] = {
     &command_binfmt,
+    &command_run,
     NULL,
 };
 

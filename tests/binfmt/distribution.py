@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""A Debian of another architecture is installed, and builds a package, through programs that the kernel hands to metic.
+
+usage: distribution.py [--how registered|run|peer] [--keep DIR] METIC ARCH
+
+The first stage of debootstrap runs as root of this machine; all else in a user namespace with a binfmt_misc of its own:
+the second stage, apt-get install build-essential, dpkg-buildpackage of a source package, its result, and sudo. `run`: by
+`metic run --root` without registration (and without sudo); `peer`: with the peer registered. Prints a line of
+time for each step.
+"""
+
+import argparse
+import importlib.machinery
+import importlib.util
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tools")]
+import namespace  # noqa: E402
+import roots  # noqa: E402
+
+DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0),
+           "console": (5, 1), "ptmx": (5, 2)}
+SOURCE, ANSWER = "figlet", "figlet -I 1 && uname -m"
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--how", choices=["registered", "run", "peer"], default="registered")
+parser.add_argument("--keep", type=pathlib.Path, help="folder of the root, which stays; what it has is used")
+parser.add_argument("metic")
+parser.add_argument("arch", choices=sorted(roots.GUESTS))
+args = parser.parse_args()
+args.metic = os.path.abspath(args.metic)
+cpu = roots.GUESTS[args.arch][0]
+
+
+def fetch_root_module():
+    loader = importlib.machinery.SourceFileLoader("fetch_root", str(HERE.parent.parent / "tools/fetch-root"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("fetch_root", loader))
+    loader.exec_module(module)
+    return module
+
+
+def first_stage(root):
+    fetch = fetch_root_module()
+    if not root.is_dir():
+        subprocess.run(["debootstrap", "--foreign", f"--arch={args.arch}", f"--keyring={fetch.KEYRING}", roots.SUITE, root, fetch.mirror()],
+                       check=True, stdout=subprocess.DEVNULL)
+    for name, (major, minor) in DEVICES.items():  # a user namespace may not make them
+        path = root / "dev" / name
+        if not path.exists():
+            os.mknod(path, 0o20666, os.makedev(major, minor))
+            os.chmod(path, 0o666)
+    return fetch.mirror()
+
+
+def configure(root, mirror):
+    """What the second stage leaves to the administrator."""
+    (root / "etc/apt/sources.list").write_text("".join(f"{kind} {mirror} {roots.SUITE} main\n" for kind in ("deb", "deb-src")))
+    for path in sorted(pathlib.Path("/etc/apt/apt.conf.d").glob("*")):
+        if "Acquire" in path.read_text(errors="replace"):
+            shutil.copy(path, root / "etc/apt/apt.conf.d")
+    for name in ("resolv.conf", "hosts"):
+        shutil.copy(f"/etc/{name}", root / "etc" / name)
+
+
+def bind_proc(root):
+    subprocess.run(["mount", "--rbind", "/proc", root / "proc"], check=True)
+
+
+class Steps:
+    def __init__(self, root):
+        self.root, self.failed, self.log = root, False, root.parent / "log"
+
+    def command(self, script):
+        if args.how == "run":
+            return [args.metic, "run", "--root", self.root, "--env", "DEBIAN_FRONTEND=noninteractive", "--env", "LC_ALL=C", "--env", "container=lxc",
+                    "--", "/bin/sh", "-ec", script]
+        # container=lxc: debootstrap takes the devices that are there.
+        return ["env", "-i", "container=lxc", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C",
+                "chroot", self.root, "/bin/sh", "-ec", script]
+
+    def step(self, name, script, want=None):
+        if self.failed:
+            return
+        start = time.monotonic()
+        r = subprocess.run(self.command(script), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                           errors="replace")
+        with open(self.log, "a") as log:
+            log.write(f"=== {name}\n{r.stdout}")
+        self.failed = r.returncode != 0 or (want is not None and want not in r.stdout)
+        print(f"{args.arch} {args.how} {name}: {time.monotonic() - start:.1f} s{' FAILED' if self.failed else ''}", flush=True)
+        if self.failed:
+            print(r.stdout[-3000:])
+
+
+def main(root):
+    if os.geteuid():
+        print("debootstrap's first stage needs root")
+        sys.exit(namespace.SKIP)
+    mirror = first_stage(root)
+    namespace.enter()
+    if args.how != "run":
+        namespace.mount()
+        if args.how == "registered":
+            subprocess.run([args.metic, "binfmt", "install", "--credentials", cpu], check=True)
+        else:
+            line = subprocess.run([args.metic, "binfmt", "print", "--credentials", "--interpreter", roots.peer().format(cpu=cpu), cpu],
+                                  check=True, stdout=subprocess.PIPE, text=True).stdout
+            (namespace.FOLDER / "register").write_text(line.strip())
+        bind_proc(root)
+    steps = Steps(root)
+    if (root / "debootstrap").is_dir():
+        steps.step("second stage", "/debootstrap/debootstrap --second-stage", "Base system installed successfully")
+    if not steps.failed:
+        configure(root, mirror)
+    if args.how != "run" and not os.path.exists(root / "proc/self"):  # the second stage unmounts it
+        bind_proc(root)
+    steps.step("apt-get install build-essential", "apt-get -q update && apt-get -qy install build-essential sudo")
+    steps.step("source package", f"mkdir -p /build && cd /build && apt-get -qy build-dep {SOURCE} && apt-get -q source {SOURCE}")
+    steps.step("dpkg-buildpackage", f"cd /build/{SOURCE}-* && dpkg-buildpackage -b -us -uc")
+    steps.step("its result", f"apt-get -qy install /build/{SOURCE}_*.deb && {ANSWER}", f"\n{cpu}\n")
+    if args.how != "run":
+        steps.step("sudo", "useradd -m someone && echo 'someone ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/someone && "
+                           "su someone -c 'id -u; sudo id -u; sudo -u nobody id -un'", "\n0\nnobody")
+    return steps.failed
+
+
+if args.keep:
+    sys.exit(main(args.keep.absolute()))
+with tempfile.TemporaryDirectory(prefix="metic-distribution-") as folder:
+    os.chmod(folder, 0o755)
+    pid = os.fork()  # the namespace's root may not remove everything
+    if pid == 0:
+        sys.exit(main(pathlib.Path(folder) / "root"))
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+sys.exit(code)
