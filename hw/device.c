@@ -9,8 +9,7 @@
 #include "base/log.h"
 #include "hw/device-regs.h"
 
-static char *error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static char *error(const char *fmt, ...)
+char *device_error(const char *fmt, ...)
 {
     char *line = NULL;
     va_list args;
@@ -113,18 +112,24 @@ static const struct device_prop *find_prop(const struct device_class *c, const c
 char *device_set(struct device *d, const char *name, const char *text)
 {
     const struct device_prop *p = find_prop(d->class, name);
+    if (!p && d->part && find_prop(d->part->class, name))
+        return device_set(d->part, name, text);
     if (!p)
-        return error("device %s has no property %s; -device %s,help lists them", d->class->name, name, d->class->name);
+        return device_error("device %s has no property %s; -device %s,help lists them", d->class->name, name, d->class->name);
     if (d->realized)
-        return error("property %s of device %s cannot change any more", name, d->class->name);
+        return device_error("property %s of device %s cannot change any more", name, d->class->name);
     if (!parse(p, member(d, p->offset), text))
-        return error("property %s of device %s wants %s, not '%s'", name, d->class->name, prop_words[p->type], text);
+        return device_error("property %s of device %s wants %s, not '%s'", name, d->class->name, prop_words[p->type], text);
     return NULL;
 }
 
 void device_set_backend(struct device *d, const char *name, void *backend)
 {
     const struct device_prop *p = find_prop(d->class, name);
+    if (!p && d->part) {
+        device_set_backend(d->part, name, backend);
+        return;
+    }
     CHECK(p && is_backend(p));
     *(void **)member(d, p->offset) = backend;
 }
@@ -133,13 +138,13 @@ char *device_get(const struct device *d, const char *name)
 {
     const struct device_prop *p = find_prop(d->class, name);
     if (!p)
-        return NULL;
+        return d->part ? device_get(d->part, name) : NULL;
     const void *at = member(d, p->offset);
     switch (p->type) {
     case PROP_BOOL: return strdup(*(const bool *)at ? "true" : "false");
-    case PROP_U32: return error("%u", *(const uint32_t *)at);
+    case PROP_U32: return device_error("%u", *(const uint32_t *)at);
     case PROP_U64:
-    case PROP_SIZE: return error("%llu", (unsigned long long)*(const uint64_t *)at);
+    case PROP_SIZE: return device_error("%llu", (unsigned long long)*(const uint64_t *)at);
     case PROP_STRING: return strdup(*(char *const *)at ? *(char *const *)at : "");
     default: return strdup(*(void *const *)at ? "set" : "");
     }
@@ -149,10 +154,20 @@ char *device_get(const struct device *d, const char *name)
 
 struct device *device_new(const struct device_class *class, const char *id, const struct device_host *host)
 {
-    CHECK(class->nwindows <= DEVICE_MAX_WINDOWS && class->nirqs <= DEVICE_MAX_IRQS);
+    CHECK(class->nwindows <= DEVICE_MAX_WINDOWS);
     struct device *d = calloc(1, class->state_size);
-    if (!d)
+    unsigned lines = class->nirqs * (class->irq_sets ? class->irq_sets : 1);
+    struct irq *irq = calloc(lines ? lines : 1, sizeof *irq);
+    struct device *part = class->part ? device_new(class->part, NULL, host) : NULL;
+    if (!d || !irq || (class->part && !part)) {
+        if (part)
+            device_free(part);
+        free(irq);
+        free(d);
         return NULL;
+    }
+    d->irq = irq;
+    d->part = part;
     d->class = class;
     d->id = id ? strdup(id) : NULL;
     d->host = host;
@@ -165,6 +180,9 @@ struct device *device_new(const struct device_class *class, const char *id, cons
 char *device_realize(struct device *d)
 {
     const struct device_class *c = d->class;
+    char *line = d->part ? device_realize(d->part) : NULL;
+    if (line)
+        return line;
     for (unsigned i = 0; i < c->nwindows; i++) {
         const struct device_window *w = &c->windows[i];
         struct device_view *v = &d->view[i];
@@ -172,7 +190,7 @@ char *device_realize(struct device *d)
         v->device = d;
         v->window = w;
     }
-    char *line = c->realize ? c->realize(d) : NULL;
+    line = c->realize ? c->realize(d) : NULL;
     if (line)
         return line;
     d->realized = true;
@@ -183,6 +201,8 @@ char *device_realize(struct device *d)
 void device_reset(struct device *d)
 {
     const struct device_class *c = d->class;
+    if (d->part)
+        device_reset(d->part);
     for (unsigned i = 0; i < c->nwindows; i++)
         device_reset_regs(d, &c->windows[i]);
     if (c->reset)
@@ -194,9 +214,12 @@ void device_free(struct device *d)
     const struct device_class *c = d->class;
     if (d->realized && c->unrealize)
         c->unrealize(d);
+    if (d->part)
+        device_free(d->part);
     for (unsigned i = 0; i < c->nprops; i++)
         if (c->props[i].type == PROP_STRING)
             free(*(char **)member(d, c->props[i].offset));
+    free(d->irq);
     free(d->id);
     free(d);
 }
@@ -234,6 +257,12 @@ static bool each_item(const struct device *d, bool (*visit)(void *opaque, const 
     return true;
 }
 
+/* Where the device inside the one at `path` has its state; to be freed. */
+static char *part_path(const char *path)
+{
+    return device_error("%s/part", path);
+}
+
 static const char version_item[] = "version";
 
 struct saving {
@@ -254,6 +283,10 @@ void device_save(const struct device *d, const char *path, const struct state_si
     uint32_t version = d->class->state_version;
     save_item(&s, version_item, &version, sizeof version);
     each_item(d, save_item, &s);
+    char *inner = d->part ? part_path(path) : NULL;
+    if (inner)
+        device_save(d->part, inner, to);
+    free(inner);
 }
 
 struct loading {
@@ -275,13 +308,20 @@ char *device_load(struct device *d, const char *path, const struct state_source 
     struct loading l = {from, path, NULL};
     uint32_t version;
     if (!load_item(&l, version_item, &version, sizeof version))
-        return error("the saved state has no device %s (%s)", path, d->class->name);
+        return device_error("the saved state has no device %s (%s)", path, d->class->name);
     if (version != d->class->state_version)
-        return error("the saved state of %s is of version %u; this metic has version %u", path, version,
+        return device_error("the saved state of %s is of version %u; this metic has version %u", path, version,
                      d->class->state_version);
     device_reset(d); /* its timers are cancelled */
     if (!each_item(d, load_item, &l))
-        return error("the saved state of %s lacks %s", path, l.missing);
+        return device_error("the saved state of %s lacks %s", path, l.missing);
+    if (d->part) {
+        char *inner = part_path(path);
+        char *line = device_load(d->part, inner, from);
+        free(inner);
+        if (line)
+            return line;
+    }
     if (d->class->loaded)
         d->class->loaded(d);
     return NULL;
@@ -296,12 +336,18 @@ void device_print_classes(FILE *f)
             fprintf(f, "%-20s %s\n", (*c)->name, (*c)->doc);
 }
 
-void device_print_help(FILE *f, const struct device_class *class)
+static void print_props(FILE *f, const struct device_class *class)
 {
-    fprintf(f, "%s: %s\n", class->name, class->doc);
     for (unsigned i = 0; i < class->nprops; i++) {
         const struct device_prop *p = &class->props[i];
         fprintf(f, "  %-20s %s (%s%s%s)\n", p->name, p->doc, prop_words[p->type], p->initial ? "; initially " : "",
                 p->initial ? p->initial : "");
     }
+}
+
+void device_print_help(FILE *f, const struct device_class *class)
+{
+    fprintf(f, "%s: %s\n", class->name, class->doc);
+    for (; class; class = class->part)
+        print_props(f, class);
 }

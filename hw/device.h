@@ -19,7 +19,7 @@
 #include "softmmu/memory.h"
 
 enum { DEVICE_ABI = 1 };
-enum { DEVICE_MAX_WINDOWS = 6, DEVICE_MAX_IRQS = 64 };
+enum { DEVICE_MAX_WINDOWS = 6 };
 
 struct device;
 
@@ -117,6 +117,10 @@ struct device_class {
     void (*input)(struct device *d, unsigned input, bool level);
     void (*loaded)(struct device *d); /* saved state has been put in place */
     bool only_board; /* boards wire it; not for -device */
+    unsigned irq_sets; /* the lines repeat as often, for each hart say: line i of set k is irq[k * nirqs + i]; 0: once */
+    /* A device inside: its properties show as this one's own, it is reset, saved and freed with it. NULL: none. */
+    const struct device_class *part;
+    const void *bus_class; /* what its bus wants to know: struct pci_class, struct virtio_class */
 };
 
 #define DEVICE_CLASS .abi = DEVICE_ABI, .size = sizeof(struct device_class)
@@ -144,9 +148,10 @@ struct device {
     char *id; /* NULL: none */
     const struct device_host *host;
     struct device_view view[DEVICE_MAX_WINDOWS];
-    struct irq irq[DEVICE_MAX_IRQS]; /* wired by the board */
+    struct irq *irq; /* wired by the board */
     bool realized;
     void *owner; /* its bus's or transport's */
+    struct device *part; /* the device inside */
 };
 
 /* Every class of this executable, NULL-terminated: hw/devices.c. */
@@ -161,13 +166,16 @@ char *device_set(struct device *d, const char *name, const char *text);
 void device_set_backend(struct device *d, const char *name, void *backend);
 /* The property's text; to be freed. NULL: no such property. */
 char *device_get(const struct device *d, const char *name);
-/* Makes the windows and resets the device. Returns NULL, or one line to be freed. */
+/* Makes the windows and resets the device; its part first. Returns NULL, or one line to be freed. */
 char *device_realize(struct device *d);
 void device_reset(struct device *d);
 /* Unrealizes and frees it; its windows have been removed from the map. */
 void device_free(struct device *d);
 /* The input line `n` of the device, for whoever drives it. */
 struct irq device_input(struct device *d, unsigned n);
+
+/* One line of text as printf() makes it, to be freed: what realize() and the like return. */
+char *device_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* --- saved state --- */
 

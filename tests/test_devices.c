@@ -1,58 +1,14 @@
 /* Devices as their descriptors say, and the three simple chips of the riscv64 virt machine: UART, clock chip, power. */
-#include <criterion/criterion.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "hw/device.h"
 #include "hw/misc/syscon.h"
 #include "softmmu/chardev.h"
-
-struct board {
-    struct mem_space memory;
-    struct clocks clocks;
-    struct device_host host;
-    struct device *device;
-    bool level[4];
-};
-
-static void set_level(void *receiver, unsigned input, bool level)
-{
-    ((struct board *)receiver)->level[input] = level;
-}
+#include "tests/device-board.h"
 
 static void plug(struct board *b, const char *class, struct chardev *chardev)
 {
-    memset(b, 0, sizeof *b);
-    cr_assert(mem_space_init(&b->memory, "board", UINT64_MAX));
-    clocks_init(&b->clocks, NULL, NULL);
-    b->host = (struct device_host){&b->clocks, &b->memory};
-    b->device = device_new(device_class_by_name(class), "dev0", &b->host);
+    board_begin(b, class);
     if (chardev)
         device_set_backend(b->device, "chardev", chardev);
-    for (unsigned i = 0; i < b->device->class->nirqs; i++)
-        b->device->irq[i] = (struct irq){set_level, b, i};
-    char *error = device_realize(b->device);
-    cr_assert_null(error, "%s", error);
-    mem_add(&b->memory, b->memory.root, 0x1000, &b->device->view[0].region, 0);
-}
-
-static void unplug(struct board *b)
-{
-    mem_remove(&b->memory, &b->device->view[0].region);
-    device_free(b->device);
-    mem_space_free(&b->memory);
-}
-
-static uint64_t rd(struct board *b, uint64_t offset, unsigned size)
-{
-    uint64_t v;
-    cr_assert_eq(mem_load(&b->memory, 0x1000 + offset, size, &v), MEM_OK);
-    return v;
-}
-
-static void wr(struct board *b, uint64_t offset, unsigned size, uint64_t v)
-{
-    cr_assert_eq(mem_store(&b->memory, 0x1000 + offset, size, v), MEM_OK);
+    board_realize(b);
 }
 
 /* --- descriptors --- */
@@ -85,40 +41,6 @@ Test(device, properties_say_what_they_want)
     cr_assert_str_eq(error, "device ns16550a has no property speed; -device ns16550a,help lists them");
     free(error);
     unplug(&b);
-}
-
-/* Saved items by name, kept in a list. */
-struct item {
-    char name[64];
-    uint8_t bytes[64];
-    size_t size;
-};
-struct items {
-    struct item item[64];
-    unsigned n;
-};
-
-static void keep(void *opaque, const char *device, const char *name, const void *bytes, size_t size)
-{
-    struct items *s = opaque;
-    struct item *i = &s->item[s->n++];
-    snprintf(i->name, sizeof i->name, "%s/%s", device, name);
-    cr_assert(size <= sizeof i->bytes);
-    memcpy(i->bytes, bytes, size);
-    i->size = size;
-}
-
-static bool give(void *opaque, const char *device, const char *name, void *bytes, size_t size)
-{
-    struct items *s = opaque;
-    char full[64];
-    snprintf(full, sizeof full, "%s/%s", device, name);
-    for (unsigned i = 0; i < s->n; i++)
-        if (!strcmp(s->item[i].name, full) && s->item[i].size == size) {
-            memcpy(bytes, s->item[i].bytes, size);
-            return true;
-        }
-    return false;
 }
 
 /* --- UART --- */
@@ -234,13 +156,14 @@ Test(uart, state_goes_to_another)
     char *error = device_load(b.device, "uart0", &(struct state_source){give, &items});
     cr_assert_null(error, "%s", error);
     cr_assert(b.level[0] && rd(&b, SCR, 1) == 0x5a && rd(&b, RBR, 1) == 'x' && rd(&b, RBR, 1) == 'y');
-    items.n--;
+    free(items.item[--items.n].bytes);
     error = device_load(b.device, "uart0", &(struct state_source){give, &items});
     cr_assert_str_eq(error, "the saved state of uart0 lacks thre_pending");
     free(error);
     error = device_load(b.device, "uart1", &(struct state_source){give, &items});
     cr_assert_str_eq(error, "the saved state has no device uart1 (ns16550a)");
     free(error);
+    items_free(&items);
     unplug(&a);
     unplug(&b);
 }
