@@ -101,6 +101,9 @@ void dump_stats(const struct exec *x)
         {"exits linked", offsetof(struct exec, stats.links)},
         {"units invalidated", offsetof(struct exec, stats.invalidations)},
         {"units made hot", offsetof(struct exec, stats.promotions)},
+        {"files of the disk cache", offsetof(struct exec, stats.disk_files)},
+        {"units found on disk", offsetof(struct exec, stats.disk_units)},
+        {"units stored on disk", offsetof(struct exec, stats.disk_stored)},
         {"cache flushes", offsetof(struct exec, stats.flushes)},
     };
     for (size_t i = 0; i < ARRAY_SIZE(row); i++)

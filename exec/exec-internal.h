@@ -21,6 +21,17 @@ struct block_table {
     uint32_t bits, used;
 };
 
+/* What the process has of the translation cache: disk.c. */
+enum { DISK_MAX_IMAGES = 64 };
+struct disk_state {
+    const struct disk *disk; /* NULL: no cache */
+    struct image *image[DISK_MAX_IMAGES];
+    unsigned nimages;
+    struct code_ref *refs;   /* of the unit that is being compiled, or was last */
+    uint32_t nrefs, max_refs, nexits;
+    struct code_exit *exits; /* its cells, in a row */
+};
+
 struct exec {
     const struct target *target;
     struct code_reader code;
@@ -41,10 +52,12 @@ struct exec {
     struct code_block **old_blocks[32]; /* smaller arrays of before: handlers of other threads may be searching them */
     unsigned nold_blocks;
     struct cpu *cpus;
+    struct disk_state disk;
     _Atomic uint32_t stop; /* a thread waits for all others to leave generated code */
 
     struct {
-        uint64_t units, guest_insns, guest_bytes, host_bytes, flushes, invalidations, links, lookups, promotions;
+        uint64_t units, guest_insns, guest_bytes, host_bytes, flushes, invalidations, links, lookups, promotions, disk_files, disk_units,
+            disk_stored;
     } stats;
 };
 
@@ -80,6 +93,20 @@ bool tier_starts_quick(const struct exec *x);
 bool tier_is_hot(const struct exec *x, const struct code_block *b, const struct code_exit *from);
 /* Leads everything that goes to the quick block to the hot one, which is in the tables already. */
 void tier_replace(struct exec *x, struct code_block *quick, struct code_block *hot);
+
+/* disk.c; x->lock held. The block in a file of the cache for the code that is mapped at pc, or NULL. */
+struct code_block *disk_find(struct exec *x, uint64_t pc, uint32_t mode);
+/* A reference of the unit that is being compiled; the unit itself, new: it may be stored. */
+void disk_note_ref(struct exec *x, const struct code_ref *r);
+void disk_note(struct exec *x, struct code_block *b);
+/* The guest changes code in the range: its files are used no more. True: all blocks must be dropped. */
+bool disk_close_range(struct exec *x, uint64_t start, uint64_t end);
+/* All blocks are dropped; nobody runs. */
+void disk_flush(struct exec *x);
+void disk_forget(struct exec *x);
+/* For fault handlers: is p in a cache file's code? Its block, as far as recover() needs it; the rest of it is 0, and *pc its guest pc. */
+bool disk_holds(const struct exec *x, const uint8_t *p);
+bool disk_compiled_at(const struct exec *x, const uint8_t *p, struct compiled *c, uint64_t *pc);
 
 extern const struct host_layout cpu_layout;
 extern const struct interp_layout cpu_interp_layout;

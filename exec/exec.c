@@ -39,11 +39,15 @@ struct exec *exec_new(const struct target *t, const struct code_reader *code, co
     x->target = t;
     x->code = *code;
     x->options = *o;
+    x->disk.disk = o->disk;
     x->host = o->engine == ENGINE_INTERP ? NULL : tcg_host_native();
     if (!x->host)
         x->options.engine = ENGINE_INTERP;
     if (x->options.engine == ENGINE_VERIFY || log_on(LOG_EXEC) || log_on(LOG_CPU))
         x->options.nochain = true;
+    if (!x->host || x->options.engine != ENGINE_JIT || x->options.nochain || o->one_insn || log_on(LOG_IN_ASM) || log_on(LOG_OP) ||
+        log_on(LOG_OP_OPT) || log_on(LOG_OUT_ASM)) /* these want to see every unit */
+        x->disk.disk = NULL;
     pthread_mutex_init(&x->lock, NULL);
     if (x->host) {
         x->helpers = calloc(t->ir->nhelpers + 1, sizeof *x->helpers);
@@ -75,6 +79,7 @@ void exec_free(struct exec *x)
         free(x->helpers);
     }
     exec_free_blocks(x);
+    disk_forget(x);
     free(x);
 }
 

@@ -19,6 +19,7 @@ struct exec_options {
     enum exec_tier tier;
     unsigned hot_after;  /* entries of a quick unit before it is compiled well; 0: default */
     size_t cache_bytes;  /* bound of the code cache; 0: default */
+    const struct disk *disk; /* translations on disk, or NULL; outlives the struct exec */
 };
 
 struct exec *exec_new(const struct target *t, const struct code_reader *code, const struct exec_options *o);
@@ -47,6 +48,9 @@ void exec_leave(struct cpu *cpu, enum cpu_exit reason) __attribute__((noreturn))
 
 /* Drops translations made from guest addresses [start, end). Other threads may be running. */
 void exec_invalidate(struct exec *x, uint64_t start, uint64_t end);
+
+/* Stores new translations in the cache on disk if there are enough to be worth it. In front of the process's end. */
+void exec_save(struct exec *x);
 
 /* Around fork(): prepare takes the locks, parent/child release them; the child drops the cpus of other threads. */
 void exec_fork_prepare(struct exec *x);

@@ -41,7 +41,7 @@ bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucont
     if (!__atomic_load_n(&cpu->in_code, __ATOMIC_SEQ_CST))
         return false;
     const uint8_t *pc = (const uint8_t *)context_pc(uc);
-    if (!x->host || !code_memory_contains(&x->mem, pc)) {
+    if (!x->host || (!code_memory_contains(&x->mem, pc) && !disk_holds(x, pc))) {
         /* In a helper or the interpreter. */
         if (x->options.engine != ENGINE_JIT)
             cpu->pc = cpu->insn_pc;
@@ -54,12 +54,16 @@ bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucont
         context_set_sp(uc, (uintptr_t)cpu->ret_stack + GUARD_SIZE + RET_STACK_SIZE - RET_STACK_BASE);
         return true;
     }
-    struct code_block *b = exec_block_at(x, pc);
-    const struct fault_point *p = b ? find_point(&b->c, pc - b->c.code) : NULL;
+    struct compiled stored;
+    uint64_t stored_pc;
+    bool is_stored = disk_compiled_at(x, pc, &stored, &stored_pc);
+    const struct code_block *b = is_stored ? NULL : exec_block_at(x, pc);
+    const struct compiled *c = is_stored ? &stored : b ? &b->c : NULL;
+    const struct fault_point *p = c ? find_point(c, pc - c->code) : NULL;
     if (!p)
         return false;
-    x->host->recover(cpu, x->target->ir, &b->c, p, uc);
-    cpu->pc = b->pc + p->pc;
+    x->host->recover(cpu, x->target->ir, c, p, uc);
+    cpu->pc = (is_stored ? stored_pc : b->pc) + p->pc;
     record(cpu, signo, info, uc);
     context_set_pc(uc, (uintptr_t)x->entry.leave_recovered);
     return true;

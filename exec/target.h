@@ -8,11 +8,28 @@
 #include "exec/cpu.h"
 #include "tcg/build.h"
 
+/* What tells a file from others and from itself at other times. No padding: compared as bytes. */
+struct code_file_id {
+    uint64_t size, mtime, ctime; /* bytes; nanoseconds since 1970 */
+    uint64_t dev, ino;           /* 0: its first page holds a build id, which says more */
+    uint64_t head;               /* hash of its first page */
+};
+
+/* An unchanged private mapping of a regular file whose address will be the same in other processes. */
+struct code_file {
+    uint64_t start, end; /* guest addresses mapped */
+    uint64_t bias;       /* guest address of the file's first byte, whether that is mapped or not */
+    uint64_t mapping;    /* number of the mapping in this process: no other has had it */
+    struct code_file_id id;
+};
+
 /* Guest code as the translator reads it. */
 struct code_reader {
     void *opaque;
     /* Host address of guest code at pc and in *avail how many bytes may be read there; NULL: not executable. */
     const uint8_t *(*window)(void *opaque, uint64_t pc, size_t *avail);
+    /* The file that pc is mapped from. False: it is not such a mapping. NULL: there are no files. */
+    bool (*file)(void *opaque, uint64_t pc, struct code_file *f);
 };
 
 /* A register as `-d cpu`, gdb and core dumps name it. */

@@ -38,6 +38,6 @@ void tier_replace(struct exec *x, struct code_block *quick, struct code_block *h
     if (!x->options.nochain)
         exec_link(quick->c.promote, hot);
     exec_forget_jumps(x, quick->pc, quick->pc + 1);
-    *quick->c.counter = INT32_MIN; /* for entries from code that jumps to it directly */
+    *quick->c.counter = 0; /* it is out at every entry from code that jumps to it directly */
     x->stats.promotions++;
 }

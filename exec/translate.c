@@ -51,6 +51,11 @@ static int32_t *new_counter(void *opaque)
     return c;
 }
 
+static void note_ref(void *opaque, const struct code_ref *r)
+{
+    disk_note_ref(((struct compile_env *)opaque)->x, r);
+}
+
 /* --- translation --- */
 
 /* --verify judges the units themselves, too; builds with assertions do so behind every pass. */
@@ -123,12 +128,14 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
         .new_exit = new_exit,
         .new_counter = new_counter,
         .quick = b->quick,
+        .ref = x->disk.disk ? note_ref : NULL,
         .chain = !x->options.nochain,
         .loops = !x->options.nochain || (x->options.engine == ENGINE_VERIFY && !log_on(LOG_EXEC) && !log_on(LOG_CPU)),
     };
     for (size_t need = CODE_ROOM; need <= CODE_CHUNK_SIZE; need *= 4) {
         uint8_t *exec;
         size_t room, nexits = x->mem.nexits, ncounters = x->mem.ncounters;
+        x->disk.nrefs = 0;
         uint8_t *buf = code_memory_room(&x->mem, need, &exec, &room);
         if (!buf)
             return false;
@@ -138,6 +145,8 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
             b->c.faults = arena_copy(&x->arena, b->c.faults, b->c.nfaults * sizeof *b->c.faults);
             b->c.locs = arena_copy(&x->arena, b->c.locs, b->c.nlocs * sizeof *b->c.locs);
             b->c.consts = arena_copy(&x->arena, b->c.consts, b->c.nconsts * sizeof *b->c.consts);
+            x->disk.exits = x->mem.exits + nexits;
+            x->disk.nexits = x->mem.nexits - nexits;
             return true;
         }
         x->mem.nexits = nexits;
@@ -190,12 +199,15 @@ static struct code_block *translate(struct exec *x, uint64_t pc, uint32_t mode, 
         *b->unit = u;
     }
     blocks_insert(x, b);
+    disk_note(x, b);
     return b;
 }
 
 struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode, const struct code_exit *from)
 {
     struct code_block *b = exec_find(x, pc, mode);
+    if (!b)
+        b = disk_find(x, pc, mode);
     if (!b)
         return translate(x, pc, mode, tier_starts_quick(x));
     if (!tier_is_hot(x, b, from))
@@ -251,6 +263,8 @@ void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)
 {
     pthread_mutex_lock(&x->lock);
     bool any = false;
+    if (disk_close_range(x, start, end))
+        exec_flush(x);
     uint64_t first = start >> PAGE_HASH_SHIFT, last = (end - 1) >> PAGE_HASH_SHIFT;
     /* A unit begins at most MAX_INSNS * 4 bytes, so at most a page, before its last byte. */
     first -= first > 0;
@@ -313,6 +327,7 @@ void exec_flush(struct exec *x)
     }
     free_descriptions(x);
     blocks_clear(x);
+    disk_flush(x);
     for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
         cpu->last_exit = NULL;
         cpu->mode = MODE_FLUSHED; /* makes cpu_run() reset the jump table and the return stack */

@@ -116,16 +116,17 @@ static int map_segment(struct mm *mm, const struct program_file *f, const struct
 }
 
 /* Reserves the whole span, so that the segments keep their distance; answers the load bias in *bias. */
-static int reserve(struct mm *mm, const struct load_plan *plan, bool is_loader, uint64_t *bias)
+static int reserve(struct mm *mm, const struct program_file *f, bool is_loader, uint64_t *bias)
 {
+    const struct load_plan *plan = &f->plan;
     uint64_t size = plan->high - plan->low, align = plan->align, at = plan->low;
     uint32_t flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     if (!plan->position_independent) {
         flags |= MAP_FIXED_NOREPLACE;
     } else if (is_loader) {
-        at = 0;
+        at = mm_loader_place(mm, f->fd, size);
     } else {
-        at = ALIGN_UP(mm_program_base(mm), align);
+        at = ALIGN_UP(mm_program_place(mm, f->fd), align);
     }
     uint64_t room = at || align <= PAGE ? size : size + align;
     int64_t r = mm_mmap(mm, at, room, PROT_NONE, flags, -1, 0);
@@ -142,7 +143,7 @@ static int reserve(struct mm *mm, const struct load_plan *plan, bool is_loader, 
 
 static int map_image(struct mm *mm, const struct program_file *f, bool is_loader, uint64_t *bias)
 {
-    int r = reserve(mm, &f->plan, is_loader, bias);
+    int r = reserve(mm, f, is_loader, bias);
     for (unsigned i = 0; i < f->plan.nsegments && !r; i++)
         r = map_segment(mm, f, &f->plan.segment[i], *bias);
     return r;

@@ -18,6 +18,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "cmd/command.h"
+#include "exec/disk.h"
 #include "exec/exec.h"
 #include "exec/target.h"
 #include "linux-user/inherit.h"
@@ -223,6 +224,18 @@ static uint64_t random_seed(const struct process *p)
     return seed;
 }
 
+/* The cache of translations, and with it addresses that files keep. */
+static struct disk *open_cache(const struct process *p, const struct options *o)
+{
+    const struct disk_options d = {.folder = o->code_cache, .max_bytes = o->code_cache_size};
+    if (!o->code_cache || !strcmp(o->code_cache, "off") || o->engine != ENGINE_JIT)
+        return NULL;
+    struct disk *disk = disk_new(&d);
+    if (disk)
+        mm_set_secret(p->mm, disk_secret(disk));
+    return disk;
+}
+
 static int run(struct process *p, struct program *prog, const struct options *o)
 {
     p->personality = (uint32_t)syscall(SYS_personality, 0xffffffff);
@@ -230,7 +243,8 @@ static int run(struct process *p, struct program *prog, const struct options *o)
     struct cpu *cpu = NULL;
     if (p->mm) {
         const struct code_reader code = mm_code_reader(p->mm);
-        const struct exec_options eo = {.engine = o->engine, .one_insn = o->one_insn, .tier = o->tier, .hot_after = o->hot_after};
+        const struct exec_options eo = {.engine = o->engine, .one_insn = o->one_insn, .tier = o->tier, .hot_after = o->hot_after,
+                                       .disk = open_cache(p, o)};
         p->exec = exec_new(p->abi->target, &code, &eo);
     }
     if (p->exec) {

@@ -11,6 +11,7 @@
  */
 #include "linux-user/mm.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/log.h"
@@ -58,6 +60,7 @@ struct mm *mm_new(unsigned address_bits, uint64_t seed)
         address_bits = HOST_ADDRESS_BITS;
     mm->limit = (UINT64_C(1) << address_bits) - PAGE;
     mm->max_bytes = mm->max_data = UINT64_MAX;
+    mm->opened = -1;
     /* Up to 1/64 of the space is given to chance: two numbers of as many pages. */
     uint64_t pages = UINT64_C(1) << (address_bits - 6 - 12);
     uint64_t r1 = seed * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (pages - 1);
@@ -102,7 +105,7 @@ static const uint8_t *code_window(void *opaque, uint64_t pc, size_t *avail)
 
 struct code_reader mm_code_reader(struct mm *mm)
 {
-    return (struct code_reader){mm, code_window};
+    return (struct code_reader){mm, code_window, mm_file_at};
 }
 
 /* --- changes, all under mm->op --- */
@@ -127,6 +130,7 @@ static void begin_change(struct mm *mm, uint64_t start, uint64_t end)
     pthread_mutex_lock(&mm->areas_lock);
     mm->changing_start = start;
     mm->changing_end = end;
+    mm_files_forget(mm, start, end);
     pthread_mutex_unlock(&mm->areas_lock);
     exec_invalidate(mm->exec, start, end);
 }
@@ -399,6 +403,21 @@ static int64_t map_fixed(struct mm *mm, uint64_t addr, uint64_t len, uint32_t pr
     return r;
 }
 
+/* What a dynamic loader maps first: the beginning of a shared object, with the others to be mapped into it. */
+static bool is_library(uint32_t flags, int fd, uint64_t offset)
+{
+    uint8_t head[EI_NIDENT + 2];
+    return fd >= 0 && !offset && (flags & MAP_KIND) == MAP_PRIVATE && !(flags & (MAP_ANONYMOUS | MAP_HUGETLB)) &&
+           pread(fd, head, sizeof head, 0) == sizeof head && !memcmp(head, ELFMAG, SELFMAG) &&
+           head[EI_NIDENT] + head[EI_NIDENT + 1] == ET_DYN; /* in either byte order */
+}
+
+/* Or room for it. */
+static bool is_reservation(uint32_t prot, uint32_t flags)
+{
+    return prot == PROT_NONE && (flags & ~MAP_DENYWRITE) == (MAP_PRIVATE | MAP_ANONYMOUS);
+}
+
 static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset,
                    enum area_kind kind)
 {
@@ -434,6 +453,13 @@ static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, ui
         addr = ALIGN_DOWN(addr, (uint64_t)PAGE);
         if (addr >= LOWEST && in_space(mm, addr, len) && !areas_first(&mm->list, addr, addr + len))
             at = host_place(addr, len, prot, flags, fd, offset);
+        uint64_t stable = 0;
+        if (at == -EEXIST && kind == AREA_PLAIN && mm->secret)
+            stable = is_reservation(prot, flags)     ? mm_reserved_place(mm, len)
+                     : is_library(flags, fd, offset) ? mm_file_place(mm, fd, len)
+                                                     : 0;
+        if (stable)
+            at = host_place(stable, len, prot, flags, fd, offset);
         if (at == -EEXIST)
             at = place(mm, len, alignment(flags), prot, flags, fd, offset);
     }
@@ -442,6 +468,7 @@ static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, ui
     a.start = (uint64_t)at;
     a.end = (uint64_t)at + len;
     end_change(mm, &a, a.start, a.end);
+    mm_files_note(mm, &a, fd, offset);
     return at;
 }
 
@@ -518,7 +545,7 @@ static int64_t protect(struct mm *mm, uint64_t start, uint64_t end, uint32_t pro
         if (is_data(&a) && !is_data(old) && mm->max_data != UINT64_MAX &&
             !fits(data_bytes(mm), a.end - a.start, mm->max_data))
             return -ENOMEM;
-        if (!(prot & PROT_EXEC))
+        if (!(prot & PROT_EXEC) || (prot & PROT_WRITE && mm_files_touch(mm, a.start, a.end)))
             begin_change(mm, a.start, a.end);
         int64_t r = host_call(SYS_mprotect, a.start, a.end - a.start, host_prot(prot));
         if (r < 0) {

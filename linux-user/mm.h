@@ -53,6 +53,14 @@ int mm_protection(struct mm *mm, uint64_t addr);
 
 /* Where programs go: base of a position-independent program, and the start of brk behind its image. */
 uint64_t mm_program_base(const struct mm *mm);
+/* Files get addresses that follow from their identity and the number (not 0), so that translations of them can be kept:
+   mapped libraries, and a position-independent program, whose base this answers. Once, before anything is mapped. */
+void mm_set_secret(struct mm *mm, uint64_t secret);
+uint64_t mm_program_place(struct mm *mm, int fd);
+/* The guest has opened a file. */
+void mm_note_opened(struct mm *mm, int fd);
+/* Where to put a loader of `len` bytes; 0: anywhere. */
+uint64_t mm_loader_place(struct mm *mm, int fd, uint64_t len);
 void mm_set_brk(struct mm *mm, uint64_t start);
 
 /*

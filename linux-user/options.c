@@ -12,7 +12,7 @@
 #include "cmd/command.h"
 
 enum { MIN_STACK = 64 << 10 };
-static const uint64_t max_stack = UINT64_C(1) << 36;
+static const uint64_t max_stack = UINT64_C(1) << 36, max_cache = UINT64_C(1) << 40;
 
 /* X(NAME, word, argument, environment, repeat, help): repeat: a program started by execve gets the option, too. */
 #define OPTIONS(X) \
@@ -34,6 +34,8 @@ static const uint64_t max_stack = UINT64_C(1) << 36;
     X(VERIFY, "--verify", NULL, NULL, 1, "run generated code and the interpreter in lock-step and compare") \
     X(TIER, "-tier", "tier", "METIC_TIER", 1, "generate code quick, hot (well) or auto: quick, then hot where it pays") \
     X(HOT_AFTER, "-hot-after", "n", "METIC_HOT_AFTER", 1, "entries of quick code before it is taken for hot") \
+    X(CODE_CACHE, "-code-cache", "folder", "METIC_CODE_CACHE", 1, "folder where translations are kept, or \"off\"") \
+    X(CODE_CACHE_SIZE, "-code-cache-size", "size", "METIC_CODE_CACHE_SIZE", 1, "bound of that folder in bytes, or with K, M, G") \
     X(GDB, "-g", "port", "QEMU_GDB", 0, "wait for a debugger") \
     X(VERSION, "-version", NULL, NULL, 0, "print the version") \
     X(HELP, "-h", NULL, NULL, 0, "print this text") \
@@ -126,7 +128,8 @@ static void print_man(void)
            "run. 127: there is no such file, or its loader is missing.\n");
 }
 
-static bool set_stack(struct options *o, const char *value)
+/* Bytes, or a number with K, M, G; at most `most`. */
+static bool read_size(const char *value, uint64_t most, uint64_t *bytes)
 {
     static const char units[] = "kKmMgG";
     char *end;
@@ -134,13 +137,24 @@ static bool set_stack(struct options *o, const char *value)
     uint64_t n = strtoull(value, &end, 0);
     const char *unit = *end ? strchr(units, *end) : NULL;
     unsigned shift = unit ? 10 * (unsigned)(1 + (unit - units) / 2) : 0;
-    if (errno || end == value || *value == '-' || (*end && (!unit || end[1])) || n > max_stack >> shift ||
-        n << shift < MIN_STACK) {
-        report_error("-s %s: not a stack size from 64K to 64G", value);
-        return false;
-    }
-    o->stack_size = n << shift;
-    return true;
+    *bytes = n << shift;
+    return !errno && end != value && *value != '-' && (!*end || (unit && !end[1])) && n <= most >> shift;
+}
+
+static bool set_stack(struct options *o, const char *value)
+{
+    if (read_size(value, max_stack, &o->stack_size) && o->stack_size >= MIN_STACK)
+        return true;
+    report_error("-s %s: not a stack size from 64K to 64G", value);
+    return false;
+}
+
+static bool set_cache_size(struct options *o, const char *value)
+{
+    if (read_size(value, max_cache, &o->code_cache_size) && o->code_cache_size)
+        return true;
+    report_error("-code-cache-size %s: not a size up to 1024G", value);
+    return false;
 }
 
 static enum options_result set_cpu(struct options *o, const char *value)
@@ -282,6 +296,11 @@ static enum options_result apply(struct options *o, enum option option, const ch
         return set_tier(o, value);
     case OPT_HOT_AFTER:
         return set_hot_after(o, value);
+    case OPT_CODE_CACHE:
+        o->code_cache = strcmp(value, "off") ? absolute_name(value) : value;
+        return OPTIONS_RUN;
+    case OPT_CODE_CACHE_SIZE:
+        return set_cache_size(o, value) ? OPTIONS_RUN : OPTIONS_BAD;
     case OPT_GDB:
         report_error("-g: debugging through gdb is not there yet");
         return OPTIONS_BAD;
@@ -325,7 +344,7 @@ static void repeat(struct options *o, enum option option, const char *value)
         return;
     append(&o->again, strdup(rows[option].word));
     if (rows[option].argument)
-        append(&o->again, option == OPT_SYSROOT ? absolute_name(value) : strdup(value));
+        append(&o->again, option == OPT_SYSROOT || (option == OPT_CODE_CACHE && strcmp(value, "off")) ? absolute_name(value) : strdup(value));
 }
 
 static enum options_result read_words(struct options *o, char **argv, int *program)

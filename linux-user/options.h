@@ -18,6 +18,8 @@ struct options {
     const char *execfn;     /* what the program sees as its file's name; NULL: the name given */
     int inherit;            /* descriptor of inherit.h; 0: none */
     struct process_limits limits;
+    const char *code_cache;   /* folder of translations; "off": none; NULL: default */
+    uint64_t code_cache_size; /* bytes; 0: default */
     enum exec_engine engine;
     enum exec_tier tier;
     unsigned hot_after;     /* entries before code is hot; 0: default */

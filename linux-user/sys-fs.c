@@ -13,6 +13,7 @@
 #include "linux-user/abi.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
+#include "linux-user/mm.h"
 #include "linux-user/procfs.h"
 #include "linux-user/sysroot.h"
 #include "linux-user/task.h"
@@ -59,6 +60,8 @@ static int64_t open_any(struct task *t, int dirfd, uint64_t addr, const struct o
     if (!how->resolve) /* a path that is not to leave its folder stays as it is */
         host = host_path(t, dirfd, addr, last_of_open(how->flags), found);
     int64_t fd = open_host(t, dirfd, host, how, how_given);
+    if (fd >= 0)
+        mm_note_opened(t->process->mm, (int)fd);
     return fd >= 0 && look ? procfs_opened(t, (int)fd, how->flags & O_CLOEXEC) : fd;
 }
 

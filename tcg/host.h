@@ -114,6 +114,8 @@ struct tcg_host {
     const char *name;
     /* Finds what the processor has; fills tables. Called once per process. */
     void (*init)(void);
+    /* What init() has found, as a number: code made under another one may not run. */
+    uint64_t (*features)(void);
     /* Emits entry/leave trampolines for this guest at `buf` (executable address `exec`); returns bytes used. */
     size_t (*emit_prologue)(uint8_t *buf, uint8_t *exec, const struct ir_guest *g, const struct host_layout *l,
                             struct host_entry *out);
@@ -129,6 +131,8 @@ struct tcg_host {
     /* Writes the guest registers held in host registers (fault at host address pc inside c) to the state. */
     void (*recover)(void *cpu, const struct ir_guest *g, const struct compiled *c, const struct fault_point *p,
                     const void *ucontext);
+    /* Turns the jump or call through a cell that ends at `end` (REF_JUMP, REF_CALL) into one by the distance from there. */
+    void (*make_direct)(uint8_t *end, enum ref_kind kind, int32_t distance);
     /* Overwrites a block's first bytes (leading nop) at `buf`, running at `exec`, with a jump: one atomic store. */
     void (*patch_entry)(uint8_t *buf, const uint8_t *exec, const uint8_t *target);
 };

@@ -66,6 +66,7 @@ bool sysroot_lookup(const struct process *p, const char *path, enum last_link la
 void mm_set_limits(struct mm *mm, uint64_t bytes, uint64_t data_bytes) {}
 void mm_print_maps(struct mm *mm, int fd, bool detailed) { dprintf(fd, "the guest's maps\n"); }
 uint64_t mm_brk_start(const struct mm *mm) { return 0; }
+void mm_note_opened(struct mm *mm, int fd) {}
 bool guest_record_read(pid_t pid, struct guest_record *r) { return false; }
 bool guest_exe_path(pid_t pid, const struct guest_record *r, char out[PATH_MAX]) { return false; }
 bool guest_areas(pid_t pid, const struct guest_record *r, struct area_list *out) { return false; }

@@ -52,6 +52,14 @@ static void init(void)
         x86.avx2 = x86.fma = x86.bmi1 = x86.bmi2 = false;
 }
 
+static uint64_t host_features(void)
+{
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(features); i++)
+        bits |= (uint64_t) * ((const bool *)&x86 + features[i].offset) << i;
+    return bits;
+}
+
 static size_t emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *guest, const struct host_layout *l,
                             struct host_entry *out)
 {
@@ -216,9 +224,18 @@ static void patch_entry(uint8_t *buf, const uint8_t *exec, const uint8_t *target
     atomic_store_explicit((_Atomic uint64_t *)(void *)buf, bytes, memory_order_release);
 }
 
+static void make_direct(uint8_t *end, enum ref_kind kind, int32_t distance)
+{
+    end[-6] = 0x67; /* says nothing here: the instruction keeps its length, a call its return address */
+    end[-5] = kind == REF_CALL ? 0xe8 : 0xe9;
+    memcpy(end - 4, &distance, 4);
+}
+
 const struct tcg_host tcg_host_x86_64 = {
     .name = "x86_64",
     .init = init,
+    .features = host_features,
+    .make_direct = make_direct,
     .emit_prologue = emit_prologue,
     .new_work = new_work,
     .free_work = free_work,

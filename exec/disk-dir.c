@@ -1,0 +1,418 @@
+/* The translation cache's folder: see disk.h. Files are written under another name, then renamed; nobody waits. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/sum.h"
+#include "exec/disk-internal.h"
+
+enum {
+    STALE_SECONDS = 60,   /* an unfinished file this old has no writer any more */
+    TOUCH_SECONDS = 3600, /* precision of "last used" */
+    NAME_LENGTH = 32,     /* hex digits of a file's name */
+};
+
+#define SYSTEM_FOLDER  "/var/cache/metic"
+#define SECRET_FILE    "secret"
+#define UNFINISHED     ".new"
+
+/* Host addresses for code: 1 << 16 places of DISK_SPAN, between what guests and the host's kernel use. */
+static const uint64_t first_centre = UINT64_C(0x500000000000);
+enum { PLACES = 1 << 16 };
+
+struct disk {
+    char *user, *system; /* folders; NULL: none */
+    uint64_t secret, max_bytes;
+};
+
+/* --- what may be used --- */
+
+/* Nobody but `owner` (or root, for what is only read) can have written it. */
+static bool is_safe(const struct stat *st, bool may_be_roots)
+{
+    return (st->st_uid == geteuid() || (may_be_roots && st->st_uid == 0)) && !(st->st_mode & 022);
+}
+
+/* A folder to read from or to write to, or -1. */
+static int open_folder(const char *path, bool may_be_roots)
+{
+    struct stat st;
+    int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0 && (fstat(fd, &st) || !is_safe(&st, may_be_roots))) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static int open_safe(int folder, const char *name, struct stat *st)
+{
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && (fstat(fd, st) || !S_ISREG(st->st_mode) || !is_safe(st, true))) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* --- the secret --- */
+
+static uint64_t read_secret(int folder)
+{
+    struct stat st;
+    uint64_t secret = 0;
+    int fd = open_safe(folder, SECRET_FILE, &st);
+    if (fd < 0)
+        return 0;
+    if (read(fd, &secret, sizeof secret) != sizeof secret)
+        secret = 0;
+    close(fd);
+    return secret;
+}
+
+/* Of several processes that make one at the same time, one wins. */
+static uint64_t make_secret(int folder)
+{
+    char name[32];
+    uint64_t secret;
+    snprintf(name, sizeof name, SECRET_FILE ".%d", (int)getpid());
+    if (getrandom(&secret, sizeof secret, 0) != sizeof secret || !secret)
+        return 0;
+    int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return 0;
+    bool ok = write(fd, &secret, sizeof secret) == sizeof secret && fchmod(fd, 0644) == 0;
+    close(fd);
+    ok = ok && (linkat(folder, name, folder, SECRET_FILE, 0) == 0 || errno == EEXIST);
+    unlinkat(folder, name, 0);
+    return ok ? read_secret(folder) : 0;
+}
+
+/* --- the folders --- */
+
+/* The name's parents must be there, but for one: ~/.cache. */
+static bool make_folder(const char *path)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return true;
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (errno != ENOENT || !slash || slash == path)
+        return false;
+    snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
+    return mkdir(parent, 0700) == 0 && mkdir(path, 0700) == 0;
+}
+
+static char *default_folder(void)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char *path = NULL;
+    int n = cache && *cache == '/' ? asprintf(&path, "%s/metic", cache)
+            : home && *home == '/' ? asprintf(&path, "%s/.cache/metic", home)
+                                   : -1;
+    return n < 0 ? NULL : path;
+}
+
+struct disk *disk_new(const struct disk_options *o)
+{
+    if (getauxval(AT_SECURE) || geteuid() != getuid() || getegid() != getgid())
+        return NULL;
+    struct disk *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    const char *system = o->system ? o->system : SYSTEM_FOLDER;
+    d->user = o->folder ? strdup(o->folder) : default_folder();
+    d->max_bytes = o->max_bytes ? o->max_bytes : (uint64_t)DISK_DEFAULT_MIB << 20;
+    int fd = open_folder(system, true);
+    if (fd >= 0) {
+        d->secret = read_secret(fd);
+        d->system = d->secret ? strdup(system) : NULL;
+        close(fd);
+    }
+    fd = open_folder(d->user, false);
+    if (fd < 0 && d->user && make_folder(d->user))
+        fd = open_folder(d->user, false);
+    if (fd >= 0) {
+        uint64_t secret = read_secret(fd);
+        if (!secret)
+            secret = make_secret(fd);
+        if (!d->secret)
+            d->secret = secret;
+        close(fd);
+    } else {
+        free(d->user);
+        d->user = NULL;
+    }
+    if (!d->secret) {
+        disk_free(d);
+        return NULL;
+    }
+    return d;
+}
+
+void disk_free(struct disk *d)
+{
+    if (!d)
+        return;
+    free(d->user);
+    free(d->system);
+    free(d);
+}
+
+uint64_t disk_secret(const struct disk *d) { return d->secret; }
+
+/* --- keys and names --- */
+
+extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
+
+/* The note that the linker has put into this executable. */
+static bool own_build_id(uint8_t id[DISK_BUILD_ID])
+{
+    const char *image = (const char *)&__ehdr_start;
+    const Elf64_Phdr *ph = (const Elf64_Phdr *)(image + __ehdr_start.e_phoff);
+    for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
+        uint64_t at = ph[i].p_vaddr, end = at + ph[i].p_memsz;
+        while (ph[i].p_type == PT_NOTE && at + sizeof(Elf64_Nhdr) <= end) {
+            const Elf64_Nhdr *n = (const Elf64_Nhdr *)(image + at);
+            const char *name = (const char *)(n + 1), *desc = name + ALIGN_UP(n->n_namesz, 4u);
+            if (n->n_type == NT_GNU_BUILD_ID && n->n_namesz == 4 && !memcmp(name, "GNU", 4)) {
+                memset(id, 0, DISK_BUILD_ID);
+                memcpy(id, desc, n->n_descsz < DISK_BUILD_ID ? n->n_descsz : DISK_BUILD_ID);
+                return true;
+            }
+            at += sizeof *n + ALIGN_UP(n->n_namesz, 4u) + ALIGN_UP(n->n_descsz, 4u);
+        }
+    }
+    return false;
+}
+
+bool disk_key_start(struct disk_key *key)
+{
+    *key = (struct disk_key){.version = DISK_VERSION};
+    return own_build_id(key->build);
+}
+
+static void name_of(const struct disk_key *key, const char *suffix, char name[DISK_NAME])
+{
+    snprintf(name, DISK_NAME, "%016llx%016llx%s", (unsigned long long)hash_bytes(1, key, sizeof *key),
+             (unsigned long long)hash_bytes(2, key, sizeof *key), suffix);
+}
+
+/*
+ * The key in the system's folder, which was filled on another machine perhaps: the file is known by its build id, and
+ * what copying it changes does not count. False: it has none.
+ */
+static bool portable(struct disk_key *key)
+{
+    if (key->file.dev || key->file.ino)
+        return false;
+    key->file.ctime = 0;
+    key->file.mtime -= key->file.mtime % 1000000000;
+    return true;
+}
+
+static int open_by_key(const char *folder, const struct disk_key *key, bool own)
+{
+    char path[PATH_MAX], name[DISK_NAME];
+    struct stat st;
+    name_of(key, "", name);
+    if (!folder || snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+        return -1;
+    int fd = open_safe(AT_FDCWD, path, &st);
+    if (fd >= 0 && own && time(NULL) - st.st_mtime > TOUCH_SECONDS)
+        utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
+    return fd;
+}
+
+int disk_open_file(const struct disk *d, struct disk_key *key)
+{
+    struct disk_key shared = *key;
+    int fd = open_by_key(d->user, key, true);
+    if (fd < 0 && d->system && portable(&shared)) {
+        fd = open_by_key(d->system, &shared, false);
+        if (fd >= 0)
+            *key = shared;
+    }
+    return fd;
+}
+
+uint64_t disk_centre(const struct disk *d, const struct disk_key *key)
+{
+    uint64_t place = hash_bytes(d->secret, key, sizeof *key) % PLACES;
+    return first_centre + place * DISK_SPAN + DISK_SPAN / 2;
+}
+
+/* --- writing --- */
+
+/* Files that are not being written: their sizes, times and names. */
+struct entry {
+    uint64_t bytes;
+    struct timespec used;
+    char name[DISK_NAME];
+};
+
+static bool is_name(const char *name)
+{
+    return strspn(name, "0123456789abcdef") == NAME_LENGTH && (!name[NAME_LENGTH] || !strcmp(name + NAME_LENGTH, UNFINISHED));
+}
+
+static int older(const void *a, const void *b)
+{
+    const struct timespec *x = &((const struct entry *)a)->used, *y = &((const struct entry *)b)->used;
+    if (x->tv_sec != y->tv_sec)
+        return x->tv_sec < y->tv_sec ? -1 : 1;
+    return (x->tv_nsec > y->tv_nsec) - (x->tv_nsec < y->tv_nsec);
+}
+
+/* The folder's files, least recently used first; unfinished ones nobody writes any more are removed. Owned by the caller. */
+static struct entry *list(int folder, size_t *n)
+{
+    struct entry *v = NULL;
+    size_t room = 0;
+    int fd = dup(folder);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *e;
+    *n = 0;
+    if (!dir && fd >= 0)
+        close(fd);
+    if (dir)
+        rewinddir(dir);
+    while (dir && (e = readdir(dir))) {
+        struct stat st;
+        if (!is_name(e->d_name) || fstatat(folder, e->d_name, &st, AT_SYMLINK_NOFOLLOW))
+            continue;
+        if (e->d_name[NAME_LENGTH]) {
+            if (time(NULL) - st.st_mtime > STALE_SECONDS)
+                unlinkat(folder, e->d_name, 0);
+            continue;
+        }
+        if (*n == room) {
+            room = room ? 2 * room : 256;
+            v = realloc(v, room * sizeof *v);
+            CHECK(v);
+        }
+        v[*n].bytes = (uint64_t)st.st_blocks * 512;
+        v[*n].used = st.st_mtim;
+        strcpy(v[(*n)++].name, e->d_name);
+    }
+    if (dir)
+        closedir(dir);
+    if (*n)
+        qsort(v, *n, sizeof *v, older);
+    return v;
+}
+
+/* Removes what was not used for longest until at most max_bytes are left. */
+static void evict(int folder, uint64_t max_bytes, uint64_t *files, uint64_t *bytes)
+{
+    size_t n;
+    struct entry *v = list(folder, &n);
+    uint64_t total = 0;
+    *files = *bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        total += v[i].bytes;
+    for (size_t i = 0; i < n && total - *bytes > max_bytes; i++)
+        if (!unlinkat(folder, v[i].name, 0)) {
+            *bytes += v[i].bytes;
+            ++*files;
+        }
+    free(v);
+}
+
+bool disk_store_begin(struct disk_store *s, const struct disk *d, const struct disk_key *key)
+{
+    char unfinished[DISK_NAME];
+    struct stat st;
+    s->folder = open_folder(d->user, false);
+    if (s->folder < 0)
+        return false;
+    name_of(key, UNFINISHED, unfinished);
+    s->fd = openat(s->folder, unfinished, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (s->fd >= 0)
+        return true;
+    if (errno == EEXIST && !fstatat(s->folder, unfinished, &st, AT_SYMLINK_NOFOLLOW) &&
+        time(NULL) - st.st_mtime > STALE_SECONDS)
+        unlinkat(s->folder, unfinished, 0); /* the next process may */
+    close(s->folder);
+    return false;
+}
+
+static bool write_all(int fd, const char *bytes, size_t size)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur < size)
+        return false; /* else a signal would tell */
+    for (size_t done = 0; done < size;) {
+        ssize_t n = write(fd, bytes + done, size - done);
+        if (n <= 0 && (n == 0 || errno != EINTR))
+            return false;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return fchmod(fd, 0644) == 0;
+}
+
+bool disk_store_end(struct disk_store *s, const struct disk *d, const struct disk_key *key, const void *bytes, size_t size)
+{
+    char name[DISK_NAME], unfinished[DISK_NAME];
+    struct stat st;
+    uint64_t files, freed;
+    name_of(key, "", name);
+    name_of(key, UNFINISHED, unfinished);
+    bool is_new = fstatat(s->folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0;
+    bool ok = bytes && write_all(s->fd, bytes, size);
+    ok = close(s->fd) == 0 && ok && renameat(s->folder, unfinished, s->folder, name) == 0;
+    if (!ok)
+        unlinkat(s->folder, unfinished, 0);
+    else if (is_new)
+        evict(s->folder, d->max_bytes, &files, &freed);
+    close(s->folder);
+    return ok;
+}
+
+/* --- the commands --- */
+
+bool disk_status(const struct disk *d, FILE *to)
+{
+    const char *folder[] = {d->user, d->system};
+    static const char *const what[] = {"user's folder", "system's folder"};
+    for (unsigned i = 0; i < ARRAY_SIZE(folder); i++) {
+        size_t n = 0;
+        uint64_t bytes = 0;
+        int fd = open_folder(folder[i], true);
+        struct entry *v = fd >= 0 ? list(fd, &n) : NULL;
+        for (size_t k = 0; k < n; k++)
+            bytes += v[k].bytes;
+        free(v);
+        if (fd >= 0)
+            close(fd);
+        fprintf(to, "%-16s %s: %zu files, %.1f MiB\n", what[i], folder[i] ? folder[i] : "none", n, bytes / 1048576.0);
+    }
+    fprintf(to, "%-16s %.1f MiB in the user's folder\n", "limit", d->max_bytes / 1048576.0);
+    return true;
+}
+
+bool disk_prune(const struct disk *d, uint64_t max_bytes, FILE *to)
+{
+    uint64_t files, bytes;
+    int fd = open_folder(d->user, false);
+    if (fd < 0) {
+        report_error("the translation cache has no folder of this user's: name one with METIC_CODE_CACHE");
+        return false;
+    }
+    evict(fd, max_bytes, &files, &bytes);
+    close(fd);
+    fprintf(to, "removed %llu files, %.1f MiB\n", (unsigned long long)files, bytes / 1048576.0);
+    return true;
+}

@@ -1,0 +1,52 @@
+/* What the files of the translation cache share; nobody else includes it. */
+#ifndef EXEC_DISK_INTERNAL_H
+#define EXEC_DISK_INTERNAL_H
+
+#include "exec/disk-format.h"
+#include "exec/disk.h"
+#include "exec/exec-internal.h"
+
+enum { DISK_NAME = 40 };
+
+/* A translation made by this process that may be stored. */
+struct disk_unit {
+    struct code_block *block;
+    struct code_exit *exits; /* nexits cells in a row */
+    uint32_t nexits;
+    uint32_t first_ref, nrefs; /* in the image's refs */
+};
+
+/* The translations of one mapping of a guest file: those of the cache, and new ones. */
+struct image {
+    struct code_file file;
+    struct disk_key key;
+    bool closed;         /* the guest has changed the code: nothing is found or kept any more */
+    bool opened;         /* the cache has been asked */
+    bool running;        /* the map's code may be running */
+    struct disk_map map; /* at NULL: the cache has nothing */
+    struct disk_unit *units;
+    uint32_t nunits, max_units;
+    struct code_ref *refs;
+    uint32_t nrefs, max_refs;
+    struct code_block **made; /* of the map's blocks, by number: those that were looked for */
+    struct arena arena;
+};
+
+/* --- disk-dir.c --- */
+/* Opens the file for the key to read: the user's or the system's, whose key is changed. -1: there is none, or it is not safe. */
+int disk_open_file(const struct disk *d, struct disk_key *key);
+/* Where the code of the key's file would like to be. */
+uint64_t disk_centre(const struct disk *d, const struct disk_key *key);
+/*
+ * Replacing the user's file for the key. disk_store_begin() is false when nothing can be written, or another process is
+ * at it. disk_store_end() puts `bytes` in the file's place, or with NULL leaves it alone.
+ */
+struct disk_store {
+    int folder, fd;
+};
+bool disk_store_begin(struct disk_store *s, const struct disk *d, const struct disk_key *key);
+bool disk_store_end(struct disk_store *s, const struct disk *d, const struct disk_key *key, const void *bytes, size_t size);
+/* Fills version and build of a key; false: metic's build can't be told from others. */
+bool disk_key_start(struct disk_key *key);
+
+#endif

@@ -1,0 +1,232 @@
+/*
+ * What a process has of the translation cache: an image for each mapping of a guest file, opened when a translation is
+ * missing for the first time. Blocks of a cache file become struct code_block when the run loop looks for them; the code
+ * itself goes from one to the next without that. Everything here runs under x->lock but for the questions of fault handlers.
+ */
+#include "exec/disk-internal.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* --- images --- */
+
+static struct image *image_of(struct disk_state *s, uint64_t pc)
+{
+    for (unsigned i = s->nimages; i-- > 0;) /* the newest first: where a mapping has gone, another may be */
+        if (pc >= s->image[i]->file.start && pc < s->image[i]->file.end)
+            return s->image[i];
+    return NULL;
+}
+
+static bool same_file(const struct image *im, const struct disk_key *key)
+{
+    return !im->closed && !memcmp(&im->key, key, sizeof *key);
+}
+
+/* The image of what is mapped at pc, or NULL: no file, or no room. */
+static struct image *open_image(struct exec *x, uint64_t pc)
+{
+    struct disk_state *s = &x->disk;
+    struct image *im = image_of(s, pc);
+    struct code_file file;
+    struct disk_key key;
+    if (im && !im->closed)
+        return im;
+    if (!x->code.file || !x->code.file(x->code.opaque, pc, &file) || file.end - file.bias > UINT32_MAX ||
+        (im && im->file.mapping == file.mapping) || !disk_key_start(&key))
+        return NULL;
+    strncpy(key.guest, x->target->name, sizeof key.guest - 1);
+    key.host_features = x->host->features();
+    key.options = x->options.tier | (uint64_t)x->options.hot_after << 8;
+    key.bias = file.bias;
+    key.file = file.id;
+    for (unsigned i = 0; i < s->nimages; i++)
+        if (same_file(s->image[i], &key)) { /* another segment of the same file */
+            s->image[i]->file.start = file.start < s->image[i]->file.start ? file.start : s->image[i]->file.start;
+            s->image[i]->file.end = file.end > s->image[i]->file.end ? file.end : s->image[i]->file.end;
+            return s->image[i];
+        }
+    if (s->nimages == DISK_MAX_IMAGES)
+        return NULL;
+    im = calloc(1, sizeof *im);
+    CHECK(im);
+    im->file = file;
+    im->key = key;
+    s->image[s->nimages] = im;
+    __atomic_store_n(&s->nimages, s->nimages + 1, __ATOMIC_RELEASE);
+    return im;
+}
+
+static void open_map(struct exec *x, struct image *im)
+{
+    struct disk_map map;
+    struct disk_key key = im->key;
+    int fd = disk_open_file(x->disk.disk, &key);
+    im->opened = true;
+    if (fd < 0)
+        return;
+    if (disk_map_open(&map, fd, &key, true)) {
+        im->map = map;
+        im->made = calloc(map.h->nblocks + 1, sizeof *im->made);
+        CHECK(im->made);
+        __atomic_store_n(&im->running, true, __ATOMIC_RELEASE);
+        x->stats.disk_files++;
+    }
+    close(fd);
+}
+
+/* --- finding --- */
+
+struct code_block *disk_find(struct exec *x, uint64_t pc, uint32_t mode)
+{
+    struct image *im = x->disk.disk ? open_image(x, pc) : NULL;
+    if (!im)
+        return NULL;
+    if (!im->opened)
+        open_map(x, im);
+    int64_t k = im->map.at ? disk_map_find(&im->map, pc - im->file.bias, mode) : -1;
+    if (k < 0)
+        return NULL;
+    if (im->made[k])
+        return im->made[k];
+    const struct disk_block *d = &im->map.blocks[k];
+    struct code_block *b = im->made[k] = arena_alloc(&im->arena, sizeof *b);
+    *b = (struct code_block){0};
+    b->pc = pc;
+    b->mode = mode;
+    b->bytes = d->bytes;
+    b->entry = b->c.code = im->map.code + d->code;
+    b->c.size = d->code_bytes;
+    b->c.dead_off = d->dead_off;
+    b->quick = d->quick;
+    if (d->promote)
+        b->c.promote = im->map.cells_end - d->promote;
+    if (d->counter)
+        b->c.counter = (int32_t *)(im->map.code - d->counter);
+    x->stats.disk_units++;
+    return b;
+}
+
+static const struct image *image_at(const struct exec *x, const uint8_t *p)
+{
+    unsigned n = __atomic_load_n(&x->disk.nimages, __ATOMIC_ACQUIRE);
+    for (unsigned i = 0; i < n; i++) {
+        const struct image *im = x->disk.image[i];
+        if (__atomic_load_n(&im->running, __ATOMIC_ACQUIRE) && p >= im->map.code && p < im->map.code + im->map.h->code_bytes)
+            return im;
+    }
+    return NULL;
+}
+
+bool disk_holds(const struct exec *x, const uint8_t *p) { return image_at(x, p) != NULL; }
+
+bool disk_compiled_at(const struct exec *x, const uint8_t *p, struct compiled *c, uint64_t *pc)
+{
+    const struct image *im = image_at(x, p);
+    if (!im)
+        return false;
+    const struct disk_block *d = im->map.blocks;
+    uint32_t at = p - im->map.code, lo = 0, hi = im->map.h->nblocks;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (d[mid].code <= at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (!lo || at - d[lo - 1].code >= d[lo - 1].code_bytes)
+        return false;
+    d += lo - 1;
+    *c = (struct compiled){
+        .code = im->map.code + d->code,
+        .size = d->code_bytes,
+        .faults = im->map.faults + d->first_fault,
+        .nfaults = d->nfaults,
+        .locs = im->map.locs + d->first_loc,
+        .consts = im->map.consts + d->first_const,
+    };
+    *pc = im->file.bias + d->pc;
+    return true;
+}
+
+/* --- new translations --- */
+
+void disk_note_ref(struct exec *x, const struct code_ref *r)
+{
+    struct disk_state *s = &x->disk;
+    if (s->nrefs == s->max_refs) {
+        s->max_refs = s->max_refs ? 2 * s->max_refs : 256;
+        s->refs = realloc(s->refs, s->max_refs * sizeof *s->refs);
+        CHECK(s->refs);
+    }
+    s->refs[s->nrefs++] = *r;
+}
+
+void disk_note(struct exec *x, struct code_block *b)
+{
+    struct disk_state *s = &x->disk;
+    struct image *im = s->disk ? image_of(s, b->pc) : NULL;
+    if (!im || im->closed || !b->bytes || b->bytes > im->file.end - b->pc)
+        return;
+    if (im->nunits == im->max_units) {
+        im->max_units = im->max_units ? 2 * im->max_units : 256;
+        im->units = realloc(im->units, im->max_units * sizeof *im->units);
+        CHECK(im->units);
+    }
+    while (im->nrefs + s->nrefs > im->max_refs) {
+        im->max_refs = im->max_refs ? 2 * im->max_refs : 1024;
+        im->refs = realloc(im->refs, im->max_refs * sizeof *im->refs);
+        CHECK(im->refs);
+    }
+    im->units[im->nunits++] = (struct disk_unit){b, s->exits, s->nexits, im->nrefs, s->nrefs};
+    if (s->nrefs)
+        memcpy(im->refs + im->nrefs, s->refs, s->nrefs * sizeof *s->refs);
+    im->nrefs += s->nrefs;
+}
+
+/* --- the end --- */
+
+static void drop(struct image *im)
+{
+    __atomic_store_n(&im->running, false, __ATOMIC_RELEASE);
+    disk_map_close(&im->map);
+    im->opened = false;
+    im->nunits = im->nrefs = 0;
+    free(im->made);
+    im->made = NULL;
+    arena_free(&im->arena);
+}
+
+void disk_flush(struct exec *x)
+{
+    for (unsigned i = 0; i < x->disk.nimages; i++)
+        drop(x->disk.image[i]);
+}
+
+bool disk_close_range(struct exec *x, uint64_t start, uint64_t end)
+{
+    bool any = false;
+    for (unsigned i = 0; i < x->disk.nimages; i++) {
+        struct image *im = x->disk.image[i];
+        if (im->closed || im->file.start >= end || im->file.end <= start)
+            continue;
+        im->closed = true;
+        any |= im->map.at != NULL;
+    }
+    return any;
+}
+
+void disk_forget(struct exec *x)
+{
+    struct disk_state *s = &x->disk;
+    disk_flush(x);
+    for (unsigned i = 0; i < s->nimages; i++) {
+        free(s->image[i]->units);
+        free(s->image[i]->refs);
+        free(s->image[i]);
+    }
+    s->nimages = 0;
+    free(s->refs);
+}

@@ -1,0 +1,36 @@
+/*
+ * The translation cache on disk: where it is, who may use it, and what a process does with it. Files are found through
+ * exec (exec_new's options); this is the folder's side. See docs/design/disk-cache.rst.
+ *
+ * There may be two folders: the user's own, read and written, and one of the system's, only read, that root filled
+ * ahead. What is read belongs to the user or to root and is writable by nobody else, or is not used.
+ */
+#ifndef EXEC_DISK_H
+#define EXEC_DISK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct disk;
+
+struct disk_options {
+    const char *folder;   /* the user's; NULL: $XDG_CACHE_HOME/metic or ~/.cache/metic */
+    const char *system;   /* the system's; NULL: /var/cache/metic */
+    uint64_t max_bytes;   /* bound of the user's; 0: default */
+};
+
+enum { DISK_DEFAULT_MIB = 512 };
+
+/* NULL: there is no folder that may be used, or the process runs with rights its user does not have. */
+struct disk *disk_new(const struct disk_options *o);
+void disk_free(struct disk *d);
+/* From which the addresses of mapped files are derived; not 0. */
+uint64_t disk_secret(const struct disk *d);
+
+/* `metic cache status` and `metic cache prune`: one line each about what is there, and dropping the least recently used
+   files until `max_bytes` are left. False: an error, reported. */
+bool disk_status(const struct disk *d, FILE *to);
+bool disk_prune(const struct disk *d, uint64_t max_bytes, FILE *to);
+
+#endif
