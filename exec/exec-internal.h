@@ -10,7 +10,7 @@
 #include "exec/exec.h"
 #include "tcg/interp.h"
 
-enum { PAGE_HASH_SIZE = 1 << 10, PAGE_HASH_SHIFT = 12 };
+enum { PAGE_HASH_SIZE = 1 << 14, PAGE_HASH_SHIFT = 12 };
 enum { GUARD_SIZE = 4096 }; /* below a return stack */
 
 struct block_entry {

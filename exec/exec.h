@@ -48,6 +48,8 @@ void exec_leave(struct cpu *cpu, enum cpu_exit reason) __attribute__((noreturn))
 
 /* Drops translations made from guest addresses [start, end). Other threads may be running. */
 void exec_invalidate(struct exec *x, uint64_t start, uint64_t end);
+/* Drops those of them whose guest code is another now: the guest says that there may be new code in [start, end). */
+void exec_renew(struct exec *x, uint64_t start, uint64_t end);
 
 /* Stores new translations in the cache on disk if there are enough to be worth it. In front of the process's end. */
 void exec_save(struct exec *x);

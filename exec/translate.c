@@ -12,7 +12,7 @@
 
 enum {
     MAX_INSNS = 256,          /* guest instructions in a unit */
-    MAX_PAGES_WALKED = 64,    /* an invalidated range of more pages walks all blocks instead */
+    MAX_SOURCE = MAX_INSNS * 4, /* bytes */
     CODE_ROOM = 64 * 1024,    /* host bytes that must be free before compiling */
 };
 
@@ -174,9 +174,35 @@ static void compile_always(struct exec *x, struct code_block *b, struct ir_unit 
     }
 }
 
+/* Copies up to n bytes of guest code; how many are executable in one piece. */
+static size_t copy_source(const struct exec *x, uint64_t pc, uint8_t *to, size_t n)
+{
+    size_t done = 0;
+    while (done < n) {
+        size_t avail;
+        const uint8_t *p = x->code.window(x->code.opaque, pc + done, &avail);
+        if (!p)
+            break;
+        if (avail > n - done)
+            avail = n - done;
+        memcpy(to + done, p, avail);
+        done += avail;
+    }
+    return done;
+}
+
+/* The guest code at pc is these n bytes. */
+static bool source_is(const struct exec *x, uint64_t pc, const uint8_t *bytes, size_t n)
+{
+    uint8_t now[MAX_SOURCE];
+    return copy_source(x, pc, now, n) == n && !memcmp(now, bytes, n);
+}
+
 static struct code_block *translate(struct exec *x, uint64_t pc, uint32_t mode, bool quick)
 {
     struct ir_unit u = x->spare;
+    uint8_t source[MAX_SOURCE];
+    size_t nsource = copy_source(x, pc, source, sizeof source);
     unsigned max_insns = x->options.one_insn ? 1 : MAX_INSNS;
     build(x, &u, pc, mode, quick, max_insns);
     struct code_block new = {.pc = pc, .mode = mode, .quick = quick};
@@ -184,6 +210,8 @@ static struct code_block *translate(struct exec *x, uint64_t pc, uint32_t mode, 
         compile_always(x, &new, &u, max_insns);
     new.bytes = u.bytes;
     /* Not before now: compiling may have dropped everything. */
+    if (new.bytes && new.bytes <= nsource && source_is(x, pc, source, new.bytes))
+        new.source = arena_copy(&x->arena, source, new.bytes);
     struct code_block *b = arena_copy(&x->arena, &new, sizeof new);
     x->stats.units++;
     x->stats.guest_insns += u.ninsns;
@@ -259,7 +287,7 @@ static void kill_block(struct exec *x, struct code_block *b)
     x->stats.invalidations++;
 }
 
-void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)
+static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only)
 {
     pthread_mutex_lock(&x->lock);
     bool any = false;
@@ -268,12 +296,13 @@ void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)
     uint64_t first = start >> PAGE_HASH_SHIFT, last = (end - 1) >> PAGE_HASH_SHIFT;
     /* A unit begins at most MAX_INSNS * 4 bytes, so at most a page, before its last byte. */
     first -= first > 0;
-    bool all = last - first > MAX_PAGES_WALKED;
+    bool all = last - first >= PAGE_HASH_SIZE;
     for (uint64_t i = all ? 0 : first; i <= (all ? PAGE_HASH_SIZE - 1 : last); i++) {
         struct code_block *next;
         for (struct code_block *b = x->page[i % PAGE_HASH_SIZE]; b; b = next) {
             next = b->page_next;
-            if (b->pc < end && b->pc + b->bytes > start) {
+            if (b->pc < end && b->pc + b->bytes > start &&
+                !(changed_only && b->source && source_is(x, b->pc, b->source, b->bytes))) {
                 kill_block(x, b);
                 any = true;
             }
@@ -287,6 +316,16 @@ void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)
             cpu_kick(cpu);
     }
     pthread_mutex_unlock(&x->lock);
+}
+
+void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)
+{
+    drop(x, start, end, false);
+}
+
+void exec_renew(struct exec *x, uint64_t start, uint64_t end)
+{
+    drop(x, start, end, true);
 }
 
 static void free_descriptions(struct exec *x)

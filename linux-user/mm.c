@@ -135,6 +135,18 @@ static void begin_change(struct mm *mm, uint64_t start, uint64_t end)
     exec_invalidate(mm->exec, start, end);
 }
 
+void mm_code_changed(struct mm *mm, uint64_t start, uint64_t end)
+{
+    pthread_mutex_lock(&mm->op);
+    for (size_t i = areas_find(&mm->list, start); i < mm->list.n && mm->list.v[i].start < end; i++) {
+        const struct area *a = &mm->list.v[i];
+        /* Everything there is (FENCE.I): only what can have been written, which is little of it. */
+        if (a->prot & PROT_EXEC && (end < mm->limit || a->prot & PROT_WRITE || a->shared))
+            exec_renew(mm->exec, a->start > start ? a->start : start, a->end < end ? a->end : end);
+    }
+    pthread_mutex_unlock(&mm->op);
+}
+
 static void log_change(const char *what, uint64_t start, uint64_t end, int prot)
 {
     if (UNLIKELY(log_on(LOG_PAGE)))
@@ -552,7 +564,10 @@ static int64_t protect(struct mm *mm, uint64_t start, uint64_t end, uint32_t pro
             cancel_change(mm);
             return r;
         }
+        bool was_writable = old->prot & PROT_WRITE;
         end_change(mm, &a, a.start, a.end);
+        if (was_writable && (prot & (PROT_WRITE | PROT_EXEC)) == PROT_EXEC) /* the last look at what was written */
+            exec_renew(mm->exec, a.start, a.end);
         start = a.end;
     }
     return 0;

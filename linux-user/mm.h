@@ -35,6 +35,8 @@ struct mm *mm_new(unsigned address_bits, uint64_t seed);
 /* Translations to drop when guest code changes. Once, before the guest runs. */
 void mm_set_exec(struct mm *mm, struct exec *x);
 struct code_reader mm_code_reader(struct mm *mm);
+/* The guest may have written code in [start, end), and wants it to be executed. */
+void mm_code_changed(struct mm *mm, uint64_t start, uint64_t end);
 
 int64_t mm_mmap(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset);
 /* As mm_mmap for anonymous memory of a kind: stack, vDSO. */

@@ -158,7 +158,7 @@ static void handle_exit(struct task *t, enum cpu_exit reason)
         signal_force(t, SIGFPE, FPE_INTDIV, cpu->pc);
         break;
     case EXIT_ICACHE:
-        exec_invalidate(t->process->exec, cpu->icache_start, cpu->icache_end);
+        mm_code_changed(t->process->mm, cpu->icache_start, cpu->icache_end);
         break;
     default:
         BUG("guest stopped for reason %d", (int)reason);

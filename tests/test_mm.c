@@ -41,6 +41,19 @@ void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)
     dropped.count++;
 }
 
+/* What may be dropped if it is another now. */
+static struct {
+    uint64_t start, end;
+    unsigned count;
+} renewed;
+
+void exec_renew(struct exec *x, uint64_t start, uint64_t end)
+{
+    renewed.start = start;
+    renewed.end = end;
+    renewed.count++;
+}
+
 /* --- the list --- */
 
 static void check_list(const struct area_list *l, const int8_t *model)
@@ -201,6 +214,26 @@ Test(mm, execute_permission_is_for_the_translator_alone)
     cr_expect_null(code.window(code.opaque, arena, &avail));
     cr_expect_eq(peek(arena), -1);
     cr_expect_eq(mm_protection(mm, arena + 2 * PAGE), -1);
+}
+
+Test(mm, new_code_is_looked_for_where_it_can_be)
+{
+    enum { RX = PROT_READ | PROT_EXEC };
+    cr_assert_eq(mm_mmap(mm, arena, 4 * PAGE, RX, ANON | MAP_FIXED, -1, 0), arena);
+    mm_code_changed(mm, 0, UINT64_MAX);
+    cr_expect_eq(renewed.count, 0, "nothing is writable");
+    mm_mprotect(mm, arena + PAGE, PAGE, RX | PROT_WRITE);
+    mm_code_changed(mm, 0, UINT64_MAX);
+    cr_expect(renewed.count == 1 && renewed.start == arena + PAGE && renewed.end == arena + 2 * PAGE);
+    mm_mprotect(mm, arena + PAGE, PAGE, RX);
+    cr_expect(renewed.count == 2 && renewed.start == arena + PAGE && renewed.end == arena + 2 * PAGE);
+    mm_code_changed(mm, arena + 8, arena + 12);
+    cr_expect(renewed.count == 3 && renewed.start == arena + 8 && renewed.end == arena + 12);
+    cr_assert_eq(mm_mmap(mm, arena + 4 * PAGE, PAGE, RX, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0), arena + 4 * PAGE);
+    mm_code_changed(mm, 0, UINT64_MAX);
+    cr_expect(renewed.count == 4 && renewed.start == arena + 4 * PAGE, "written through another mapping");
+    cr_expect_eq(dropped.count, 0);
+    mm_munmap(mm, arena, 5 * PAGE);
 }
 
 Test(mm, translations_are_dropped_when_code_goes_away)

@@ -95,6 +95,37 @@ static void illegal(void)
     CHECK(seen.signo == SIGILL);
 }
 
+/* FENCE.I says nothing about where the new code is. */
+static void everywhere(char *p, long page)
+{
+    uint32_t code[] = {return_0[0] | 1 << N_SHIFT, return_0[1], return_0[0] | 2 << N_SHIFT, return_0[1]};
+    memcpy(p, code, sizeof code);
+    fence_i();
+    for (unsigned n = 3; n < 40; n++) {
+        CHECK(call(p) == (int)n - 2 && call(p + 8) == 2);
+        code[0] = return_0[0] | (n - 1) << N_SHIFT;
+        memcpy(p, code, sizeof code);
+        fence_i();
+    }
+    /* before it is no longer writable, and through another mapping */
+    code[2] = return_0[0] | 3 << N_SHIFT;
+    memcpy(p, code, sizeof code);
+    CHECK(mprotect(p, page, PROT_READ | PROT_EXEC) == 0);
+    fence_i();
+    CHECK(call(p + 8) == 3);
+    CHECK(mprotect(p, page, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
+    int fd = memfd_create("code", 0);
+    CHECK(ftruncate(fd, page) == 0);
+    char *w = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char *x = mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    for (int n = 0; n < 4; n++) {
+        memcpy(w, &(uint32_t[]){return_0[0] | n << N_SHIFT, return_0[1]}, 8);
+        fence_i();
+        CHECK(call(x) == n);
+    }
+    CHECK(munmap(w, page) == 0 && munmap(x, page) == 0 && close(fd) == 0);
+}
+
 /* An instruction across a page boundary, whose second half comes and goes; FENCE.I instead of the system call. */
 static void across(char *p, long page)
 {
@@ -144,6 +175,16 @@ int main(void)
     CHECK(mprotect(p + page, page, PROT_READ | PROT_EXEC) == 0);
     CHECK(call(p + page - 4) == 77 && call(p + page) == 77);
 
+    /* written while it was executable, looked for when it no longer is writable */
+    put_function(p, 5);
+    CHECK(call(p) == 5);
+    memcpy(p, &(uint32_t){return_0[0] | 6 << N_SHIFT}, 4);
+    CHECK(mprotect(p, page, PROT_READ | PROT_EXEC) == 0);
+    __builtin___clear_cache(p, p + 4);
+    CHECK(call(p) == 6);
+    CHECK(mprotect(p, page, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
+    put(p + page - 4, NOP);
+
     /* gone, and something else in its place */
     CHECK(munmap(p + page, page) == 0);
     CHECK(fault(p + page - 4) == SIGSEGV && seen.code == SEGV_MAPERR && seen.pc == (uintptr_t)p + page);
@@ -159,6 +200,7 @@ int main(void)
     put_function(p + page, 79);
     CHECK(call(p + page - 4) == 79);
 #if defined __riscv
+    everywhere(p, page);
     across(p, page);
     illegal();
 #endif
