@@ -98,8 +98,8 @@ void areas_clear(struct area_list *l, uint64_t start, uint64_t end)
 
 static bool same_kind(const struct area *a, const struct area *b)
 {
-    return a->end == b->start && a->prot == b->prot && a->shared == b->shared && a->grows == b->grows &&
-           a->kind == b->kind;
+    return a->end == b->start && a->prot == b->prot && a->shared == b->shared && a->kind == b->kind &&
+           a->grows == b->grows && a->sealed == b->sealed && a->not_forked == b->not_forked;
 }
 
 void areas_set(struct area_list *l, const struct area *a)

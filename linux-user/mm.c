@@ -33,6 +33,7 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
+#define SYS_MSEAL 462 /* of every architecture */
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -351,6 +352,16 @@ static int64_t place(struct mm *mm, uint64_t len, uint64_t align, uint32_t prot,
     return -ENOMEM;
 }
 
+/* Files that let nobody choose the address (io_uring): where the host's kernel wants them. */
+static int64_t place_by_host(struct mm *mm, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset)
+{
+    int64_t at = host_mmap(0, len, prot, flags, fd, offset);
+    if (at < 0 || (uint64_t)at + len <= mm->limit)
+        return at;
+    host_munmap((uint64_t)at, len);
+    return -ENOMEM;
+}
+
 static uint64_t alignment(uint32_t flags)
 {
     if (!(flags & MAP_HUGETLB))
@@ -360,6 +371,15 @@ static uint64_t alignment(uint32_t flags)
 }
 
 /* --- mmap --- */
+
+/* mseal forbids to change the range's mappings. */
+static bool is_sealed(const struct mm *mm, uint64_t start, uint64_t end)
+{
+    for (size_t i = areas_find(&mm->list, start); i < mm->list.n && mm->list.v[i].start < end; i++)
+        if (mm->list.v[i].sealed)
+            return true;
+    return false;
+}
 
 static bool in_space(const struct mm *mm, uint64_t addr, uint64_t len)
 {
@@ -403,6 +423,8 @@ static int64_t map_fixed(struct mm *mm, uint64_t addr, uint64_t len, uint32_t pr
         int64_t r = host_place(addr, len, prot, flags & ~MAP_FIXED, fd, offset);
         return r == -EEXIST ? -ENOMEM : r;
     }
+    if (is_sealed(mm, addr, addr + len))
+        return -EPERM;
     int64_t r = hold_holes(mm, addr, addr + len);
     if (r < 0)
         return r;
@@ -474,6 +496,8 @@ static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, ui
             at = host_place(stable, len, prot, flags, fd, offset);
         if (at == -EEXIST)
             at = place(mm, len, alignment(flags), prot, flags, fd, offset);
+        if (at == -EINVAL && !(flags & MAP_ANONYMOUS))
+            at = place_by_host(mm, len, prot, flags, fd, offset);
     }
     if (at < 0)
         return at;
@@ -510,6 +534,8 @@ int64_t mm_map_kind(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, u
 
 static int64_t unmap(struct mm *mm, uint64_t start, uint64_t end)
 {
+    if (is_sealed(mm, start, end))
+        return -EPERM;
     if (!reserve_entries(mm, 1))
         return -ENOMEM;
     begin_change(mm, start, end);
@@ -545,6 +571,8 @@ int64_t mm_munmap(struct mm *mm, uint64_t addr, uint64_t len)
 
 static int64_t protect(struct mm *mm, uint64_t start, uint64_t end, uint32_t prot)
 {
+    if (is_sealed(mm, start, end))
+        return -EPERM;
     while (start < end) {
         const struct area *old = areas_first(&mm->list, start, end);
         if (!old || old->start > start || !reserve_entries(mm, 1))
@@ -617,14 +645,50 @@ int64_t mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
             hole = -ENOMEM;
         if (!a)
             break;
-        uint64_t from = a->start > at ? a->start : at;
-        at = a->end < end ? a->end : end;
-        r = host_call(SYS_madvise, from, at - from, advice);
+        struct area now = *a;
+        now.start = a->start > at ? a->start : at;
+        at = now.end = a->end < end ? a->end : end;
+        r = host_call(SYS_madvise, now.start, at - now.start, advice);
+        if (!r && (advice == MADV_DONTFORK || advice == MADV_DOFORK) && reserve_entries(mm, 1)) {
+            now.not_forked = advice == MADV_DONTFORK;
+            end_change(mm, &now, now.start, now.end);
+        }
     }
     if (drops)
         cancel_change(mm);
     pthread_mutex_unlock(&mm->op);
     return r ? r : hole;
+}
+
+/* --- mseal --- */
+
+int64_t mm_mseal(struct mm *mm, uint64_t addr, uint64_t len)
+{
+    uint64_t end = addr + ALIGN_UP(len, (uint64_t)PAGE);
+    if (addr & (PAGE - 1) || end < addr || (len && end == addr))
+        return -EINVAL;
+    if (!len)
+        return 0;
+    if (!in_space(mm, addr, len))
+        return -ENOMEM;
+    pthread_mutex_lock(&mm->op);
+    mm_learn_growth(mm, addr, end);
+    int64_t r = areas_cover(&mm->list, addr, end) ? host_call(SYS_MSEAL, addr, end - addr, 0) : -ENOMEM;
+    if (r == -ENOSYS) /* a host before Linux 6.10: every change goes through here */
+        r = 0;
+    for (uint64_t at = addr; at < end && !r;) {
+        if (!reserve_entries(mm, 1)) {
+            r = -ENOMEM;
+            break;
+        }
+        struct area a = *areas_first(&mm->list, at, end);
+        a.start = at;
+        at = a.end = a.end < end ? a.end : end;
+        a.sealed = true;
+        end_change(mm, &a, a.start, a.end);
+    }
+    pthread_mutex_unlock(&mm->op);
+    return r;
 }
 
 /* --- mremap --- */
@@ -680,6 +744,9 @@ static int64_t resize(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t n
         return -EFAULT;
     struct area a = *old;
     bool stays = !old_len || flags & MREMAP_DONTUNMAP;
+    if (is_sealed(mm, addr, addr + (old_len ? old_len : PAGE)) ||
+        (flags & MREMAP_FIXED && in_space(mm, to, new_len) && is_sealed(mm, to, to + new_len)))
+        return -EPERM;
     uint64_t growth = stays ? new_len : new_len > old_len ? new_len - old_len : 0;
     if (!may_grow(mm, growth, &a) || !reserve_entries(mm, 2))
         return -ENOMEM;
@@ -777,6 +844,8 @@ static int64_t attach(struct mm *mm, int id, uint64_t addr, uint64_t len, int fl
             return at;
         addr = (uint64_t)at;
     } else {
+        if (in_space(mm, addr, len) && flags & SHM_REMAP && is_sealed(mm, addr, addr + len))
+            return -EPERM;
         if (!in_space(mm, addr, len) || (!(flags & SHM_REMAP) && areas_first(&mm->list, addr, addr + len)))
             return -EINVAL;
         if (hold_holes(mm, addr, addr + len) < 0)
@@ -891,4 +960,13 @@ void mm_fork_done(struct mm *mm)
 {
     pthread_mutex_unlock(&mm->areas_lock);
     pthread_mutex_unlock(&mm->op);
+}
+
+void mm_forget_not_forked(struct mm *mm)
+{
+    size_t to = 0;
+    for (size_t i = 0; i < mm->list.n; i++)
+        if (!mm->list.v[i].not_forked)
+            mm->list.v[to++] = mm->list.v[i];
+    mm->list.n = to;
 }

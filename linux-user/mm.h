@@ -24,7 +24,9 @@ struct area {
     uint64_t start, end; /* page aligned, not empty, areas don't overlap */
     uint8_t prot;        /* PROT_… the guest asked for; the host's never has PROT_EXEC */
     bool shared;
-    bool grows; /* downwards, when the page below is touched: MAP_GROWSDOWN */
+    bool grows;      /* downwards, when the page below is touched: MAP_GROWSDOWN */
+    bool sealed;     /* mseal: stays as it is */
+    bool not_forked; /* MADV_DONTFORK: a child does not get it */
     uint8_t kind;
 };
 
@@ -45,6 +47,7 @@ int64_t mm_munmap(struct mm *mm, uint64_t addr, uint64_t len);
 int64_t mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot);
 int64_t mm_mremap(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t new_len, uint32_t flags, uint64_t new_addr);
 int64_t mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice);
+int64_t mm_mseal(struct mm *mm, uint64_t addr, uint64_t len);
 int64_t mm_brk(struct mm *mm, uint64_t to);
 int64_t mm_shmat(struct mm *mm, int id, uint64_t addr, int flags);
 int64_t mm_shmdt(struct mm *mm, uint64_t addr);
@@ -100,5 +103,7 @@ uint64_t mm_brk_start(const struct mm *mm);
 void mm_fork_begin(struct mm *mm);
 void mm_fork_prepare(struct mm *mm);
 void mm_fork_done(struct mm *mm);
+/* In the child, before that: what fork left behind in the parent. */
+void mm_forget_not_forked(struct mm *mm);
 
 #endif

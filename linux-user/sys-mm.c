@@ -1,12 +1,18 @@
 /* System calls on memory: the arguments' Linux meaning; the work is mm.c's. */
 #include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "base/bits.h"
+#include "exec/exec.h"
 #include "linux-user/abi.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
 #include "linux-user/mm.h"
 #include "linux-user/task.h"
+#include "linux-user/uaccess.h"
+#include "linux-user/uring.h"
 #include "linux-user/xlat.h"
 
 enum { PAGE = 4096, PROT_KNOWN = 7, PROT_SEM = 8, PROT_GROWS = 0x03000000, PROT_GROWSUP_BIT = 0x02000000 };
@@ -20,7 +26,10 @@ int64_t sys_brk(struct task *t, const uint64_t a[6])
 int64_t sys_mmap(struct task *t, const uint64_t a[6])
 {
     uint32_t flags = (uint32_t)flags_to_host(t->abi->syscalls, SET_map, a[3]);
-    return mm_mmap(t->process->mm, a[0], a[1], (uint32_t)a[2] & PROT_KNOWN, flags, (int)a[4], a[5]);
+    int64_t ret = mm_mmap(t->process->mm, a[0], a[1], (uint32_t)a[2] & PROT_KNOWN, flags, (int)a[4], a[5]);
+    if (ret >= 0 && !(flags & MAP_ANONYMOUS))
+        uring_mapped(t, (int)a[4], a[5], (uint64_t)ret);
+    return ret;
 }
 
 int64_t sys_munmap(struct task *t, const uint64_t a[6])
@@ -45,6 +54,36 @@ int64_t sys_mprotect(struct task *t, const uint64_t a[6])
 int64_t sys_pkey_mprotect(struct task *t, const uint64_t a[6])
 {
     return (int32_t)a[3] == -1 ? sys_mprotect(t, a) : -EINVAL;
+}
+
+int64_t sys_mseal(struct task *t, const uint64_t a[6])
+{
+    return a[2] ? -EINVAL : mm_mseal(t->process->mm, a[0], a[1]);
+}
+
+/* To other memory than the caller's the host writes as it does for anybody; one's own may be code that is translated. */
+int64_t sys_process_vm_writev(struct task *t, const uint64_t a[6])
+{
+    int64_t ret = host_call(SYS_process_vm_writev, a[0], a[1], a[2], a[3], a[4], a[5]);
+    struct iovec v;
+    uint64_t left = ret > 0 && (pid_t)a[0] == getpid() ? (uint64_t)ret : 0;
+    for (uint64_t at = a[3]; left && !get_user(t, v, at); at += sizeof v) {
+        uint64_t n = v.iov_len < left ? v.iov_len : left, start = (uintptr_t)v.iov_base;
+        if (n)
+            exec_invalidate(t->process->exec, start, start + n);
+        left -= n;
+    }
+    return ret;
+}
+
+/* The commands for restartable sequences, which there are none of (rseq), are not there either. */
+int64_t sys_membarrier(struct task *t, const uint64_t a[6])
+{
+    const uint64_t rseq = MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
+    if (a[0] & rseq)
+        return -EINVAL;
+    int64_t ret = host_call(SYS_membarrier, a[0], a[1], a[2]);
+    return ret > 0 && !(int)a[0] ? ret & ~(int64_t)rseq : ret;
 }
 
 int64_t sys_madvise(struct task *t, const uint64_t a[6])

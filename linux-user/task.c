@@ -63,8 +63,10 @@ static const struct {
     bool indirect;
 } masked_waits[] = {
     {CALL_ppoll, 3, false},       {CALL_pselect6, 5, true},     {CALL_epoll_pwait, 4, false},
-    {CALL_epoll_pwait2, 4, false}, {CALL_io_pgetevents, 5, true},
+    {CALL_epoll_pwait2, 4, false}, {CALL_io_pgetevents, 5, true}, {CALL_io_uring_enter, 4, false},
 };
+
+enum { URING_EXT_ARG = 8 }; /* IORING_ENTER_EXT_ARG: a struct that begins with the address */
 
 /* Handlers that interrupt such a wait run under its mask and return to the thread's. */
 static void use_wait_mask(struct task *t)
@@ -76,7 +78,8 @@ static void use_wait_mask(struct task *t)
         if (masked_waits[i].call != abi->calls[number])
             continue;
         uint64_t at = a[masked_waits[i].arg];
-        if (masked_waits[i].indirect && at && get_user(t, at, at))
+        bool indirect = masked_waits[i].indirect || (masked_waits[i].call == CALL_io_uring_enter && a[3] & URING_EXT_ARG);
+        if (indirect && at && get_user(t, at, at))
             at = 0;
         if (at && !get_user(t, mask, at))
             signal_use_mask(t, mask);

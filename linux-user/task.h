@@ -12,6 +12,7 @@
 #include "linux-user/limits.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/signal.h"
+#include "linux-user/uring.h"
 #include "linux-user/watch.h"
 
 struct mm;
@@ -42,6 +43,7 @@ struct process {
     pthread_mutex_t lock;      /* guards what follows; taken before mm's and exec's locks */
     struct task *tasks;
     struct signal_actions actions;
+    struct urings urings;
     struct host_stack *stacks; /* of ended threads, for new ones: thread.c */
 };
 

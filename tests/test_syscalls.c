@@ -215,7 +215,7 @@ Test(syscalls, interruptions_and_refusals)
     cr_assert_eq(CALL(nanosleep, ARG(&ts), ARG(&rest)), -SYS_RESTART_BLOCK);
     cr_assert_eq(rest.tv_sec, 5);
     interrupted = false;
-    cr_assert_eq(CALL(io_uring_setup, 1), -ENOSYS);
+    cr_assert_eq(CALL(rseq, 1), -ENOSYS);
     cr_assert_eq(CALL(bpf, 1), -EPERM);
     regs[0] = 4000;
     cr_assert_eq(dispatch_syscall(&task), -ENOSYS);
