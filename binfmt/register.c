@@ -67,6 +67,27 @@ bool binfmt_matches(const struct binfmt_entry *e, const struct target *t)
     return false;
 }
 
+const struct binfmt_entry *binfmt_in_charge(const struct binfmt_table *t, const struct target *guest)
+{
+    for (unsigned i = 0; i < t->n; i++)
+        if (t->entry[i].enabled && binfmt_matches(&t->entry[i], guest))
+            return &t->entry[i];
+    return NULL;
+}
+
+bool binfmt_is_metic(const struct binfmt_entry *e)
+{
+    const char *slash = strrchr(e->interpreter, '/');
+    return !strncmp(slash ? slash + 1 : e->interpreter, "metic", 5);
+}
+
+bool binfmt_is_stale(const struct binfmt_entry *e)
+{
+    struct stat st;
+    return !stat(e->interpreter, &st) && (st.st_ctim.tv_sec > e->since.tv_sec ||
+                                          (st.st_ctim.tv_sec == e->since.tv_sec && st.st_ctim.tv_nsec > e->since.tv_nsec));
+}
+
 void binfmt_escape(const uint8_t *bytes, unsigned n, char *out)
 {
     for (unsigned i = 0; i < n; i++)

@@ -43,6 +43,12 @@ struct binfmt_table {
 void binfmt_magic(const struct target *t, struct binfmt_entry *e);
 /* Would the kernel give programs of this guest to the entry (if it is enabled)? */
 bool binfmt_matches(const struct binfmt_entry *e, const struct target *t);
+/* The first enabled entry that matches: what the kernel gives the guest's programs to. NULL: none. */
+const struct binfmt_entry *binfmt_in_charge(const struct binfmt_table *t, const struct target *guest);
+/* Is the interpreter a metic, by its file's name? */
+bool binfmt_is_metic(const struct binfmt_entry *e);
+/* Has the interpreter's file changed since the kernel opened it? */
+bool binfmt_is_stale(const struct binfmt_entry *e);
 /* Bytes as \xNN; out has 4 * n + 1 bytes. */
 void binfmt_escape(const uint8_t *bytes, unsigned n, char *out);
 /* The line that is written to `register`, without a newline. False: longer than the kernel takes. */

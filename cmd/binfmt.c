@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -86,33 +85,10 @@ static bool same_entry(const struct binfmt_entry *a, const struct binfmt_entry *
            !strcmp(a->interpreter, b->interpreter);
 }
 
-/* Has the interpreter's file changed since the kernel opened it? */
-static bool is_stale(const struct binfmt_entry *e)
-{
-    struct stat st;
-    return !stat(e->interpreter, &st) && (st.st_ctim.tv_sec > e->since.tv_sec ||
-                                          (st.st_ctim.tv_sec == e->since.tv_sec && st.st_ctim.tv_nsec > e->since.tv_nsec));
-}
-
-static bool is_metic(const struct binfmt_entry *e)
-{
-    const char *slash = strrchr(e->interpreter, '/');
-    return !strncmp(slash ? slash + 1 : e->interpreter, "metic", 5);
-}
-
 static const struct binfmt_entry *by_name(const struct binfmt_table *t, const char *name)
 {
     for (unsigned i = 0; i < t->n; i++)
         if (!strcmp(t->entry[i].name, name))
-            return &t->entry[i];
-    return NULL;
-}
-
-/* The entry that the kernel gives the guest's programs to. */
-static const struct binfmt_entry *in_charge(const struct binfmt_table *t, const struct target *guest)
-{
-    for (unsigned i = 0; i < t->n; i++)
-        if (t->entry[i].enabled && binfmt_matches(&t->entry[i], guest))
             return &t->entry[i];
     return NULL;
 }
@@ -193,17 +169,17 @@ static int install_one(const struct request *r, const struct target *t)
 {
     struct binfmt_entry e;
     make_entry(r, t, &e);
-    const struct binfmt_entry *old = by_name(r->table, e.name), *front = in_charge(r->table, t);
+    const struct binfmt_entry *old = by_name(r->table, e.name), *front = binfmt_in_charge(r->table, t);
     if (front && front != old && !r->takeover) {
         report_error("%s programs are run by %s already (entry %s): put metic before it with --takeover, or remove the entry",
                      t->name, front->interpreter, front->name);
         return COMMAND_FAILED;
     }
-    if (old && !is_metic(old) && strcmp(old->interpreter, e.interpreter) && !r->takeover) {
+    if (old && !binfmt_is_metic(old) && strcmp(old->interpreter, e.interpreter) && !r->takeover) {
         report_error("entry %s belongs to %s: replace it with --takeover, or choose another --name", old->name, old->interpreter);
         return COMMAND_FAILED;
     }
-    if (old && (!front || front == old) && same_entry(old, &e) && !is_stale(old)) {
+    if (old && (!front || front == old) && same_entry(old, &e) && !binfmt_is_stale(old)) {
         printf("%s: already registered\n", e.name);
     } else {
         int error = add_entry(&e, old);
@@ -247,12 +223,12 @@ static int status(struct request *r)
     for (unsigned i = 0; i < r->narches; i++) {
         char name[NAME_MAX + 1];
         snprintf(name, sizeof name, "%s%s", r->prefix, r->arch[i]->name);
-        const struct binfmt_entry *own = by_name(r->table, name), *front = in_charge(r->table, r->arch[i]);
+        const struct binfmt_entry *own = by_name(r->table, name), *front = binfmt_in_charge(r->table, r->arch[i]);
         if (!front)
             printf("%s: %s\n", r->arch[i]->name, own ? "registered, but switched off" : "not registered");
         else
             printf("%s: %s (entry %s, flags %s)%s%s\n", r->arch[i]->name, front->interpreter, front->name, front->flags,
-                   is_metic(front) && is_stale(front) ? ", older than this file: install again" : "",
+                   binfmt_is_metic(front) && binfmt_is_stale(front) ? ", older than this file: install again" : "",
                    own && own != front ? "; metic's entry comes behind it" : "");
         e |= front && front == own ? 0 : COMMAND_FAILED;
     }
@@ -264,7 +240,7 @@ static int remove_one(const struct request *r, const struct target *t)
     char name[NAME_MAX + 1], where[PATH_MAX];
     snprintf(name, sizeof name, "%s%s", r->prefix, t->name);
     const struct binfmt_entry *old = by_name(r->table, name);
-    if (old && !is_metic(old) && strcmp(old->interpreter, r->interpreter)) {
+    if (old && !binfmt_is_metic(old) && strcmp(old->interpreter, r->interpreter)) {
         report_error("entry %s belongs to %s: it stays", name, old->interpreter);
         return COMMAND_FAILED;
     }
@@ -346,19 +322,10 @@ static bool read_options(struct request *r, struct option_reader *o, int *exit_c
     return true;
 }
 
-/* An architecture by metic's or by Debian's and the container world's name. */
-static const struct target *arch_by_word(const char *word)
-{
-    for (const struct linux_abi *const *abi = linux_abis; *abi; abi++)
-        if (!strcmp((*abi)->target->name, word) || !strcmp((*abi)->debian, word))
-            return (*abi)->target;
-    return NULL;
-}
-
 static bool read_arches(struct request *r, char **words)
 {
     for (; *words && r->narches < MAX_ARCHES; words++)
-        if (!(r->arch[r->narches++] = arch_by_word(*words))) {
+        if (!(r->arch[r->narches++] = command_arch(*words))) {
             report_error("binfmt: there is no guest %s (-help lists them)", *words);
             return false;
         }

@@ -8,6 +8,8 @@
 
 #include "base/cmdline.h"
 
+struct target;
+
 struct command {
     const char *name;        /* its word */
     const char *synopsis;    /* what follows the word */
@@ -18,10 +20,12 @@ struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the word; answers the exit code */
 };
 
-extern const struct command command_binfmt, command_run;
+extern const struct command command_binfmt, command_doctor, command_run;
 extern const struct command *const commands[]; /* NULL-terminated: commands.c */
 
 const struct command *command_find(const char *word); /* NULL: none */
+/* A guest by metic's or by Debian's and the container world's name; NULL: none. */
+const struct target *command_arch(const char *word);
 /* `metic WORD --help` */
 void command_print_help(const struct command *c);
 /* One line for each command, for the help of metic itself. */

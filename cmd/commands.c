@@ -4,8 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "exec/target.h"
+#include "linux-user/abi.h"
+
 const struct command *const commands[] = {
     &command_binfmt,
+    &command_doctor,
     &command_run,
     NULL,
 };
@@ -15,6 +19,14 @@ const struct command *command_find(const char *word)
     for (const struct command *const *c = commands; *c; c++)
         if (!strcmp((*c)->name, word))
             return *c;
+    return NULL;
+}
+
+const struct target *command_arch(const char *word)
+{
+    for (const struct linux_abi *const *abi = linux_abis; *abi; abi++)
+        if (!strcmp((*abi)->target->name, word) || !strcmp((*abi)->debian, word))
+            return (*abi)->target;
     return NULL;
 }
 

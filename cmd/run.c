@@ -211,9 +211,7 @@ static bool apply(struct request *r, enum option option, const char *value)
     switch (option) {
     case OPT_ROOT: return true; /* was read first */
     case OPT_ARCH:
-        for (const struct linux_abi *const *abi = linux_abis; *abi && !r->arch; abi++)
-            if (!strcmp((*abi)->target->name, value) || !strcmp((*abi)->debian, value))
-                r->arch = (*abi)->target;
+        r->arch = command_arch(value);
         return r->arch || refuse("--arch", value, "there is no such guest");
     case OPT_BIND: return add_bind(r, value);
     case OPT_ENV: return add_env(r, value);

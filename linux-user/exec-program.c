@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -154,7 +155,7 @@ static int64_t may_execute(int fd, const char *path)
 static bool has_rights(int fd)
 {
     struct stat st;
-    return !fstat(fd, &st) && (st.st_mode & S_ISUID || (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ||
+    return !prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) && !fstat(fd, &st) && (st.st_mode & S_ISUID || (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ||
                                fgetxattr(fd, "security.capability", NULL, 0) > 0);
 }
 
