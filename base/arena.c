@@ -1,7 +1,7 @@
 /* See arena.h. */
 #include "base/arena.h"
 
-#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/bits.h"
 #include "base/log.h"
@@ -10,20 +10,21 @@ enum { BLOCK = 64 * 1024, ALIGNMENT = 16 };
 
 struct arena_block {
     struct arena_block *older;
-    char bytes[] __attribute__((aligned(ALIGNMENT)));
+    size_t bytes;
+    char piece[] __attribute__((aligned(ALIGNMENT)));
 };
 
 void *arena_alloc(struct arena *a, size_t size)
 {
     size = ALIGN_UP(size, (size_t)ALIGNMENT);
     if (UNLIKELY((size_t)(a->end - a->next) < size)) {
-        size_t room = size > BLOCK / 4 ? size : BLOCK - sizeof(struct arena_block) - 16; /* the heap's own header */
-        struct arena_block *b = malloc(sizeof *b + room);
-        CHECK(b);
-        b->older = a->blocks;
+        size_t bytes = size > BLOCK / 4 ? ALIGN_UP(sizeof(struct arena_block) + size, (size_t)4096) : BLOCK;
+        struct arena_block *b = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+        CHECK(b != MAP_FAILED);
+        *b = (struct arena_block){.older = a->blocks, .bytes = bytes};
         a->blocks = b;
-        a->next = b->bytes;
-        a->end = b->bytes + room;
+        a->next = b->piece;
+        a->end = (char *)b + bytes;
     }
     void *p = a->next;
     a->next += size;
@@ -39,7 +40,7 @@ void arena_free(struct arena *a)
 {
     while (a->blocks) {
         struct arena_block *older = a->blocks->older;
-        free(a->blocks);
+        munmap(a->blocks, a->blocks->bytes);
         a->blocks = older;
     }
     a->next = a->end = NULL;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 
 /* Of code. The smallest quick units are two instructions with two exits and their counter's: about 150 bytes. */
+enum { READY_STEP = 64 * 1024, READY_AHEAD = 4096 };
 enum { EXIT_CELLS_PER_KB = 20, COUNTERS_PER_KB = 7 };
 
 /* Bytes of the cells and counters behind the code. */
@@ -30,12 +31,33 @@ bool code_memory_init(struct code_memory *m, size_t bytes)
         return false;
     m->base = p;
     m->exits = (struct code_exit *)(p + m->size);
+    m->ready = (uint8_t *)m->exits;
     m->counters = (int32_t *)(m->exits + m->max_exits);
     if (mprotect(m->exits, cells, PROT_READ | PROT_WRITE) < 0) {
         munmap(p, m->size + cells);
         return false;
     }
     return true;
+}
+
+/*
+ * Asking for several pages at once costs less than a fault for each. Kernels before 5.14 refuse: then there are faults.
+ */
+static uint8_t *make_ready(uint8_t *p, int how)
+{
+    madvise(p, READY_STEP, how);
+    return p + READY_STEP;
+}
+
+struct code_exit *code_memory_exit(struct code_memory *m)
+{
+    if (m->nexits == m->max_exits)
+        return NULL;
+    struct code_exit *e = &m->exits[m->nexits++];
+    if ((uint8_t *)(e + 1) > m->ready)
+        m->ready = make_ready(m->ready, MADV_POPULATE_WRITE);
+    *e = (struct code_exit){0};
+    return e;
 }
 
 static void unmap_chunks(struct code_memory *m)
@@ -102,6 +124,11 @@ uint8_t *code_memory_room(struct code_memory *m, size_t need, uint8_t **exec, si
         c = add_chunk(m);
         if (!c)
             return NULL;
+    }
+    while (c->ready < c->size && c->ready < c->used + READY_AHEAD) {
+        make_ready(c->write + c->ready, MADV_POPULATE_WRITE);
+        make_ready(c->exec + c->ready, MADV_POPULATE_READ);
+        c->ready += READY_STEP;
     }
     *exec = c->exec + c->used;
     *room = c->size - c->used;

@@ -46,6 +46,7 @@ struct code_block {
 struct code_chunk {
     uint8_t *exec, *write; /* the same bytes */
     size_t size, used;
+    size_t ready; /* bytes that were made present, so that filling them faults no more */
     bool shared; /* another process may execute it: not to be overwritten */
 };
 
@@ -56,6 +57,7 @@ struct code_memory {
     size_t size;       /* bytes reserved for code */
     struct code_exit *exits;
     size_t nexits, max_exits;
+    uint8_t *ready; /* up to here exit cells are present */
     int32_t *counters;
     size_t ncounters, max_counters;
     struct code_chunk chunk[CODE_MAX_CHUNKS];
@@ -75,6 +77,8 @@ uint8_t *code_memory_writable(struct code_memory *m, const uint8_t *at);
 /* Drops all code and exit cells. No thread may be inside. */
 bool code_memory_flush(struct code_memory *m);
 void code_memory_after_fork(struct code_memory *m, bool child);
+/* A new exit cell, all zero; NULL: none is left. */
+struct code_exit *code_memory_exit(struct code_memory *m);
 static inline bool code_memory_contains(const struct code_memory *m, const void *p)
 {
     return (uintptr_t)p - (uintptr_t)m->base < m->size;

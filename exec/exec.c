@@ -85,14 +85,21 @@ void exec_free(struct exec *x)
 
 /* --- cpus --- */
 
+/* In fresh memory, all zero. */
+static void begin_prediction(struct cpu *cpu)
+{
+    struct jump_entry *table = cpu->jump_table;
+    atomic_store_explicit(&table[0].pc, JUMP_EMPTY, memory_order_relaxed);
+    cpu->ret_sp = (char *)cpu->ret_stack + GUARD_SIZE + RET_STACK_SIZE - RET_STACK_BASE;
+}
+
 static void reset_prediction(struct cpu *cpu)
 {
     struct jump_entry *table = cpu->jump_table;
     for (unsigned i = 0; i < JUMP_TABLE_SIZE; i++)
         if (table[i].pc) /* untouched pages stay untouched */
             atomic_store_explicit(&table[i].pc, JUMP_EMPTY, memory_order_relaxed);
-    atomic_store_explicit(&table[0].pc, JUMP_EMPTY, memory_order_relaxed);
-    cpu->ret_sp = (char *)cpu->ret_stack + GUARD_SIZE + RET_STACK_SIZE - RET_STACK_BASE;
+    begin_prediction(cpu);
 }
 
 static bool attach(struct exec *x, struct cpu *cpu)
@@ -117,7 +124,7 @@ static bool attach(struct exec *x, struct cpu *cpu)
     cpu->exit_request = 0;
     cpu->last_exit = NULL;
     cpu->mode = x->target->mode(cpu);
-    reset_prediction(cpu);
+    begin_prediction(cpu);
     pthread_mutex_lock(&x->lock);
     cpu->next_cpu = x->cpus;
     x->cpus = cpu;

@@ -32,11 +32,9 @@ static void *lookup_entry(void *opaque, uint64_t pc)
 
 static struct code_exit *new_exit(void *opaque, uint64_t pc)
 {
-    struct code_memory *m = &((struct compile_env *)opaque)->x->mem;
-    if (m->nexits == m->max_exits)
-        return NULL;
-    struct code_exit *e = &m->exits[m->nexits++];
-    *e = (struct code_exit){.pc = pc};
+    struct code_exit *e = code_memory_exit(&((struct compile_env *)opaque)->x->mem);
+    if (e)
+        e->pc = pc;
     return e;
 }
 
