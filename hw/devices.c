@@ -1,13 +1,18 @@
 /* The devices of this executable: a row each. */
 #include "hw/device.h"
 
-extern const struct device_class device_aclint, device_goldfish_rtc, device_ns16550a, device_plic, device_syscon;
+#define DEVICES(X)                                                                                                     \
+    X(aclint)                                                                                                          \
+    X(goldfish_rtc)                                                                                                    \
+    X(ns16550a)                                                                                                        \
+    X(plic)                                                                                                            \
+    X(syscon)                                                                                                          \
+    X(virtio_console)                                                                                                  \
+    X(virtio_mmio)                                                                                                     \
+    X(virtio_rng)
 
-const struct device_class *const device_classes[] = {
-    &device_aclint,
-    &device_goldfish_rtc,
-    &device_ns16550a,
-    &device_plic,
-    &device_syscon,
-    NULL,
-};
+#define DECLARE(name) extern const struct device_class device_##name;
+DEVICES(DECLARE)
+
+#define ROW(name) &device_##name,
+const struct device_class *const device_classes[] = {DEVICES(ROW) NULL};
