@@ -73,6 +73,9 @@ struct linux_abi {
     /* Registers, signal mask and alternate stack from the frame at the stack pointer; -EFAULT. */
     int (*restore_frame)(struct task *t, struct signal_frame *f);
     const struct regset *regsets; /* NT_PRSTATUS is the first */
+    /* prctl requests of the architecture's own: -EINVAL for what it doesn't know. */
+    int64_t (*prctl)(const uint64_t a[6]);
+    bool no_personality32; /* PER_LINUX32 is refused: the machine has no 32-bit programs */
     /* Writes /proc/cpuinfo for ncpus processors to fd. */
     void (*print_cpuinfo)(int fd, unsigned ncpus);
 };

@@ -715,6 +715,8 @@ static int64_t move_fixed(struct mm *mm, uint64_t addr, uint64_t old_len, uint64
 {
     if (to & (PAGE - 1) || !in_space(mm, to, new_len) || (to < addr + old_len && addr < to + new_len))
         return -EINVAL;
+    if (is_sealed(mm, to, to + new_len))
+        return -EPERM;
     int64_t r = hold_holes(mm, to, to + new_len);
     if (r < 0)
         return r;
@@ -744,8 +746,7 @@ static int64_t resize(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t n
         return -EFAULT;
     struct area a = *old;
     bool stays = !old_len || flags & MREMAP_DONTUNMAP;
-    if (is_sealed(mm, addr, addr + (old_len ? old_len : PAGE)) ||
-        (flags & MREMAP_FIXED && in_space(mm, to, new_len) && is_sealed(mm, to, to + new_len)))
+    if (is_sealed(mm, addr, addr + (old_len ? old_len : PAGE)))
         return -EPERM;
     uint64_t growth = stays ? new_len : new_len > old_len ? new_len - old_len : 0;
     if (!may_grow(mm, growth, &a) || !reserve_entries(mm, 2))

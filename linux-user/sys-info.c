@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 
 #include "base/bits.h"
+#include "base/log.h"
 #include "linux-user/abi.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
@@ -94,6 +95,8 @@ int64_t sys_personality(struct task *t, const uint64_t a[6])
     uint32_t old = t->process->personality, new = (uint32_t)a[0];
     if (new == 0xffffffff)
         return old;
+    if ((new & PER_MASK) == PER_LINUX32 && t->abi->no_personality32)
+        return -EINVAL;
     t->process->personality = new;
     int64_t host = host_call(SYS_personality, 0xffffffff);
     if (host >= 0 && (host ^ new) & ADDR_NO_RANDOMIZE)
@@ -103,11 +106,30 @@ int64_t sys_personality(struct task *t, const uint64_t a[6])
 
 /* -- prctl */
 
+/* Of newer headers than the ones metic is built with. */
+enum {
+    PR_SET_MEMORY_MERGE_REQUEST = 67,
+    PR_GET_MEMORY_MERGE_REQUEST = 68,
+    PR_GET_AUXV_REQUEST = 0x41555856,
+};
+
 static int64_t get_name(struct task *t, uint64_t to)
 {
     char name[16] = {0};
     int64_t ret = host_call(SYS_prctl, PR_GET_NAME, name, 0, 0, 0);
     return ret ? ret : copy_to_guest(t, to, name, sizeof name) ? -EFAULT : 0;
+}
+
+static int64_t get_auxv(struct task *t, const uint64_t a[6])
+{
+    uint8_t auxv[512];
+    uint64_t size = t->process->auxv_end - t->process->auxv_start, n = a[2] < size ? a[2] : size;
+    if (a[3] || a[4])
+        return -EINVAL;
+    CHECK(size <= sizeof auxv);
+    if (copy_from_guest(t, auxv, t->process->auxv_start, size) || copy_to_guest(t, a[1], auxv, n))
+        return -EFAULT;
+    return (int64_t)size;
 }
 
 int64_t sys_prctl(struct task *t, const uint64_t a[6])
@@ -146,6 +168,9 @@ int64_t sys_prctl(struct task *t, const uint64_t a[6])
     case PR_SET_IO_FLUSHER:
     case PR_GET_IO_FLUSHER:
     case PR_SCHED_CORE:
+    case PR_GET_TID_ADDRESS:
+    case PR_SET_MEMORY_MERGE_REQUEST:
+    case PR_GET_MEMORY_MERGE_REQUEST:
     case PR_SET_VMA:
         return host_call(SYS_prctl, a[0], a[1], a[2], a[3], a[4]);
     case PR_GET_SECCOMP:
@@ -154,8 +179,10 @@ int64_t sys_prctl(struct task *t, const uint64_t a[6])
         return seccomp_prctl_set(t, a[1], a[2]);
     case PR_SET_MM:
         return -EPERM; /* would move the emulator's own marks */
+    case PR_GET_AUXV_REQUEST:
+        return get_auxv(t, a);
     default:
         /* Other processors' features, and those of the guest's that its hardware model does not offer. */
-        return -EINVAL;
+        return t->abi->prctl(a);
     }
 }

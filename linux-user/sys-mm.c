@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/uio.h>
 
 #include "base/bits.h"
@@ -15,6 +16,10 @@
 #include "linux-user/uring.h"
 #include "linux-user/xlat.h"
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
 enum { PAGE = 4096, PROT_KNOWN = 7, PROT_SEM = 8, PROT_GROWS = 0x03000000, PROT_GROWSUP_BIT = 0x02000000 };
 
 int64_t sys_brk(struct task *t, const uint64_t a[6])
@@ -22,11 +27,17 @@ int64_t sys_brk(struct task *t, const uint64_t a[6])
     return mm_brk(t->process->mm, a[0]);
 }
 
+static uint32_t prot_wanted(const struct task *t, uint64_t prot)
+{
+    bool exec = prot & PROT_READ && t->process->personality & READ_IMPLIES_EXEC;
+    return (uint32_t)prot | (exec ? PROT_EXEC : 0);
+}
+
 /* mmap(addr, length, prot, flags, fd, offset). Unknown bits of prot are ignored, as by the kernel. */
 int64_t sys_mmap(struct task *t, const uint64_t a[6])
 {
     uint32_t flags = (uint32_t)flags_to_host(t->abi->syscalls, SET_map, a[3]);
-    int64_t ret = mm_mmap(t->process->mm, a[0], a[1], (uint32_t)a[2] & PROT_KNOWN, flags, (int)a[4], a[5]);
+    int64_t ret = mm_mmap(t->process->mm, a[0], a[1], prot_wanted(t, a[2]) & PROT_KNOWN, flags, (int)a[4], a[5]);
     if (ret >= 0 && !(flags & MAP_ANONYMOUS))
         uring_mapped(t, (int)a[4], a[5], (uint64_t)ret);
     return ret;
@@ -47,13 +58,22 @@ int64_t sys_mprotect(struct task *t, const uint64_t a[6])
     uint64_t known = PROT_KNOWN | PROT_SEM | PROT_GROWS;
     if (a[2] & ~known || (a[2] & PROT_GROWS) == PROT_GROWS || a[2] & PROT_GROWSUP_BIT)
         return -EINVAL;
-    return mm_mprotect(t->process->mm, a[0], a[1], (uint32_t)a[2]);
+    return mm_mprotect(t->process->mm, a[0], a[1], prot_wanted(t, a[2]));
 }
 
 /* Guests have no protection keys: only the default one exists. */
 int64_t sys_pkey_mprotect(struct task *t, const uint64_t a[6])
 {
     return (int32_t)a[3] == -1 ? sys_mprotect(t, a) : -EINVAL;
+}
+
+/* Linux 6.12 takes advice from outside that changes no contents; what newer ones allow would have to be recorded. */
+int64_t sys_process_madvise(struct task *t, const uint64_t a[6])
+{
+    int advice = (int)a[3];
+    if (advice != MADV_COLD && advice != MADV_PAGEOUT && advice != MADV_WILLNEED && advice != MADV_COLLAPSE)
+        return -EINVAL;
+    return host_call(SYS_process_madvise, a[0], a[1], a[2], a[3], a[4]);
 }
 
 int64_t sys_mseal(struct task *t, const uint64_t a[6])

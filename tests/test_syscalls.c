@@ -94,7 +94,10 @@ static uint64_t fetch(const struct cpu *cpu, uint64_t a[6])
     return regs[0];
 }
 
+static int64_t no_prctl(const uint64_t a[6]) { return -EINVAL; }
+
 static const struct linux_abi abi = {
+    .prctl = no_prctl,
     .syscalls = &syscall_abi_aarch64, .uts_machine = "aarch64", .syscall_args = fetch, .print_cpuinfo = print_cpuinfo,
 };
 static struct process process = {.exe_path = "/usr/bin/env"};

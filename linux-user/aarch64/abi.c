@@ -1,6 +1,9 @@
 /* Linux on AArch64: system call registers (AAPCS64, syscall(2)), hardware capabilities. */
 #include "linux-user/abi.h"
 
+#include <errno.h>
+#include <linux/prctl.h>
+
 #include "linux-user/aarch64/cpuinfo.h"
 #include "linux-user/aarch64/regs.h"
 #include "linux-user/aarch64/signal.h"
@@ -79,6 +82,17 @@ static void print_cpuinfo(int fd, unsigned ncpus)
     a64_print_cpuinfo(fd, ncpus, HWCAPS, HWCAPS2, A64_MIDR);
 }
 
+/* The processor is one that needs no help against speculation past stores; of other kinds the kernel knows none. */
+static int64_t own_prctl(const uint64_t a[6])
+{
+    bool get = (int)a[0] == PR_GET_SPECULATION_CTRL;
+    if (!get && (int)a[0] != PR_SET_SPECULATION_CTRL)
+        return -EINVAL;
+    if (a[4] || a[5] || (get && (a[2] || a[3])))
+        return -EINVAL;
+    return a[1] != PR_SPEC_STORE_BYPASS ? -ENODEV : get ? PR_SPEC_NOT_AFFECTED : -ENXIO;
+}
+
 const struct linux_abi linux_abi_aarch64 = {
     .target = &target_aarch64,
     .syscalls = &syscall_abi_aarch64,
@@ -88,6 +102,8 @@ const struct linux_abi linux_abi_aarch64 = {
     .platform = "aarch64",
     .hwcap = HWCAPS,
     .hwcap2 = HWCAPS2,
+    .prctl = own_prctl,
+    .no_personality32 = true,
     .minsigstksz = SIGNAL_STACK,
     .altstack_min = MINSIGSTKSZ_A64,
     .sa_restorer = true,

@@ -120,3 +120,14 @@ int64_t sys_riscv_hwprobe(struct task *t, const uint64_t a[6])
         CPU_ZERO(&wanted);
     return copy_to_guest(t, a[3], &wanted, set_size) ? -EFAULT : 0;
 }
+
+/*
+ * PR_RISCV_SET_ICACHE_FLUSH_CTX (Documentation/arch/riscv/cmodx.rst) lets a program use fence.i by itself wherever its
+ * threads run. It always may here: fence.i acts on all of the process's translations.
+ */
+enum { SET_ICACHE_FLUSH_CTX = 71, LAST_CTX = 1, LAST_SCOPE = 1 };
+
+int64_t rv64_prctl(const uint64_t a[6])
+{
+    return (int)a[0] == SET_ICACHE_FLUSH_CTX && a[1] <= LAST_CTX && a[2] <= LAST_SCOPE ? 0 : -EINVAL;
+}

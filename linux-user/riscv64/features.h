@@ -8,5 +8,7 @@
 #include <stdint.h>
 
 void rv64_print_cpuinfo(int fd, unsigned ncpus);
+/* struct linux_abi's prctl */
+int64_t rv64_prctl(const uint64_t a[6]);
 
 #endif
