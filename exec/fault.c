@@ -62,7 +62,9 @@ bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucont
     const struct fault_point *p = c ? find_point(c, pc - c->code) : NULL;
     if (!p)
         return false;
-    x->host->recover(cpu, x->target->ir, c, p, uc);
+    struct host_registers regs;
+    context_registers(uc, &regs);
+    x->host->recover(cpu, x->target->ir, c, p, &regs);
     cpu->pc = (is_stored ? stored_pc : b->pc) + p->pc;
     record(cpu, signo, info, uc);
     context_set_pc(uc, (uintptr_t)x->entry.leave_recovered);

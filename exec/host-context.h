@@ -11,7 +11,12 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "tcg/host.h"
+
 #if defined(__x86_64__)
+/* Index in gregs of each general register, by its number in encodings. */
+static const uint8_t context_greg[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                                         REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 static inline uintptr_t context_pc(const ucontext_t *uc) { return uc->uc_mcontext.gregs[REG_RIP]; }
 static inline void context_set_pc(ucontext_t *uc, uintptr_t pc) { uc->uc_mcontext.gregs[REG_RIP] = pc; }
 static inline uintptr_t context_sp(const ucontext_t *uc) { return uc->uc_mcontext.gregs[REG_RSP]; }
@@ -24,8 +29,6 @@ static inline int context_fault_was_write(const ucontext_t *uc) { return uc->uc_
  */
 static inline bool context_misaligned(const ucontext_t *uc, uint64_t *addr)
 {
-    static const uint8_t greg[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-                                     REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
     const greg_t *r = uc->uc_mcontext.gregs;
     const uint8_t *p = (const uint8_t *)context_pc(uc);
     p += *p == 0xf0; /* LOCK */
@@ -41,11 +44,11 @@ static inline bool context_misaligned(const ucontext_t *uc, uint64_t *addr)
         unsigned scale = *p >> 6, index = (*p >> 3 & 7) | (rex & 2 ? 8 : 0);
         rm = *p++ & 7;
         if (index != 4)
-            at = (uint64_t)r[greg[index]] << scale;
+            at = (uint64_t)r[context_greg[index]] << scale;
         if (mod == 0 && rm == 5)
             return false;
     }
-    at += r[greg[rm | (rex & 1 ? 8 : 0)]];
+    at += r[context_greg[rm | (rex & 1 ? 8 : 0)]];
     int32_t disp = 0;
     if (mod == 1)
         disp = (int8_t)*p;
@@ -55,6 +58,12 @@ static inline bool context_misaligned(const ucontext_t *uc, uint64_t *addr)
     if (at & 15)
         *addr = at;
     return at & 15;
+}
+static inline void context_registers(const ucontext_t *uc, struct host_registers *r)
+{
+    for (unsigned i = 0; i < 16; i++)
+        r->general[i] = uc->uc_mcontext.gregs[context_greg[i]];
+    memcpy(r->vector, uc->uc_mcontext.fpregs->_xmm, sizeof r->vector);
 }
 /* Makes the interrupted thread call fn(arg), which must not return, on its stack below the red zone. */
 static inline void context_call(ucontext_t *uc, void (*fn)(void *), void *arg)
@@ -80,6 +89,8 @@ static inline int context_fault_was_write(const ucontext_t *uc)
 }
 /* Here a misaligned access is a SIGBUS that says so. */
 static inline bool context_misaligned(const ucontext_t *uc, uint64_t *addr) { return false; }
+/* No back end compiles for this processor, so nobody asks. */
+static inline void context_registers(const ucontext_t *uc, struct host_registers *r) { memset(r, 0, sizeof *r); }
 static inline void context_call(ucontext_t *uc, void (*fn)(void *), void *arg)
 {
     context_set_sp(uc, context_sp(uc) & ~(uintptr_t)15);

@@ -7,6 +7,8 @@
 
 #include "tcg/ir.h"
 
+union ir_value; /* tcg/eval.h */
+
 /* Where generated code finds what it needs in struct cpu; byte offsets, constant (exec/cpu.h asserts them). */
 struct host_layout {
     uint16_t exit_request; /* uint32: non-zero makes backward jumps and indirect jumps leave */
@@ -25,7 +27,41 @@ struct host_layout {
     uint16_t last_exit;    /* struct code_exit *: the unlinked exit that was taken, or NULL */
     uint16_t spill;        /* 8-byte cells, 16-byte aligned */
     uint16_t nspill;       /* number of cells */
+    /* Only of guests whose memory is behind a TLB (compile_ctx.tlb): */
+    uint16_t tlb_mask;     /* uint64: (entries - 1) * sizeof(struct tlb_entry) */
+    uint16_t tlb_table;    /* struct tlb_entry *: those of the view that loads and stores have now */
+    uint16_t slow_access;  /* host_access_fn *: accesses that no entry answers */
 };
+
+/*
+ * Where a guest's page lies in the host's memory. The entry of an address is number (address >> TLB_PAGE_SHIFT) & mask. An
+ * access of n bytes at `address` is answered if address - load (store) <= page size - n; it is then at host + that difference.
+ * A page of another number than the entry's stands for "none".
+ */
+enum { TLB_PAGE_SHIFT = 12 };
+struct tlb_entry {
+    uint64_t load, store, fetch; /* guest address of the page, if it may be accessed so without asking */
+    uint8_t *host;
+};
+
+/* The host's registers while generated code stands still: general ones by their number in encodings, then vectors. */
+struct host_registers {
+    uint64_t general[16];
+    v128 vector[16];
+};
+
+/*
+ * An access done by C: `in` is LD, ST or an atomic; its arguments and, if it returns, the result. fault_off names the fault
+ * point that recovers the guest's state from the registers.
+ */
+struct host_access {
+    const struct ir_inst *in; /* inside the unit's code */
+    union ir_value *arg;      /* IR_MAX_ARGS of them */
+    union ir_value *result;
+    uint32_t fault_off;
+    const struct host_registers *registers;
+};
+typedef void host_access_fn(void *state, const struct host_access *a);
 
 /* One direct exit of compiled code. `slot` holds the address jumped to: the unlinked stub, or the target block. */
 struct code_exit {
@@ -108,6 +144,7 @@ struct compile_ctx {
     bool quick; /* compile fast; the unit counts how often it is entered and leaves through out->promote at less than 0 */
     bool chain; /* false: every exit leaves to the run loop, */
     bool loops; /* but for those of a unit that jumps to itself */
+    bool tlb;   /* guest memory is behind a TLB, and direct exits are not linked across pages of TLB_PAGE_SHIFT bits */
 };
 
 struct tcg_host {
@@ -128,9 +165,9 @@ struct tcg_host {
      */
     bool (*compile)(const struct ir_unit *u, const struct compile_ctx *ctx, uint8_t *buf, uint8_t *exec,
                     size_t room, struct compiled *out);
-    /* Writes the guest registers held in host registers (fault at host address pc inside c) to the state. */
+    /* Writes the guest registers held in host registers at the fault point p of c to the state. */
     void (*recover)(void *cpu, const struct ir_guest *g, const struct compiled *c, const struct fault_point *p,
-                    const void *ucontext);
+                    const struct host_registers *r);
     /* Turns the jump or call through a cell that ends at `end` (REF_JUMP, REF_CALL) into one by the distance from there. */
     void (*make_direct)(uint8_t *end, enum ref_kind kind, int32_t distance);
     /* Overwrites a block's first bytes (leading nop) at `buf`, running at `exec`, with a jump: one atomic store. */

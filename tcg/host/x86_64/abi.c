@@ -12,9 +12,11 @@
 
 /* --- ops done by C --- */
 
-static void slow_op(char *state, const struct ir_inst *in, const struct ir_guest *guest, const struct host_layout *l)
+static void slow_op(char *state, const struct slow_inst *slow, const struct ir_guest *guest, const struct host_layout *l,
+                    const struct host_registers *regs)
 {
-    union ir_value v[IR_MAX_ARGS] = {0}, out;
+    const struct ir_inst *in = &slow->in;
+    union ir_value v[IR_MAX_ARGS] = {0}, out = {0};
     const union ir_value *arg[IR_MAX_ARGS];
     for (unsigned k = 0; k < IR_MAX_ARGS; k++) {
         arg[k] = &v[k];
@@ -22,7 +24,11 @@ static void slow_op(char *state, const struct ir_inst *in, const struct ir_guest
             continue;
         memcpy(&v[k], state + l->spill + 8 * (CELL_ARG + 2 * k), type_size(ir_arg_type(in, k)));
     }
-    if (!ir_eval_int(in, arg[0], arg[1], arg[2], arg[3], &out) && !ir_eval_vector(in, arg, &out)) {
+    if (ir_props(in) & (IR_P_LOAD | IR_P_STORE)) {
+        host_access_fn *access;
+        memcpy(&access, state + l->slow_access, sizeof access);
+        access(state, &(struct host_access){in, v, &out, slow->fault_off, regs});
+    } else if (!ir_eval_int(in, arg[0], arg[1], arg[2], arg[3], &out) && !ir_eval_vector(in, arg, &out)) {
         uint32_t *mxcsr = (uint32_t *)(state + l->mxcsr);
         struct fp_env env = ir_fp_env(*mxcsr, guest->fp);
         if (!ir_eval_fp(in, arg, &env, &out))
@@ -32,25 +38,34 @@ static void slow_op(char *state, const struct ir_inst *in, const struct ir_guest
     memcpy(state + l->spill + 8 * CELL_RESULT, &out, 16);
 }
 
-static void store_arg(struct gen *g, unsigned k, int reg)
+static void store_arg(struct gen *g, const struct ir_inst *in, unsigned k, int reg)
 {
     struct mem m = cell_mem(g, CELL_ARG + 2 * k);
-    if (is_xmm(reg))
+    uint64_t c;
+    if (reg == NO_REG) {
+        CHECK(ra_const(g, in->arg[k], &c));
+        for (unsigned half = 0; half < 2; half++, m.disp += 4) {
+            emit_rm(&g->a, 0xc7, 0, m);
+            emit32(&g->a, c >> 32 * half);
+        }
+    } else if (is_xmm(reg))
         emit_rm(&g->a, OP_0F | 0x29, reg - XMM0, m);
     else
         emit_store(&g->a, true, m, reg);
 }
 
 /* Pushes the distance to the instruction and calls; the copy of the instruction follows the unit's other code. */
-static void call_slow(struct gen *g, uint32_t inst, int dst)
+static void call_slow(struct gen *g, uint32_t inst, uint32_t fault_off, int dst)
 {
     struct asmbuf *a = &g->a;
     emit8(a, 0x68);
     emit32(a, 0);
     uint8_t *place = a->p;
     emit_rm(a, 0xff, 2, state_mem(g->l->own + 8 * OWN_SLOW));
-    *GROW(g->slow_uses, g->nslow_uses, g->max_slow_uses) = (struct slow_use){place, a->p, inst};
+    *GROW(g->slow_uses, g->nslow_uses, g->max_slow_uses) = (struct slow_use){place, a->p, inst, fault_off};
     struct mem m = cell_mem(g, CELL_RESULT);
+    if (dst == NO_REG)
+        return;
     if (is_xmm(dst))
         emit_rm(a, OP_0F | 0x28, dst - XMM0, m);
     else
@@ -63,9 +78,9 @@ void x86_emit_slow_insts(struct gen *g)
     for (uint32_t i = 0; i < g->nslow_uses && asm_fits(a); i++) {
         emit_align(a, 8);
         int32_t offset = a->p - g->slow_uses[i].from;
-        const struct ir_inst *in = &g->u->inst[g->slow_uses[i].inst];
-        for (size_t k = 0; k < sizeof *in; k++)
-            emit8(a, ((const uint8_t *)in)[k]);
+        const struct slow_inst slow = {g->u->inst[g->slow_uses[i].inst], g->slow_uses[i].fault_off};
+        for (size_t k = 0; k < sizeof slow; k++)
+            emit8(a, ((const uint8_t *)&slow)[k]);
         memcpy(g->slow_uses[i].place - 4, &offset, 4);
     }
 }
@@ -73,9 +88,15 @@ void x86_emit_slow_insts(struct gen *g)
 void isel_slow(struct gen *g, const struct ir_inst *in)
 {
     for (unsigned k = 0, n = ir_nargs(in); k < n; k++)
-        store_arg(g, k, ra_use(g, in->arg[k]));
-    int d = ra_def_over(g);
-    call_slow(g, g->i, d);
+        if (in->arg[k] != IR_NONE)
+            store_arg(g, in, k, ra_use(g, in->arg[k]));
+    uint32_t fault_off = 0;
+    if (ir_props(in) & IR_P_FAULT) {
+        fault_off = g->a.p - g->a.start;
+        x86_fault_point(g);
+    }
+    int d = ir_result_type(in) == IR_VOID ? NO_REG : ra_def_over(g);
+    call_slow(g, g->i, fault_off, d);
 }
 
 void x86_slow_stub(struct gen *g, uint8_t *jump, int dst, const int8_t src[4])
@@ -84,14 +105,17 @@ void x86_slow_stub(struct gen *g, uint8_t *jump, int dst, const int8_t src[4])
     s->jump = jump;
     s->back = g->a.p;
     s->dst = dst;
+    s->fault_off = g->nfaults ? g->faults[g->nfaults - 1].host_off : 0;
     memcpy(s->src, src, 4);
 }
 
 void x86_emit_slow(struct gen *g, const struct stub *s)
 {
-    for (unsigned k = 0; k < ir_nargs(&g->u->inst[s->inst]); k++)
-        store_arg(g, k, s->src[k]);
-    call_slow(g, s->inst, s->dst);
+    const struct ir_inst *in = &g->u->inst[s->inst];
+    for (unsigned k = 0; k < ir_nargs(in); k++)
+        if (in->arg[k] != IR_NONE)
+            store_arg(g, in, k, s->src[k]);
+    call_slow(g, s->inst, s->fault_off, s->dst);
     emit_jmp(&g->a, g->a.exec + (s->back - g->a.start));
 }
 
@@ -271,16 +295,18 @@ static void move_pins(struct asmbuf *a, const struct ir_guest *guest, bool store
             emit_rm(a, (store ? 0x89 : 0x8b) | OP_W, pin[s], state_mem(guest->slots[s].offset));
 }
 
+/* All registers are kept, in a struct host_registers on the C stack. */
 static void emit_slow_entry(struct asmbuf *a, const struct ir_guest *guest, const struct host_layout *l)
 {
-    static const int8_t saved[] = {RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11};
+    enum { VECTORS = offsetof(struct host_registers, vector) };
+    _Static_assert(sizeof(struct host_registers) % 16 == 0, "the C stack stays aligned");
     emit_store(a, true, state_mem(l->ret_sp), RSP);
     emit_load(a, true, RSP, state_mem(l->host_sp));
-    for (unsigned i = 0; i < ARRAY_SIZE(saved); i++)
-        emit_push(a, saved[i]);
-    emit_alu_imm(a, ALU_SUB, true, RSP, 16 * NXMM + 8);
+    emit_lea(a, true, RSP, MEM(RSP, -(int)sizeof(struct host_registers)));
+    for (int r = 0; r < NGPR; r++)
+        emit_store(a, true, MEM(RSP, 8 * r), r);
     for (int x = 0; x < NXMM; x++)
-        emit_rm(a, OP_0F | 0x11, x, MEM(RSP, 16 * x)); /* MOVUPS */
+        emit_rm(a, OP_0F | 0x11, x, MEM(RSP, VECTORS + 16 * x)); /* MOVUPS */
     mxcsr_out(a, l);
     emit_load(a, true, RCX, state_mem(l->ret_sp)); /* there: return address, distance */
     emit_rm(a, 0x63 | OP_W, RSI, MEM(RCX, 8)); /* MOVSXD */
@@ -288,14 +314,15 @@ static void emit_slow_entry(struct asmbuf *a, const struct ir_guest *guest, cons
     emit_lea(a, true, RDI, state_mem(0));
     emit_const(a, RDX, (uintptr_t)guest, true);
     emit_const(a, RCX, (uintptr_t)l, true);
+    emit_mov(a, true, R8, RSP);
     emit_const(a, RAX, (uintptr_t)slow_op, true);
     emit_rr(a, 0xff, 2, RAX);
     mxcsr_in(a, l);
     for (int x = 0; x < NXMM; x++)
-        emit_rm(a, OP_0F | 0x10, x, MEM(RSP, 16 * x));
-    emit_alu_imm(a, ALU_ADD, true, RSP, 16 * NXMM + 8);
-    for (unsigned i = ARRAY_SIZE(saved); i-- > 0;)
-        emit_pop(a, saved[i]);
+        emit_rm(a, OP_0F | 0x10, x, MEM(RSP, VECTORS + 16 * x));
+    for (int r = 0; r < NGPR; r++)
+        if (CALLER_SAVED_GPRS >> r & 1)
+            emit_load(a, true, r, MEM(RSP, 8 * r));
     emit_load(a, true, RSP, state_mem(l->ret_sp));
     emit8(a, 0xc2); /* RET 8 */
     emit8(a, 8);

@@ -87,6 +87,7 @@ struct stub {
     uint64_t from, pc; /* exits: guest instruction, guest target */
     uint32_t first, n; /* STUB_EXIT: what to store, in g->pending */
     uint32_t inst;  /* STUB_SLOW, STUB_EXIT: the instruction */
+    uint32_t fault_off; /* STUB_SLOW: of a memory access */
     int8_t dst, src[4];
     uint8_t raw[2]; /* STUB_NAN: enum raw of src[0], src[1] */
     struct raw_pins raw_pins; /* STUB_EXIT */
@@ -121,7 +122,13 @@ struct pool_use {
 /* An op done by C: the place of the distance to its instruction, and the return address that counts from. */
 struct slow_use {
     uint8_t *place, *from;
-    uint32_t inst;
+    uint32_t inst, fault_off;
+};
+
+/* How it stands in the code behind the unit. */
+struct slow_inst {
+    struct ir_inst in;
+    uint32_t fault_off; /* memory accesses: their fault point */
 };
 
 /* Fixed code in front of all units: index of its address in the state (host_layout.own). */
@@ -168,6 +175,8 @@ struct gen {
     int32_t *counter;
     uint32_t nstubs, npending, npool, nslow_uses, nfaults, nlocs, nconsts;
     bool raw;             /* there have been floats whose NaN is the processor's */
+    uint8_t *miss;        /* place of the jump where the TLB has no entry for the current access, or NULL */
+    int8_t miss_src[IR_MAX_ARGS]; /* and where its operands are; NO_REG: constants */
     bool failed;          /* out of exit cells */
     bool too_complex;     /* out of spill cells */
 
@@ -320,7 +329,7 @@ void x86_emit_nan(struct gen *g, const struct stub *s);
 /* --- recover.c --- */
 void x86_fault_point(struct gen *g); /* for the instruction emitted next */
 void x86_recover(void *cpu, const struct ir_guest *guest, const struct compiled *c, const struct fault_point *p,
-                 const void *ucontext);
+                 const struct host_registers *regs);
 
 /* --- isel-exit.c --- */
 /* Stores a constant to a slot; changes XMM15 only. */
@@ -357,7 +366,8 @@ void x86_op3_imm(struct gen *g, unsigned op, int dst, int a, int b, unsigned imm
 
 /* --- abi.c --- */
 void isel_slow(struct gen *g, const struct ir_inst *in); /* any value op, by the interpreter's functions */
-/* The same out of line for the current instruction: jumped to from `jump`, operands in the registers given. */
+/* The same out of line for the current instruction: jumped to from `jump`, operands in the registers given, NO_REG for
+   constants. Memory accesses stand at the fault point recorded last before the jump. */
 void x86_slow_stub(struct gen *g, uint8_t *jump, int dst, const int8_t src[4]);
 void x86_emit_slow(struct gen *g, const struct stub *s);
 void x86_emit_slow_insts(struct gen *g);

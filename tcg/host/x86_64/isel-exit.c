@@ -148,10 +148,18 @@ void x86_count_entry(struct gen *g)
     x86_stub(g, STUB_PROMOTE)->jump = emit_jcc_forward(&g->a, X_S);
 }
 
+/* Behind a TLB, what lies in another page may change without this page's changing. */
+static bool other_page(const struct gen *g, uint64_t pc)
+{
+    return g->ctx->tlb && (pc ^ g->u->pc) >> TLB_PAGE_SHIFT;
+}
+
 static uint8_t *known_entry(struct gen *g, uint64_t pc)
 {
     if (pc == g->u->pc)
         return g->entry;
+    if (other_page(g, pc))
+        return NULL;
     return g->ctx->lookup(g->ctx->opaque, pc);
 }
 
@@ -159,6 +167,24 @@ static void ref_unit(struct gen *g, uint64_t pc)
 {
     if (pc != g->u->pc)
         ref(g, REF_UNIT, NULL, pc);
+}
+
+static void push_pc(struct gen *g, uint64_t pc);
+static void after_call(struct gen *g, uint64_t pc);
+
+/* Goes to where the thread's table says that the pc in RAX is, or leaves. */
+static void through_table(struct gen *g, enum ir_jump kind, uint64_t return_pc)
+{
+    struct mem entry = {RDX, RCX, 3, 8};
+    x86_table_lookup(&g->a, g->l);
+    jcc_own(g, X_NE, OWN_LEAVE);
+    if (kind == JUMP_CALL) {
+        push_pc(g, return_pc);
+        emit_rm(&g->a, 0xff, 2, entry);
+        after_call(g, return_pc);
+    } else {
+        emit_rm(&g->a, 0xff, 4, entry);
+    }
 }
 
 static void jump_to(struct gen *g, uint64_t pc)
@@ -171,6 +197,9 @@ static void jump_to(struct gen *g, uint64_t pc)
     if (to) {
         emit_jmp(&g->a, to);
         ref_unit(g, pc);
+    } else if (other_page(g, pc)) {
+        emit_const(&g->a, RAX, pc, true);
+        through_table(g, JUMP_PLAIN, 0);
     } else {
         leave_unlinked(g, through_cell(g, pc, false));
     }
@@ -248,6 +277,11 @@ static void exit_goto(struct gen *g, const struct ir_inst *in)
             x86_loop_leave(g);
         if (is_backward(g->pc, pc))
             poll(g, pc);
+        if (other_page(g, pc)) {
+            emit_const(&g->a, RAX, pc, true);
+            through_table(g, JUMP_CALL, in->imm2);
+            return;
+        }
         push_pc(g, in->imm2);
         uint8_t *to = known_entry(g, pc);
         struct code_exit *e = NULL;
@@ -345,16 +379,7 @@ static void exit_goto_ind(struct gen *g, const struct ir_inst *in)
     }
     test_request(g);
     jcc_own(g, X_NE, OWN_LEAVE);
-    x86_table_lookup(a, g->l);
-    jcc_own(g, X_NE, OWN_LEAVE);
-    struct mem entry = {RDX, RCX, 3, 8};
-    if (in->ir_sub == JUMP_CALL) {
-        push_pc(g, in->imm2);
-        emit_rm(a, 0xff, 2, entry);
-        after_call(g, in->imm2);
-    } else {
-        emit_rm(a, 0xff, 4, entry);
-    }
+    through_table(g, in->ir_sub, in->imm2);
 }
 
 /* exec/code.h: entry i = JUMP_HASH(pc), 16 bytes each: {pc, host address}. */

@@ -2,7 +2,7 @@
 #include "tcg/host/x86_64/gen.h"
 
 /* base + (index << scale) + disp as an operand; what does not fit becomes part of a register. */
-static struct mem address(struct gen *g, const struct ir_inst *in)
+static struct mem guest_address(struct gen *g, const struct ir_inst *in)
 {
     struct asmbuf *a = &g->a;
     struct mem m = {.base = NO_REG, .index = NO_REG};
@@ -37,6 +37,55 @@ static struct mem address(struct gen *g, const struct ir_inst *in)
     return m;
 }
 
+/*
+ * Guests whose memory is behind a TLB: the entry's place from the address, one comparison for page, permission and "not
+ * across the page's end" (struct tlb_entry), then the host's address is the sum of two registers. A miss goes to C with
+ * the operands as they are here, and comes back behind the access.
+ */
+static struct mem through_tlb(struct gen *g, const struct ir_inst *in)
+{
+    enum { PAGE = 1 << TLB_PAGE_SHIFT, ENTRY_SHIFT = 5 };
+    _Static_assert(sizeof(struct tlb_entry) == 1 << ENTRY_SHIFT, "the mask counts bytes");
+    struct asmbuf *a = &g->a;
+    bool is_store = in->op == IR_ST;
+    uint64_t c;
+    for (unsigned k = 0; k < IR_MAX_ARGS; k++) {
+        bool used = k < ir_nargs(in) && in->arg[k] != IR_NONE;
+        g->miss_src[k] = used && !ra_const(g, in->arg[k], &c) ? ra_use(g, in->arg[k]) : NO_REG;
+    }
+    struct mem m = guest_address(g, in);
+    bool has_temp = m.base != NO_REG && m.base != g->miss_src[0]; /* for a displacement that does not fit */
+    int at = has_temp ? m.base : ra_temp(g, false), entry = ra_temp(g, false);
+    if (m.base == NO_REG && m.index == NO_REG)
+        emit_const(a, at, (int64_t)m.disp, true);
+    else if (m.index == NO_REG && !m.disp)
+        emit_mov(a, true, at, m.base);
+    else
+        emit_lea(a, true, at, m);
+    emit_mov(a, true, entry, at);
+    emit_shift_imm(a, SHIFT_SHR, true, entry, TLB_PAGE_SHIFT - ENTRY_SHIFT);
+    emit_rm(a, 0x23 | OP_W, entry, state_mem(g->l->tlb_mask));  /* AND */
+    emit_rm(a, 0x03 | OP_W, entry, state_mem(g->l->tlb_table)); /* ADD */
+    emit_rm(a, 0x2b | OP_W, at, MEM(entry, is_store ? offsetof(struct tlb_entry, store) : offsetof(struct tlb_entry, load)));
+    emit_alu_imm(a, ALU_CMP, true, at, PAGE - (1 << (in->mem & MEM_SIZE)));
+    x86_fault_point(g);
+    g->miss = emit_jcc_forward(a, X_A);
+    emit_load(a, true, entry, MEM(entry, offsetof(struct tlb_entry, host)));
+    return (struct mem){.base = entry, .index = at};
+}
+
+static struct mem address(struct gen *g, const struct ir_inst *in)
+{
+    return g->ctx->tlb ? through_tlb(g, in) : guest_address(g, in);
+}
+
+/* For the instruction emitted next, which accesses guest memory. Behind a TLB it is memory of the host's own. */
+static void fault_point(struct gen *g)
+{
+    if (!g->ctx->tlb)
+        x86_fault_point(g);
+}
+
 static void swap_bytes(struct gen *g, int r, unsigned size)
 {
     if (size == 1) {
@@ -54,7 +103,7 @@ static void load_int(struct gen *g, const struct ir_inst *in)
     bool sign = in->mem & MEM_SIGN, wide = in->type == IR_I64, be = (in->mem & MEM_BE) && size;
     struct mem m = address(g, in);
     int d = ra_def_over(g);
-    x86_fault_point(g);
+    fault_point(g);
     if (be) {
         emit_rm(a, size == 1 ? OP_0F | 0xb7 : 0x8b | op_w(size == 3), d, m);
         swap_bytes(g, d, size);
@@ -88,14 +137,14 @@ static void load_vec(struct gen *g, const struct ir_inst *in)
     struct mem m = address(g, in);
     if (size >= 2 && (!be || size == 4)) {
         int d = ra_def_over(g);
-        x86_fault_point(g);
+        fault_point(g);
         emit_rm(a, op[size], d - XMM0, m); /* MOVSS, MOVSD, MOVUPS */
         if (be)
             swap_vector(g, d);
         return;
     }
     int t = ra_temp(g, false), d = ra_def(g);
-    x86_fault_point(g);
+    fault_point(g);
     emit_rm(a, size == 0 ? OP_0F | 0xb6 : size == 1 ? OP_0F | 0xb7 : 0x8b | op_w(size == 3), t, m);
     if (be)
         swap_bytes(g, t, size);
@@ -115,7 +164,7 @@ static void store_vec(struct gen *g, const struct ir_inst *in, struct mem m)
             swap_vector(g, XMM0 + XSCRATCH);
             x = XMM0 + XSCRATCH;
         }
-        x86_fault_point(g);
+        fault_point(g);
         emit_rm(a, op[size], x - XMM0, m);
         return;
     }
@@ -123,7 +172,7 @@ static void store_vec(struct gen *g, const struct ir_inst *in, struct mem m)
     emit_rr(a, OP_66 | OP_0F | 0x7e | op_w(size == 3), x - XMM0, t);
     if (be)
         swap_bytes(g, t, size);
-    x86_fault_point(g);
+    fault_point(g);
     emit_rm(a, size == 0 ? 0x88 | OP_B : size == 1 ? OP_66 | 0x89 : 0x89 | op_w(size == 3), t, m);
 }
 
@@ -145,7 +194,7 @@ static void store(struct gen *g, const struct ir_inst *in)
     if (in_xmm(type)) {
         store_vec(g, in, m);
     } else if (ra_const(g, v, &c) && (!(in->mem & MEM_BE) || !size) && (size < 3 || c == (uint64_t)(int64_t)(int32_t)c)) {
-        x86_fault_point(g);
+        fault_point(g);
         if (size == 1)
             emit_rm(a, OP_66 | 0xc7, 0, m);
         else
@@ -166,7 +215,7 @@ static void store(struct gen *g, const struct ir_inst *in)
             swap_bytes(g, t, size);
             x = t;
         }
-        x86_fault_point(g);
+        fault_point(g);
         switch (size) {
         case 0: emit_rm(a, 0x88 | OP_B, x, m); break;
         case 1: emit_rm(a, OP_66 | 0x89, x, m); break;
@@ -209,7 +258,7 @@ static void exchange(struct gen *g, const struct ir_inst *in)
     ra_copy_to(g, in->arg[1], t);
     if (in->mem & MEM_BE)
         swap_bytes(g, t, size);
-    x86_fault_point(g);
+    fault_point(g);
     if (add)
         emit8(&g->a, 0xf0);
     emit_rm(&g->a, add ? OP_0F | sized(0xc1, size) : sized(0x87, size), t, m); /* XADD, XCHG */
@@ -233,7 +282,7 @@ static void compare_and_swap(struct gen *g, const struct ir_inst *in)
         swap_bytes(g, RAX, size);
         new = t;
     }
-    x86_fault_point(g);
+    fault_point(g);
     emit8(&g->a, 0xf0);
     emit_rm(&g->a, OP_0F | sized(0xb1, size), new, m); /* CMPXCHG */
     if (in->mem & MEM_BE)
@@ -251,7 +300,7 @@ static void read_modify_write(struct gen *g, const struct ir_inst *in)
     ra_take(g, RAX);
     struct mem m = address(g, in);
     int y = ra_use(g, in->arg[1]), t = ra_temp(g, false), old = be ? ra_temp(g, false) : RAX;
-    x86_fault_point(g);
+    fault_point(g);
     emit_rm(a, size == 0 ? OP_0F | 0xb6 : size == 1 ? OP_0F | 0xb7 : 0x8b | op_w(w), RAX, m);
     uint8_t *again = a->p;
     if (be) {
@@ -294,7 +343,7 @@ static void read_modify_write(struct gen *g, const struct ir_inst *in)
     }
     if (be)
         swap_bytes(g, t, size);
-    x86_fault_point(g);
+    fault_point(g);
     emit8(a, 0xf0);
     emit_rm(a, OP_0F | sized(0xb1, size), t, m);
     emit_jcc(a, X_NE, a->exec + (again - a->start));
@@ -335,9 +384,9 @@ static void exchange_16(struct gen *g, const struct ir_inst *in)
         emit_mov(a, true, base, RBX);
     }
     /* Is the memory there, aligned and writable? A fault must find RBX in its place. */
-    x86_fault_point(g);
+    fault_point(g);
     emit_rm(a, OP_0F | 0x28, XSCRATCH, MEM(base, 0)); /* MOVAPS */
-    x86_fault_point(g);
+    fault_point(g);
     emit8(a, 0xf0);
     emit_alu_mem_imm(a, ALU_OR, false, MEM(base, 0), 0);
     if (cas) {
@@ -351,7 +400,7 @@ static void exchange_16(struct gen *g, const struct ir_inst *in)
     halves(g, in, new, RBX, NO_REG);
     uint8_t *again = a->p;
     g->rbx_in = RSI;
-    x86_fault_point(g); /* after all that: another thread may unmap the page */
+    fault_point(g); /* after all that: another thread may unmap the page */
     g->rbx_in = RBX;
     emit8(a, 0xf0);
     emit_rm(a, OP_0F | 0xc7 | OP_W, 1, MEM(base, 0));
@@ -366,7 +415,7 @@ static void exchange_16(struct gen *g, const struct ir_inst *in)
         swap_vector(g, d);
 }
 
-bool isel_mem(struct gen *g, const struct ir_inst *in)
+static bool access(struct gen *g, const struct ir_inst *in)
 {
     switch (in->op) {
     case IR_LD:
@@ -404,4 +453,18 @@ bool isel_mem(struct gen *g, const struct ir_inst *in)
     case IR_AUMAX: read_modify_write(g, in); return true;
     default: return false;
     }
+}
+
+bool isel_mem(struct gen *g, const struct ir_inst *in)
+{
+    if (g->ctx->tlb && ir_props(in) & IR_P_BARRIER && ir_props(in) & IR_P_STORE) {
+        isel_slow(g, in); /* atomics */
+        return true;
+    }
+    g->miss = NULL;
+    if (!access(g, in))
+        return false;
+    if (g->miss)
+        x86_slow_stub(g, g->miss, ir_result_type(in) == IR_VOID ? NO_REG : g->val[root_of(g, g->i)].reg, g->miss_src);
+    return true;
 }

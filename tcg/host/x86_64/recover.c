@@ -1,11 +1,7 @@
 /*
  * The guest's state at a fault: what fault points record while compiling, and writing the guest registers that were in
- * host registers back from a signal context (ucontext_t, Linux x86-64).
+ * host registers back.
  */
-#define _GNU_SOURCE
-#include <signal.h>
-#include <ucontext.h>
-
 #include "base/softfloat.h"
 #include "tcg/eval.h"
 #include "tcg/host/x86_64/gen.h"
@@ -92,15 +88,9 @@ void x86_fault_point(struct gen *g)
 
 /* --- at the fault --- */
 
-/* gregs index of each host register, by its number in encodings. */
-static const uint8_t greg[NGPR] = {
-    REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-    REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
-};
-
 struct recovery {
     char *state;
-    const ucontext_t *uc;
+    const struct host_registers *regs;
     const struct ir_guest *guest;
     const struct compiled *c;
     const struct reg_loc *next;
@@ -160,8 +150,8 @@ static union ir_value read_next(struct recovery *r)
     const struct reg_loc *loc = r->next++;
     union ir_value v = {0};
     switch (loc->kind) {
-    case LOC_GPR: v.q[0] = r->uc->uc_mcontext.gregs[greg[loc->reg]]; break;
-    case LOC_VEC: memcpy(&v, &r->uc->uc_mcontext.fpregs->_xmm[loc->reg], 16); settle(r, loc->more, &v); break;
+    case LOC_GPR: v.q[0] = r->regs->general[loc->reg]; break;
+    case LOC_VEC: v.v = r->regs->vector[loc->reg]; settle(r, loc->more, &v); break;
     case LOC_SPILL: memcpy(&v, r->state + loc->more, loc->reg & 0xff); settle(r, loc->reg >> 8, &v); break;
     case LOC_CONST: memcpy(&v, &r->c->consts[loc->more], 16); break;
     case LOC_NZCV: v = compute(r, loc); break;
@@ -170,9 +160,9 @@ static union ir_value read_next(struct recovery *r)
 }
 
 void x86_recover(void *cpu, const struct ir_guest *guest, const struct compiled *c, const struct fault_point *p,
-                 const void *ucontext)
+                 const struct host_registers *regs)
 {
-    struct recovery r = {cpu, ucontext, guest, c, &c->locs[p->first_loc]};
+    struct recovery r = {cpu, regs, guest, c, &c->locs[p->first_loc]};
     const struct reg_loc *end = r.next + p->nlocs;
     uint32_t taken = 0;
     for (const struct reg_loc *l = r.next; l < end; l++)
@@ -191,5 +181,5 @@ void x86_recover(void *cpu, const struct ir_guest *guest, const struct compiled 
     x86_global_pins(guest, pin);
     for (unsigned s = 0; s < guest->nslots; s++)
         if (pin[s] != NO_REG && !(taken >> pin[s] & 1))
-            memcpy(r.state + guest->slots[s].offset, &r.uc->uc_mcontext.gregs[greg[pin[s]]], 8);
+            memcpy(r.state + guest->slots[s].offset, &regs->general[pin[s]], 8);
 }
