@@ -1,5 +1,5 @@
 /*
- * The tables of translated units: by guest pc and mode, by guest page, by host address. All but the last under x->lock.
+ * The tables of translated units: by key (pc, mode, physical address), by guest page, by host address. All but the last under x->lock.
  */
 #include "exec/exec-internal.h"
 
@@ -9,44 +9,46 @@
 
 enum { FIRST_BITS = 10, FIRST_BLOCKS = 1024 };
 
-/* --- by guest pc and mode: open addressing; an entry holds a part of the hash and 1 + the index of the block --- */
+/* --- by key: open addressing; an entry holds a part of the hash and 1 + the index of the block --- */
 
-static uint64_t hash_of(uint64_t pc, uint32_t mode)
+static uint64_t hash_of(struct block_key k)
 {
-    return (pc ^ (uint64_t)mode << 48) * UINT64_C(0x9e3779b97f4a7c15);
+    return (k.physical ^ (uint64_t)k.mode << 48 ^ (k.pc - k.physical) >> PAGE_HASH_SHIFT) * UINT64_C(0x9e3779b97f4a7c15);
 }
+
+static struct block_key key_of(const struct code_block *b) { return (struct block_key){b->pc, b->physical, b->mode}; }
 
 static uint32_t tag_of(uint64_t hash) { return (uint32_t)(hash >> 16); }
 static uint32_t home_of(const struct block_table *t, uint64_t hash) { return hash >> (64 - t->bits); }
 static uint32_t mask_of(const struct block_table *t) { return (1u << t->bits) - 1; }
 
 /* The entry for the key, or the empty one where it would be. */
-static struct block_entry *entry_of(const struct exec *x, uint64_t pc, uint32_t mode)
+static struct block_entry *entry_of(const struct exec *x, struct block_key key)
 {
     const struct block_table *t = &x->table;
-    uint64_t hash = hash_of(pc, mode);
+    uint64_t hash = hash_of(key);
     uint32_t i = home_of(t, hash);
     for (; t->entry[i].index; i = (i + 1) & mask_of(t)) {
         if (t->entry[i].tag != tag_of(hash))
             continue;
         const struct code_block *b = x->blocks[t->entry[i].index - 1];
-        if (b->pc == pc && b->mode == mode)
+        if (b->pc == key.pc && b->mode == key.mode && b->physical == key.physical)
             break;
     }
     return &t->entry[i];
 }
 
-struct code_block *exec_find(struct exec *x, uint64_t pc, uint32_t mode)
+struct code_block *exec_find(struct exec *x, struct block_key key)
 {
-    const struct block_entry *e = x->table.entry ? entry_of(x, pc, mode) : NULL;
+    const struct block_entry *e = x->table.entry ? entry_of(x, key) : NULL;
     return e && e->index ? x->blocks[e->index - 1] : NULL;
 }
 
 static void enter(struct exec *x, const struct code_block *b, uint32_t index)
 {
-    struct block_entry *e = entry_of(x, b->pc, b->mode);
+    struct block_entry *e = entry_of(x, key_of(b));
     x->table.used += !e->index;
-    *e = (struct block_entry){tag_of(hash_of(b->pc, b->mode)), index};
+    *e = (struct block_entry){tag_of(hash_of(key_of(b))), index};
 }
 
 static void grow(struct exec *x)
@@ -64,7 +66,7 @@ static void grow(struct exec *x)
 static void remove_entry(struct exec *x, const struct code_block *b)
 {
     struct block_table *t = &x->table;
-    struct block_entry *e = entry_of(x, b->pc, b->mode);
+    struct block_entry *e = entry_of(x, key_of(b));
     if (!e->index || x->blocks[e->index - 1] != b) /* a newer one is there */
         return;
     uint32_t i = e - t->entry;
@@ -72,7 +74,7 @@ static void remove_entry(struct exec *x, const struct code_block *b)
     /* What stands behind it and could stand here moves up: a search must not meet a gap. */
     for (uint32_t k = (i + 1) & mask_of(t); t->entry[k].index; k = (k + 1) & mask_of(t)) {
         const struct code_block *other = x->blocks[t->entry[k].index - 1];
-        uint32_t home = home_of(t, hash_of(other->pc, other->mode));
+        uint32_t home = home_of(t, hash_of(key_of(other)));
         if (((k - home) & mask_of(t)) >= ((k - i) & mask_of(t))) {
             t->entry[i] = t->entry[k];
             i = k;
@@ -119,9 +121,9 @@ struct code_block *exec_block_at(struct exec *x, const uint8_t *p)
 
 /* --- all of them --- */
 
-static struct code_block **page_of(struct exec *x, uint64_t pc)
+static struct code_block **page_of(struct exec *x, uint64_t physical)
 {
-    return &x->page[(pc >> PAGE_HASH_SHIFT) % PAGE_HASH_SIZE];
+    return &x->page[(physical >> PAGE_HASH_SHIFT) % PAGE_HASH_SIZE];
 }
 
 void blocks_insert(struct exec *x, struct code_block *b)
@@ -130,7 +132,7 @@ void blocks_insert(struct exec *x, struct code_block *b)
     if (!x->table.entry || x->table.used > mask_of(&x->table) / 4 * 3)
         grow(x);
     enter(x, b, x->nblocks);
-    struct code_block **page = page_of(x, b->pc);
+    struct code_block **page = page_of(x, b->physical);
     b->page_next = *page;
     *page = b;
 }
@@ -138,7 +140,7 @@ void blocks_insert(struct exec *x, struct code_block *b)
 void blocks_remove(struct exec *x, struct code_block *b)
 {
     remove_entry(x, b);
-    struct code_block **at = page_of(x, b->pc);
+    struct code_block **at = page_of(x, b->physical);
     while (*at != b)
         at = &(*at)->page_next;
     *at = b->page_next;

@@ -26,12 +26,16 @@ struct jump_entry {
 /* A translated unit. Lives until the whole cache is flushed; `dead` ones are unreachable for new lookups. */
 struct code_block {
     uint64_t pc;
+    uint64_t physical; /* where its bytes are: exec/memory.h; else the pc */
+    uint64_t tail;     /* behind a TLB, of a unit that reaches into another page: that page's physical address, which the
+                          key does not tell; such units are not linked. Else 0 */
     uint32_t mode; /* unit's flags: part of the key */
     uint32_t bytes; /* guest bytes [pc, pc + bytes) it was made from */
     const uint8_t *source; /* what they were then; NULL: they were changing */
     uint8_t *entry; /* host address of the first instruction */
     struct compiled c;
     struct code_block *page_next; /* blocks that start in the same guest page (hash chain) */
+    struct code_block *tail_next; /* exec's list of those with a tail */
     struct ir_unit *unit;         /* interpreter and --verify: the IR */
     struct code_exit *incoming;   /* linked exits that jump here (list by next_in) */
     bool quick;                   /* of the quick tier: ends at its first conditional branch, counts its entries */

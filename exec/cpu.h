@@ -59,6 +59,10 @@ struct cpu {
     uint64_t insn_pc;       /* interpreter: guest pc of the instruction being executed */
     struct cpu *next_cpu;   /* exec's list */
     void *leave_env;        /* exec_leave()'s jump buffer while helpers run */
+    /* Guests behind a TLB (exec/memory.h): */
+    uint64_t tlb_mask;
+    struct tlb_entry *tlb_table;
+    host_access_fn *slow_access;
     uint64_t spill[CPU_SPILL_CELLS] __attribute__((aligned(16)));
 };
 

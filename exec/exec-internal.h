@@ -32,6 +32,12 @@ struct disk_state {
     struct code_exit *exits; /* its cells, in a row */
 };
 
+/* Physical addresses whose translations are to be dropped: exec_invalidate_later(). */
+enum { MAX_STALE = 64 };
+struct stale_range {
+    uint64_t start, end;
+};
+
 struct exec {
     const struct target *target;
     struct code_reader code;
@@ -47,6 +53,7 @@ struct exec {
     struct arena arena; /* blocks and what describes them: dropped with all code */
     struct block_table table;
     struct code_block *page[PAGE_HASH_SIZE];
+    struct code_block *tails;   /* blocks with a tail, by tail_next */
     struct code_block **blocks; /* by rising entry address: appended in allocation order */
     size_t nblocks, max_blocks;
     struct code_block **old_blocks[32]; /* smaller arrays of before: handlers of other threads may be searching them */
@@ -54,6 +61,11 @@ struct exec {
     struct cpu *cpus;
     struct disk_state disk;
     _Atomic uint32_t stop; /* a thread waits for all others to leave generated code */
+    struct {
+        pthread_mutex_t lock;
+        struct stale_range range[MAX_STALE];
+        unsigned n;
+    } stale;
 
     struct {
         uint64_t units, guest_insns, guest_bytes, host_bytes, flushes, invalidations, links, lookups, promotions, disk_files, disk_units,
@@ -61,13 +73,19 @@ struct exec {
     } stats;
 };
 
+/* What a translation is kept by. Without exec_memory the physical address is the pc. */
+struct block_key {
+    uint64_t pc, physical;
+    uint32_t mode;
+};
+
 /*
- * translate.c: finds or makes the block for pc in the mode, the hot one if it is hot now; x->lock held. Never NULL. `from`:
- * the unlinked exit that led there, or NULL.
+ * translate.c: finds or makes the block for the key, the hot one if it is hot now; x->lock held. `from`: the unlinked exit
+ * that led there, or NULL. NULL: the instruction's end cannot be fetched and the guest's exception has been entered.
  */
-struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode, const struct code_exit *from);
-/* blocks.c: the tables; exec_find() may give NULL. The newest of a pc and mode is found. */
-struct code_block *exec_find(struct exec *x, uint64_t pc, uint32_t mode);
+struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from);
+/* blocks.c: the tables; exec_find() may give NULL. The newest of a key is found. */
+struct code_block *exec_find(struct exec *x, struct block_key key);
 void blocks_insert(struct exec *x, struct code_block *b);
 void blocks_remove(struct exec *x, struct code_block *b);
 void blocks_clear(struct exec *x);
@@ -110,6 +128,8 @@ bool disk_compiled_at(const struct exec *x, const uint8_t *p, struct compiled *c
 
 extern const struct host_layout cpu_layout;
 extern const struct interp_layout cpu_interp_layout;
+/* fault.c: an access of generated code that its TLB has no entry for. */
+host_access_fn exec_slow_access;
 /* interp-run.c: runs one block's unit by interpretation; sets pc and exit reason like generated code. */
 void exec_interpret(struct cpu *cpu, struct code_block *b);
 void exec_take_exit(struct cpu *cpu, const struct interp_exit *e);

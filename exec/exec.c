@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "exec/exec.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -29,6 +30,9 @@ const struct host_layout cpu_layout = {
     .last_exit = offsetof(struct cpu, last_exit),
     .spill = offsetof(struct cpu, spill),
     .nspill = CPU_SPILL_CELLS,
+    .tlb_mask = offsetof(struct cpu, tlb_mask),
+    .tlb_table = offsetof(struct cpu, tlb_table),
+    .slow_access = offsetof(struct cpu, slow_access),
 };
 
 struct exec *exec_new(const struct target *t, const struct code_reader *code, const struct exec_options *o)
@@ -37,7 +41,8 @@ struct exec *exec_new(const struct target *t, const struct code_reader *code, co
     if (!x)
         return NULL;
     x->target = t;
-    x->code = *code;
+    if (code)
+        x->code = *code;
     x->options = *o;
     x->disk.disk = o->disk;
     x->host = o->engine == ENGINE_INTERP ? NULL : tcg_host_native();
@@ -49,6 +54,7 @@ struct exec *exec_new(const struct target *t, const struct code_reader *code, co
         log_on(LOG_OP_OPT) || log_on(LOG_OUT_ASM)) /* these want to see every unit */
         x->disk.disk = NULL;
     pthread_mutex_init(&x->lock, NULL);
+    pthread_mutex_init(&x->stale.lock, NULL);
     if (x->host) {
         x->helpers = calloc(t->ir->nhelpers + 1, sizeof *x->helpers);
         if (!x->helpers || !code_memory_init(&x->mem, o->cache_bytes ? o->cache_bytes : DEFAULT_CACHE_BYTES)) {
@@ -120,6 +126,7 @@ static bool attach(struct exec *x, struct cpu *cpu)
     cpu->helpers = x->helpers;
     memcpy(cpu->host_own, x->entry.own, sizeof cpu->host_own);
     cpu->mxcsr_c = MXCSR_DEFAULT;
+    cpu->slow_access = exec_slow_access;
     cpu->in_code = 0;
     cpu->exit_request = 0;
     cpu->last_exit = NULL;
@@ -185,21 +192,85 @@ void cpu_kick(struct cpu *cpu)
     __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_SEQ_CST);
 }
 
+/* --- several address spaces, exec/memory.h --- */
+
+void cpu_forget_jumps(struct cpu *cpu)
+{
+    reset_prediction(cpu);
+}
+
+/* x->lock is held: window() is called while a unit is made. */
+void exec_stop_others(struct exec *x, struct cpu *self, void (*fn)(void *opaque), void *opaque)
+{
+    atomic_store(&x->stop, 1);
+    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
+        cpu_kick(cpu);
+        while (cpu != self && __atomic_load_n(&cpu->in_code, __ATOMIC_SEQ_CST))
+            sched_yield();
+    }
+    fn(opaque);
+    atomic_store(&x->stop, 0);
+}
+
+void exec_invalidate_later(struct exec *x, uint64_t start, uint64_t end)
+{
+    pthread_mutex_lock(&x->stale.lock);
+    struct stale_range *last = x->stale.n ? &x->stale.range[x->stale.n - 1] : NULL;
+    if (last && start <= last->end && end >= last->start) {
+        last->start = start < last->start ? start : last->start;
+        last->end = end > last->end ? end : last->end;
+    } else if (x->stale.n == MAX_STALE) {
+        x->stale.range[0] = (struct stale_range){0, UINT64_MAX};
+    } else {
+        x->stale.range[x->stale.n++] = (struct stale_range){start, end};
+    }
+    pthread_mutex_unlock(&x->stale.lock);
+    for (struct cpu *cpu = __atomic_load_n(&x->cpus, __ATOMIC_ACQUIRE); cpu; cpu = cpu->next_cpu)
+        cpu_kick(cpu);
+}
+
+static void invalidate_stale(struct exec *x)
+{
+    struct stale_range range[MAX_STALE];
+    pthread_mutex_lock(&x->stale.lock);
+    unsigned n = x->stale.n;
+    memcpy(range, x->stale.range, n * sizeof range[0]);
+    x->stale.n = 0;
+    pthread_mutex_unlock(&x->stale.lock);
+    for (unsigned i = 0; i < n; i++)
+        exec_invalidate(x, range[i].start, range[i].end);
+}
+
+/* What is to run at cpu->pc? False: the guest's exception has been entered instead. */
+static bool locate(struct exec *x, struct cpu *cpu, uint64_t *physical)
+{
+    const struct exec_memory *memory = x->options.memory;
+    *physical = cpu->pc;
+    if (!memory)
+        return true;
+    if (__atomic_load_n(&x->stale.n, __ATOMIC_ACQUIRE))
+        invalidate_stale(x);
+    if (!memory->locate(cpu, cpu->pc, physical))
+        return false;
+    memory->select(cpu);
+    return true;
+}
+
 /* --- the run loop --- */
 
 /*
  * The block to run next, translated if need be; links the exit that led here and fills the jump table.
  * Generated code has been left, so that a flush may happen inside.
  */
-static struct code_block *next_block(struct exec *x, struct cpu *cpu, bool indirect)
+static struct code_block *next_block(struct exec *x, struct cpu *cpu, uint64_t physical, bool indirect)
 {
     pthread_mutex_lock(&x->lock);
     uint64_t flushes = x->stats.flushes;
     struct code_exit *from = cpu->last_exit;
     cpu->last_exit = NULL;
     x->stats.lookups++;
-    struct code_block *b = exec_block(x, cpu->pc, cpu->mode, from);
-    if (x->host && !x->options.nochain && flushes == x->stats.flushes) {
+    struct code_block *b = exec_block(x, cpu, (struct block_key){cpu->pc, physical, cpu->mode}, from);
+    if (b && x->host && !x->options.nochain && flushes == x->stats.flushes && !b->tail) {
         if (from && from->pc == b->pc && from->slot == from->unlinked) {
             exec_link(from, b);
             x->stats.links++;
@@ -259,7 +330,13 @@ enum cpu_exit cpu_run(struct cpu *cpu)
             cpu->last_exit = NULL;
             reset_prediction(cpu);
         }
-        struct code_block *b = next_block(x, cpu, indirect);
+        uint64_t physical;
+        struct code_block *b = locate(x, cpu, &physical) ? next_block(x, cpu, physical, indirect) : NULL;
+        if (!b) {
+            cpu->exit_reason = EXIT_TARGET;
+            cpu->last_exit = NULL;
+            break;
+        }
         if (!begin_code(x, cpu))
             continue;
         if (UNLIKELY(cpu->mode == MODE_FLUSHED || b->dead)) { /* in this order: a flush has freed b */
@@ -275,8 +352,9 @@ enum cpu_exit cpu_run(struct cpu *cpu)
         indirect = !cpu->last_exit;
     }
     cpu->leave_env = NULL;
-    if (cpu->exit_reason == EXIT_FETCH) /* the page may be there when the guest comes back */
-        exec_invalidate(x, cpu->pc, cpu->pc + 1);
+    uint64_t physical;
+    if (cpu->exit_reason == EXIT_FETCH && locate(x, cpu, &physical)) /* the page may be there when the guest comes back */
+        exec_invalidate(x, physical, physical + 1);
     return cpu->exit_reason;
 }
 

@@ -6,6 +6,7 @@
 #define EXEC_EXEC_H
 
 #include "exec/cpu.h"
+#include "exec/memory.h"
 #include "exec/target.h"
 
 enum exec_engine { ENGINE_JIT, ENGINE_INTERP, ENGINE_VERIFY };
@@ -20,6 +21,7 @@ struct exec_options {
     unsigned hot_after;  /* entries of a quick unit before it is compiled well; 0: default */
     size_t cache_bytes;  /* bound of the code cache; 0: default */
     const struct disk *disk; /* translations on disk, or NULL; outlives the struct exec */
+    const struct exec_memory *memory; /* NULL: guest addresses are the host's; else `code` of exec_new() is not used */
 };
 
 struct exec *exec_new(const struct target *t, const struct code_reader *code, const struct exec_options *o);
@@ -46,13 +48,26 @@ bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucont
 /* Called by helpers: leave to the run loop with the reason; registers in the state must be right. */
 void exec_leave(struct cpu *cpu, enum cpu_exit reason) __attribute__((noreturn));
 
-/* Drops translations made from guest addresses [start, end). Other threads may be running. */
+/* Drops translations made from guest addresses [start, end) (physical ones). Other threads may be running. */
 void exec_invalidate(struct exec *x, uint64_t start, uint64_t end);
 /* Drops those of them whose guest code is another now: the guest says that there may be new code in [start, end). */
 void exec_renew(struct exec *x, uint64_t start, uint64_t end);
 
 /* Stores new translations in the cache on disk if there are enough to be worth it. In front of the process's end. */
 void exec_save(struct exec *x);
+
+/*
+ * Behind a TLB. Forgets where code lies for this thread: mappings of addresses have changed. By the thread itself,
+ * outside generated code or from a helper that leaves it.
+ */
+void cpu_forget_jumps(struct cpu *cpu);
+/* Calls fn while all other threads are outside generated code. Only from exec_memory.window(). */
+void exec_stop_others(struct exec *x, struct cpu *self, void (*fn)(void *opaque), void *opaque);
+/*
+ * Like exec_invalidate(), from any thread and without waiting: the guest's processors do it before they enter generated
+ * code again, which they are asked to leave.
+ */
+void exec_invalidate_later(struct exec *x, uint64_t start, uint64_t end);
 
 /* Around fork(): prepare takes the locks, parent/child release them; the child drops the cpus of other threads. */
 void exec_fork_prepare(struct exec *x);

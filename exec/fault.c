@@ -33,6 +33,21 @@ static void record(struct cpu *cpu, int signo, const siginfo_t *info, const ucon
     cpu->fault_addr = (uintptr_t)info->si_addr;
 }
 
+void exec_slow_access(void *state, const struct host_access *a)
+{
+    enum { CALL_BYTES = 16 }; /* on the prediction stack: where to return to, and the distance to the instruction */
+    struct cpu *cpu = state;
+    struct exec *x = cpu->exec;
+    if (x->options.memory->access(cpu, a))
+        return;
+    const struct code_block *b = exec_block_at(x, (const uint8_t *)a->in);
+    const struct fault_point *p = find_point(&b->c, a->fault_off);
+    x->host->recover(cpu, x->target->ir, &b->c, p, a->registers);
+    cpu->pc = b->pc + p->pc;
+    cpu->ret_sp = (char *)cpu->ret_sp + CALL_BYTES;
+    exec_leave(cpu, x->options.memory->fault(cpu));
+}
+
 bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucontext)
 {
     const siginfo_t *info = siginfo;

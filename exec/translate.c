@@ -14,20 +14,23 @@ enum {
     MAX_INSNS = 256,          /* guest instructions in a unit */
     MAX_SOURCE = MAX_INSNS * 4, /* bytes */
     CODE_ROOM = 64 * 1024,    /* host bytes that must be free before compiling */
+    CODE_MAX_INSN = 16,       /* bytes */
 };
+#define PAGE (UINT64_C(1) << TLB_PAGE_SHIFT)
 
 /* --- what the host asks while compiling --- */
 
 struct compile_env {
     struct exec *x;
-    uint32_t mode;
+    struct block_key key; /* of the unit */
 };
 
 static void *lookup_entry(void *opaque, uint64_t pc)
 {
     struct compile_env *e = opaque;
-    struct code_block *b = exec_find(e->x, pc, e->mode);
-    return b ? b->entry : NULL;
+    /* The host asks for pcs whose physical address is as far away as they are. */
+    struct code_block *b = exec_find(e->x, (struct block_key){pc, e->key.physical + (pc - e->key.pc), e->key.mode});
+    return b && !b->tail ? b->entry : NULL;
 }
 
 static struct code_exit *new_exit(void *opaque, uint64_t pc)
@@ -68,21 +71,36 @@ static void check_unit(const struct exec *x, const struct ir_unit *u, const char
 
 /*
  * Guest code as a front end reads it while it makes one unit: it asks for the same page again and again (the next
- * instruction, whether flags are alive at a target), and the answer does not change meanwhile.
+ * instruction, whether flags are alive at a target), and the answer does not change meanwhile. Behind a TLB a unit stays in
+ * its page, but for one that is a single instruction across the page's end.
  */
 struct page_reader {
-    const struct code_reader *code;
+    const struct exec *x;
+    struct cpu *cpu;
+    const struct ir_unit *unit;
     uint64_t pc;
     const uint8_t *p;
     size_t avail;
 };
 
+static bool may_read(const struct page_reader *r, uint64_t pc)
+{
+    uint64_t start = r->unit->pc, page = pc >> TLB_PAGE_SHIFT;
+    if (!r->x->options.memory || page == start >> TLB_PAGE_SHIFT)
+        return true;
+    return !r->unit->ninsns && page == (start >> TLB_PAGE_SHIFT) + 1 && (start + CODE_MAX_INSN) >> TLB_PAGE_SHIFT == page;
+}
+
 static const uint8_t *page_window(void *opaque, uint64_t pc, size_t *avail)
 {
     struct page_reader *r = opaque;
     if (pc - r->pc >= r->avail) {
+        const struct exec *x = r->x;
+        if (!may_read(r, pc))
+            return NULL;
         size_t n;
-        const uint8_t *p = r->code->window(r->code->opaque, pc, &n);
+        const uint8_t *p = x->options.memory ? x->options.memory->window(r->cpu, pc, &n)
+                                             : x->code.window(x->code.opaque, pc, &n);
         if (!p)
             return NULL;
         r->pc = pc;
@@ -93,21 +111,21 @@ static const uint8_t *page_window(void *opaque, uint64_t pc, size_t *avail)
     return r->p + (pc - r->pc);
 }
 
-static void build(struct exec *x, struct ir_unit *u, uint64_t pc, uint32_t mode, bool quick, unsigned max_insns)
+static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const struct code_block *b, unsigned max_insns)
 {
     struct ir_builder builder;
-    struct page_reader page = {.code = &x->code};
+    struct page_reader page = {.x = x, .cpu = cpu, .unit = u};
     const struct code_reader code = {&page, page_window};
-    ir_unit_restart(u, x->target->ir, pc, mode);
+    ir_unit_restart(u, x->target->ir, b->pc, b->mode);
     b_init(&builder, u);
-    builder.quick = quick;
+    builder.quick = b->quick;
     x->target->translate(&builder, &code, max_insns);
     if (log_on(LOG_IN_ASM))
-        dump_guest(x->target, &x->code, pc, u->bytes);
+        dump_guest(x->target, &code, b->pc, u->bytes);
     if (log_on(LOG_OP))
         dump_unit("op", u);
     check_unit(x, u, "the front end");
-    if (!quick) {
+    if (!b->quick) {
         ir_optimize(u);
         check_unit(x, u, "the passes");
     }
@@ -117,7 +135,7 @@ static void build(struct exec *x, struct ir_unit *u, uint64_t pc, uint32_t mode,
 
 static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
 {
-    struct compile_env env = {x, b->mode};
+    struct compile_env env = {x, {b->pc, b->physical, b->mode}};
     struct compile_ctx ctx = {
         .layout = &cpu_layout,
         .work = x->work,
@@ -127,6 +145,7 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
         .new_counter = new_counter,
         .quick = b->quick,
         .ref = x->disk.disk ? note_ref : NULL,
+        .tlb = x->options.memory != NULL,
         .chain = !x->options.nochain,
         .loops = !x->options.nochain || (x->options.engine == ENGINE_VERIFY && !log_on(LOG_EXEC) && !log_on(LOG_CPU)),
     };
@@ -156,13 +175,13 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
 }
 
 /* Compiles in any case: a unit that is more than the host can hold in registers is made again of fewer instructions. */
-static void compile_always(struct exec *x, struct code_block *b, struct ir_unit *u, unsigned max_insns)
+static void compile_always(struct exec *x, struct cpu *cpu, struct code_block *b, struct ir_unit *u, unsigned max_insns)
 {
     bool flushed = false;
     while (!compile(x, b, u)) {
         if (b->c.too_complex && max_insns > 1) {
             max_insns /= 2;
-            build(x, u, b->pc, b->mode, b->quick, max_insns);
+            build(x, cpu, u, b, max_insns);
         } else if (!flushed) {
             exec_flush(x);
             flushed = true;
@@ -196,21 +215,36 @@ static bool source_is(const struct exec *x, uint64_t pc, const uint8_t *bytes, s
     return copy_source(x, pc, now, n) == n && !memcmp(now, bytes, n);
 }
 
-static struct code_block *translate(struct exec *x, uint64_t pc, uint32_t mode, bool quick)
+/* Does a unit behind a TLB reach into the next page? Then that one's physical address. */
+static uint64_t tail_of(const struct exec *x, struct cpu *cpu, const struct code_block *b)
+{
+    uint64_t next = ALIGN_DOWN(b->pc + b->bytes - 1, PAGE), physical;
+    if (!x->options.memory || ALIGN_DOWN(b->pc, PAGE) == next)
+        return 0;
+    CHECK(x->options.memory->locate(cpu, next, &physical)); /* its bytes have just been read */
+    return physical;
+}
+
+static struct code_block *translate(struct exec *x, struct cpu *cpu, struct block_key key, bool quick)
 {
     struct ir_unit u = x->spare;
     uint8_t source[MAX_SOURCE];
-    size_t nsource = copy_source(x, pc, source, sizeof source);
+    size_t nsource = x->options.memory ? 0 : copy_source(x, key.pc, source, sizeof source);
     unsigned max_insns = x->options.one_insn ? 1 : MAX_INSNS;
-    build(x, &u, pc, mode, quick, max_insns);
-    struct code_block new = {.pc = pc, .mode = mode, .quick = quick};
+    struct code_block new = {.pc = key.pc, .physical = key.physical, .mode = key.mode, .quick = quick};
+    build(x, cpu, &u, &new, max_insns);
     if (x->host)
-        compile_always(x, &new, &u, max_insns);
+        compile_always(x, cpu, &new, &u, max_insns);
     new.bytes = u.bytes;
+    new.tail = tail_of(x, cpu, &new);
     /* Not before now: compiling may have dropped everything. */
-    if (new.bytes && new.bytes <= nsource && source_is(x, pc, source, new.bytes))
+    if (new.bytes && new.bytes <= nsource && source_is(x, key.pc, source, new.bytes))
         new.source = arena_copy(&x->arena, source, new.bytes);
     struct code_block *b = arena_copy(&x->arena, &new, sizeof new);
+    if (b->tail) {
+        b->tail_next = x->tails;
+        x->tails = b;
+    }
     x->stats.units++;
     x->stats.guest_insns += u.ninsns;
     x->stats.guest_bytes += u.bytes;
@@ -229,17 +263,29 @@ static struct code_block *translate(struct exec *x, uint64_t pc, uint32_t mode, 
     return b;
 }
 
-struct code_block *exec_block(struct exec *x, uint64_t pc, uint32_t mode, const struct code_exit *from)
+static void kill_block(struct exec *x, struct code_block *b);
+
+struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from)
 {
-    struct code_block *b = exec_find(x, pc, mode);
+    struct code_block *b = exec_find(x, key);
+    if (b && b->tail) {
+        uint64_t tail;
+        if (!x->options.memory->locate(cpu, ALIGN_UP(key.pc, PAGE), &tail))
+            return NULL;
+        if (tail != b->tail) {
+            kill_block(x, b);
+            b = NULL;
+        }
+    }
     if (!b)
-        b = disk_find(x, pc, mode);
+    if (!b && !x->options.memory)
+        b = disk_find(x, key.pc, key.mode);
     if (!b)
-        return translate(x, pc, mode, tier_starts_quick(x));
+        return translate(x, cpu, key, tier_starts_quick(x));
     if (!tier_is_hot(x, b, from))
         return b;
     uint64_t flushes = x->stats.flushes;
-    struct code_block *hot = translate(x, pc, mode, false);
+    struct code_block *hot = translate(x, cpu, key, false);
     if (flushes == x->stats.flushes) /* else the quick one is gone */
         tier_replace(x, b, hot);
     return hot;
@@ -276,6 +322,12 @@ void exec_link(struct code_exit *e, struct code_block *to)
 static void kill_block(struct exec *x, struct code_block *b)
 {
     blocks_remove(x, b);
+    if (b->tail) {
+        struct code_block **at = &x->tails;
+        while (*at != b)
+            at = &(*at)->tail_next;
+        *at = b->tail_next;
+    }
     b->dead = true;
     for (struct code_exit *e = b->incoming; e; e = e->next_in)
         atomic_store_explicit(&e->slot, e->unlinked, memory_order_release);
@@ -299,16 +351,23 @@ static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only
         struct code_block *next;
         for (struct code_block *b = x->page[i % PAGE_HASH_SIZE]; b; b = next) {
             next = b->page_next;
-            if (b->pc < end && b->pc + b->bytes > start &&
+            if (b->physical < end && b->physical + b->bytes > start &&
                 !(changed_only && b->source && source_is(x, b->pc, b->source, b->bytes))) {
                 kill_block(x, b);
                 any = true;
             }
         }
     }
+    struct code_block *next;
+    for (struct code_block *b = x->tails; b; b = next) {
+        next = b->tail_next;
+        if (b->tail < end && b->tail + PAGE > start)
+            kill_block(x, b);
+    }
     if (any) {
         uint64_t from = start > MAX_INSNS * 4 ? start - MAX_INSNS * 4 : 0;
-        exec_forget_jumps(x, from, end);
+        if (!x->options.memory) /* else pcs are not known; a dropped block's entry leads out of it */
+            exec_forget_jumps(x, from, end);
         /* Loops inside one unit leave at their next poll and find the new code. */
         for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
             cpu_kick(cpu);
@@ -365,6 +424,7 @@ void exec_flush(struct exec *x)
     free_descriptions(x);
     blocks_clear(x);
     disk_flush(x);
+    x->tails = NULL;
     for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
         cpu->last_exit = NULL;
         cpu->mode = MODE_FLUSHED; /* makes cpu_run() reset the jump table and the return stack */

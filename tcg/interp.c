@@ -218,6 +218,35 @@ static void atomic_op(const struct ir_inst *in, const union ir_value *value, con
     *out = old;
 }
 
+uint64_t ir_access_address(const struct ir_inst *in, const union ir_value *arg)
+{
+    bool indexed = (in->op == IR_LD || in->op == IR_ST) && in->arg[1] != IR_NONE;
+    bool plain = in->op == IR_LD || in->op == IR_ST;
+    return arg[0].q[0] + (indexed ? arg[1].q[0] << in->ir_scale : 0) + (plain ? (uint64_t)in->imm : 0);
+}
+
+void ir_access(const struct ir_inst *in, const union ir_value *arg, uint64_t at, const struct interp_mem *mem,
+               union ir_value *out)
+{
+    struct ir_inst flat = *in;
+    union ir_value value[1 + IR_MAX_ARGS] = {0};
+    for (unsigned k = 0; k < IR_MAX_ARGS; k++) {
+        flat.arg[k] = 1 + k;
+        value[1 + k] = arg[k];
+    }
+    value[1].q[0] = at;
+    if (in->op == IR_LD || in->op == IR_ST) {
+        flat.arg[1] = IR_NONE;
+        flat.imm = 0;
+    }
+    if (in->op == IR_LD)
+        load(&flat, value, mem, out);
+    else if (in->op == IR_ST)
+        store(&flat, value, mem);
+    else
+        atomic_op(&flat, value, mem, out);
+}
+
 static void fence(unsigned kind)
 {
     switch (kind) {

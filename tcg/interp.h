@@ -7,6 +7,8 @@
 
 #include "tcg/ir.h"
 
+union ir_value; /* tcg/eval.h */
+
 /* How a unit was left. */
 struct interp_exit {
     enum { INTERP_GOTO, INTERP_TRAP } kind;
@@ -32,6 +34,12 @@ struct interp_layout {
     uint16_t insn_pc; /* uint64: gets the pc of each INSN before its work starts (precise faults) */
     uint16_t pc;      /* uint64: the same before helper calls with HELPER_FAULTS */
 };
+
+/* One access: `in` is LD, ST or an atomic on the bytes at `address`, whatever its own address says; arg: its arguments. */
+void ir_access(const struct ir_inst *in, const union ir_value *arg, uint64_t address, const struct interp_mem *mem,
+               union ir_value *out);
+/* The guest's address of the access. */
+uint64_t ir_access_address(const struct ir_inst *in, const union ir_value *arg);
 
 /* Runs u from its start on the guest state until it is left. Helpers get `state` as their `e`. */
 void ir_interpret(const struct ir_unit *u, void *state, const struct interp_layout *layout,

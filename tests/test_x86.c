@@ -34,11 +34,14 @@ struct outcome {
     int signal; /* of a crash, a hang or a failed check; 0: none */
 };
 
+enum { TLB_ENTRIES = 8 };
+
 struct engine {
     struct target target;
     struct exec *exec;
     struct test_cpu *cpu;
-    bool nochain;
+    bool nochain, tlb; /* tlb: guest memory is behind one */
+    struct tlb_entry entry[TLB_ENTRIES];
 };
 
 /* What signal handlers need to know about the run they interrupt. */
@@ -167,14 +170,67 @@ static void translate(struct ir_builder *b, const struct code_reader *code, unsi
         b_trap(b, EXIT_BREAKPOINT, u->pc, 0);
 }
 
+/* --- memory behind a TLB: its addresses are the host's, but who asks for them is told to come again, or not to --- */
+
+static uint8_t *memory_end(void) { return now.memory + MEM_BYTES; }
+static uint8_t *memory_start(void) { return memory_end() - MEMORY_PAGES * sysconf(_SC_PAGESIZE); }
+
+static bool tlb_locate(struct cpu *cpu, uint64_t pc, uint64_t *physical)
+{
+    *physical = pc ^ 0x5000;
+    return true;
+}
+
+static const uint8_t *tlb_window(struct cpu *cpu, uint64_t pc, size_t *avail) { return NULL; }
+static void tlb_select(struct cpu *cpu) {}
+
+static bool tlb_access(struct cpu *cpu, const struct host_access *a)
+{
+    uint64_t address = ir_access_address(a->in, a->arg), size = 1 << (a->in->mem & MEM_SIZE);
+    bool is_atomic = a->in->op != IR_LD && a->in->op != IR_ST;
+    now.misaligned = is_atomic && size == 16 && address & 15;
+    now.addr = address;
+    uint64_t offset = address - (uintptr_t)memory_start(), room = memory_end() - memory_start();
+    if (now.misaligned || offset > room - size)
+        return false;
+    uint64_t page = address >> TLB_PAGE_SHIFT;
+    struct tlb_entry *e = &cpu->tlb_table[page % TLB_ENTRIES];
+    static unsigned turn;
+    switch (turn++ % 4) { /* a page that may be read, written, both, neither */
+    case 0: e->load = page << TLB_PAGE_SHIFT; break;
+    case 1: e->store = page << TLB_PAGE_SHIFT; break;
+    case 2: e->load = e->store = page << TLB_PAGE_SHIFT; break;
+    default: e->load = e->store = (page ^ 1) << TLB_PAGE_SHIFT; break;
+    }
+    e->host = (uint8_t *)(uintptr_t)(page << TLB_PAGE_SHIFT);
+    ir_access(a->in, a->arg, address, NULL, a->result);
+    return true;
+}
+
+static enum cpu_exit tlb_fault(struct cpu *cpu)
+{
+    if (now.misaligned)
+        cpu->exit_detail = now.addr;
+    cpu->fault_signo = SIGSEGV;
+    cpu->fault_addr = now.addr;
+    return now.misaligned ? EXIT_ALIGN : EXIT_FAULT;
+}
+
+static const struct exec_memory tlb_memory = {tlb_locate, tlb_window, tlb_access, tlb_fault, tlb_select};
+
 static void open_engine(struct engine *e)
 {
     static const struct code_reader reader = {NULL, no_code};
-    struct exec_options o = {.engine = ENGINE_JIT, .nochain = e->nochain, .cache_bytes = 2 << 20};
+    struct exec_options o = {.engine = ENGINE_JIT, .nochain = e->nochain, .cache_bytes = 2 << 20,
+                             .memory = e->tlb ? &tlb_memory : NULL};
     e->exec = exec_new(&e->target, &reader, &o);
     cr_assert_not_null(e->exec);
     e->cpu = (struct test_cpu *)cpu_new(e->exec);
     cr_assert_not_null(e->cpu);
+    for (unsigned i = 0; i < TLB_ENTRIES; i++)
+        e->entry[i].load = e->entry[i].store = (i ^ 1) << TLB_PAGE_SHIFT;
+    e->cpu->cpu.tlb_table = e->entry;
+    e->cpu->cpu.tlb_mask = (TLB_ENTRIES - 1) * sizeof e->entry[0];
 }
 
 static void init_engine(struct engine *e, const struct ir_guest *guest, bool nochain)
@@ -217,7 +273,8 @@ static void run_generated(struct engine *e, const struct test_cpu *state, const 
 
 static void forget_unit(struct engine *e)
 {
-    exec_invalidate(e->exec, UNIT_PC, UNIT_PC + 0x1000);
+    uint64_t at = e->tlb ? UNIT_PC ^ 0x5000 : UNIT_PC;
+    exec_invalidate(e->exec, at, at + 0x1000);
 }
 
 /* --- comparing --- */
@@ -272,7 +329,7 @@ static bool agree(const struct outcome *got, const struct outcome *want, const s
     SAME(exit_detail, UINT64_MAX)
     if (w->exit_reason == EXIT_FAULT) { /* of a wide access either half may be named */
         SAME(fault_signo, ~0)
-        if (!UNDER_ASAN)
+        if (!UNDER_ASAN && w->fault_addr) /* 0: the host does not name addresses that it has not */
             SAME(fault_addr, g->fault_addr - w->fault_addr + 15 < 31 ? 0 : UINT64_MAX)
     }
 #undef SAME
@@ -404,11 +461,11 @@ static unsigned long number(const char *name, unsigned long otherwise)
 }
 
 /* Guests by turns: many or few pinned registers, the rules of both architectures; chained and not. */
-static void check_units(const char *features, unsigned long units, uint64_t first)
+static void check_units(const char *features, bool tlb, unsigned long units, uint64_t first)
 {
     static struct ir_guest guest[3];
     static const uint8_t pinned[3] = {9, 9, 3};
-    struct engine engine[6];
+    static struct engine engine[6];
     prepare();
     setenv("METIC_HOST_FEATURES", features, 1);
     for (unsigned i = 0; i < 6; i++) {
@@ -416,6 +473,7 @@ static void check_units(const char *features, unsigned long units, uint64_t firs
         if (!g->slots)
             *g = (struct ir_guest){test_slots(pinned[i % 3]), NSLOTS, test_helpers, ARRAY_SIZE(test_helpers),
                                    i % 3 == 1 ? &fp_rules_riscv : &fp_rules_arm};
+        engine[i].tlb = tlb;
         init_engine(&engine[i], g, i >= 3);
     }
     units = number("METIC_X86_UNITS", getenv("METIC_X86_SEED") ? 1 : units);
@@ -452,7 +510,7 @@ static void tiny_state(struct test_cpu *c, uint8_t *memory)
 
 static void check_tininess(const struct ir_guest *guest, const char *text, const char *features)
 {
-    struct engine e;
+    struct engine e = {.tlb = false};
     struct trial t = {.dead = 0};
     struct ir_unit u;
     char err[200];
@@ -534,7 +592,7 @@ static void translate_many(struct ir_builder *b, const struct code_reader *code,
 
 Test(x86, units_too_complex_are_cut, .timeout = 200)
 {
-    struct engine e;
+    struct engine e = {.tlb = false};
     static struct ir_guest guest;
     static struct test_cpu state;
     static uint8_t memory[MEM_BYTES];
@@ -642,8 +700,9 @@ Test(x86, code_can_be_moved, .timeout = 200)
     tcg_host_native()->free_work(there.work);
 }
 
-Test(x86, random_units, .timeout = 600) { check_units("", 12000, 0); }
-Test(x86, without_avx, .timeout = 600) { check_units("-avx", 5000, 1 << 20); }
-Test(x86, without_fma_and_avx2, .timeout = 600) { check_units("-fma,-avx2", 3000, 2 << 20); }
-Test(x86, without_bit_instructions, .timeout = 600) { check_units("-bmi1,-bmi2,-lzcnt", 3000, 3 << 20); }
-Test(x86, baseline, .timeout = 600) { check_units("-avx,-lzcnt,-aes,-pclmul", 6000, 4 << 20); }
+Test(x86, random_units, .timeout = 600) { check_units("", false, 12000, 0); }
+Test(x86, without_avx, .timeout = 600) { check_units("-avx", false, 5000, 1 << 20); }
+Test(x86, without_fma_and_avx2, .timeout = 600) { check_units("-fma,-avx2", false, 3000, 2 << 20); }
+Test(x86, without_bit_instructions, .timeout = 600) { check_units("-bmi1,-bmi2,-lzcnt", false, 3000, 3 << 20); }
+Test(x86, behind_a_tlb, .timeout = 600) { check_units("", true, 6000, UINT64_C(5) << 20); }
+Test(x86, baseline, .timeout = 600) { check_units("-avx,-lzcnt,-aes,-pclmul", false, 6000, 4 << 20); }

@@ -1,8 +1,8 @@
 /* Memory accesses and atomics. x86's order gives acquire and release to plain accesses (Intel SDM vol. 3, 9.2). */
 #include "tcg/host/x86_64/gen.h"
 
-/* base + (index << scale) + disp as an operand; what does not fit becomes part of a register. */
-static struct mem guest_address(struct gen *g, const struct ir_inst *in)
+/* base + (index << scale) + disp as an operand; what does not fit becomes part of a register: *temp then, else NO_REG. */
+static struct mem guest_address(struct gen *g, const struct ir_inst *in, int *temp)
 {
     struct asmbuf *a = &g->a;
     struct mem m = {.base = NO_REG, .index = NO_REG};
@@ -10,6 +10,7 @@ static struct mem guest_address(struct gen *g, const struct ir_inst *in)
     int64_t disp = in->imm;
     bool has_index = in->op == IR_LD || in->op == IR_ST ? in->arg[1] != IR_NONE : false;
     unsigned scale = has_index ? in->ir_scale : 0;
+    *temp = NO_REG;
     if (has_index && ra_const(g, in->arg[1], &index)) {
         disp += index << scale;
         has_index = false;
@@ -30,7 +31,7 @@ static struct mem guest_address(struct gen *g, const struct ir_inst *in)
         int t = ra_temp(g, false);
         emit_const(a, t, disp, true);
         emit_alu(a, ALU_ADD, true, t, m.base);
-        m.base = t;
+        m.base = *temp = t;
         disp = 0;
     }
     m.disp = disp;
@@ -38,24 +39,25 @@ static struct mem guest_address(struct gen *g, const struct ir_inst *in)
 }
 
 /*
- * Guests whose memory is behind a TLB: the entry's place from the address, one comparison for page, permission and "not
- * across the page's end" (struct tlb_entry), then the host's address is the sum of two registers. A miss goes to C with
- * the operands as they are here, and comes back behind the access.
+ * Guests whose memory is behind a TLB: the place of the entry from the address; reach() compares once for page, permission
+ * and "not across the page's end" (struct tlb_entry), and the host's address is then the sum of two registers. A miss
+ * goes to C with the operands as they are there, and comes back behind the access.
  */
-static struct mem through_tlb(struct gen *g, const struct ir_inst *in)
+static struct mem find_entry(struct gen *g, const struct ir_inst *in)
 {
-    enum { PAGE = 1 << TLB_PAGE_SHIFT, ENTRY_SHIFT = 5 };
+    enum { ENTRY_SHIFT = 5 };
     _Static_assert(sizeof(struct tlb_entry) == 1 << ENTRY_SHIFT, "the mask counts bytes");
     struct asmbuf *a = &g->a;
-    bool is_store = in->op == IR_ST;
     uint64_t c;
     for (unsigned k = 0; k < IR_MAX_ARGS; k++) {
         bool used = k < ir_nargs(in) && in->arg[k] != IR_NONE;
         g->miss_src[k] = used && !ra_const(g, in->arg[k], &c) ? ra_use(g, in->arg[k]) : NO_REG;
     }
-    struct mem m = guest_address(g, in);
-    bool has_temp = m.base != NO_REG && m.base != g->miss_src[0]; /* for a displacement that does not fit */
-    int at = has_temp ? m.base : ra_temp(g, false), entry = ra_temp(g, false);
+    int at;
+    struct mem m = guest_address(g, in, &at);
+    if (at == NO_REG)
+        at = ra_temp(g, false);
+    int entry = ra_temp(g, false);
     if (m.base == NO_REG && m.index == NO_REG)
         emit_const(a, at, (int64_t)m.disp, true);
     else if (m.index == NO_REG && !m.disp)
@@ -66,24 +68,35 @@ static struct mem through_tlb(struct gen *g, const struct ir_inst *in)
     emit_shift_imm(a, SHIFT_SHR, true, entry, TLB_PAGE_SHIFT - ENTRY_SHIFT);
     emit_rm(a, 0x23 | OP_W, entry, state_mem(g->l->tlb_mask));  /* AND */
     emit_rm(a, 0x03 | OP_W, entry, state_mem(g->l->tlb_table)); /* ADD */
+    return (struct mem){.base = entry, .index = at};
+}
+
+/* The operand; before it is used, reach(). */
+static struct mem address(struct gen *g, const struct ir_inst *in)
+{
+    int temp;
+    return g->ctx->tlb ? find_entry(g, in) : guest_address(g, in, &temp);
+}
+
+/*
+ * The instruction emitted next accesses guest memory at m, which address() gave. Registers have been chosen: what a
+ * choice stores away must have been stored on the way over C, too.
+ */
+static void reach(struct gen *g, const struct ir_inst *in, struct mem m)
+{
+    enum { PAGE = 1 << TLB_PAGE_SHIFT };
+    struct asmbuf *a = &g->a;
+    bool is_store = in->op == IR_ST;
+    if (!g->ctx->tlb) {
+        x86_fault_point(g);
+        return;
+    }
+    int entry = m.base, at = m.index;
     emit_rm(a, 0x2b | OP_W, at, MEM(entry, is_store ? offsetof(struct tlb_entry, store) : offsetof(struct tlb_entry, load)));
     emit_alu_imm(a, ALU_CMP, true, at, PAGE - (1 << (in->mem & MEM_SIZE)));
     x86_fault_point(g);
     g->miss = emit_jcc_forward(a, X_A);
     emit_load(a, true, entry, MEM(entry, offsetof(struct tlb_entry, host)));
-    return (struct mem){.base = entry, .index = at};
-}
-
-static struct mem address(struct gen *g, const struct ir_inst *in)
-{
-    return g->ctx->tlb ? through_tlb(g, in) : guest_address(g, in);
-}
-
-/* For the instruction emitted next, which accesses guest memory. Behind a TLB it is memory of the host's own. */
-static void fault_point(struct gen *g)
-{
-    if (!g->ctx->tlb)
-        x86_fault_point(g);
 }
 
 static void swap_bytes(struct gen *g, int r, unsigned size)
@@ -103,7 +116,7 @@ static void load_int(struct gen *g, const struct ir_inst *in)
     bool sign = in->mem & MEM_SIGN, wide = in->type == IR_I64, be = (in->mem & MEM_BE) && size;
     struct mem m = address(g, in);
     int d = ra_def_over(g);
-    fault_point(g);
+    reach(g, in, m);
     if (be) {
         emit_rm(a, size == 1 ? OP_0F | 0xb7 : 0x8b | op_w(size == 3), d, m);
         swap_bytes(g, d, size);
@@ -137,14 +150,14 @@ static void load_vec(struct gen *g, const struct ir_inst *in)
     struct mem m = address(g, in);
     if (size >= 2 && (!be || size == 4)) {
         int d = ra_def_over(g);
-        fault_point(g);
+        reach(g, in, m);
         emit_rm(a, op[size], d - XMM0, m); /* MOVSS, MOVSD, MOVUPS */
         if (be)
             swap_vector(g, d);
         return;
     }
     int t = ra_temp(g, false), d = ra_def(g);
-    fault_point(g);
+    reach(g, in, m);
     emit_rm(a, size == 0 ? OP_0F | 0xb6 : size == 1 ? OP_0F | 0xb7 : 0x8b | op_w(size == 3), t, m);
     if (be)
         swap_bytes(g, t, size);
@@ -164,7 +177,7 @@ static void store_vec(struct gen *g, const struct ir_inst *in, struct mem m)
             swap_vector(g, XMM0 + XSCRATCH);
             x = XMM0 + XSCRATCH;
         }
-        fault_point(g);
+        reach(g, in, m);
         emit_rm(a, op[size], x - XMM0, m);
         return;
     }
@@ -172,7 +185,7 @@ static void store_vec(struct gen *g, const struct ir_inst *in, struct mem m)
     emit_rr(a, OP_66 | OP_0F | 0x7e | op_w(size == 3), x - XMM0, t);
     if (be)
         swap_bytes(g, t, size);
-    fault_point(g);
+    reach(g, in, m);
     emit_rm(a, size == 0 ? 0x88 | OP_B : size == 1 ? OP_66 | 0x89 : 0x89 | op_w(size == 3), t, m);
 }
 
@@ -194,7 +207,7 @@ static void store(struct gen *g, const struct ir_inst *in)
     if (in_xmm(type)) {
         store_vec(g, in, m);
     } else if (ra_const(g, v, &c) && (!(in->mem & MEM_BE) || !size) && (size < 3 || c == (uint64_t)(int64_t)(int32_t)c)) {
-        fault_point(g);
+        reach(g, in, m);
         if (size == 1)
             emit_rm(a, OP_66 | 0xc7, 0, m);
         else
@@ -215,7 +228,7 @@ static void store(struct gen *g, const struct ir_inst *in)
             swap_bytes(g, t, size);
             x = t;
         }
-        fault_point(g);
+        reach(g, in, m);
         switch (size) {
         case 0: emit_rm(a, 0x88 | OP_B, x, m); break;
         case 1: emit_rm(a, OP_66 | 0x89, x, m); break;
@@ -258,7 +271,7 @@ static void exchange(struct gen *g, const struct ir_inst *in)
     ra_copy_to(g, in->arg[1], t);
     if (in->mem & MEM_BE)
         swap_bytes(g, t, size);
-    fault_point(g);
+    x86_fault_point(g);
     if (add)
         emit8(&g->a, 0xf0);
     emit_rm(&g->a, add ? OP_0F | sized(0xc1, size) : sized(0x87, size), t, m); /* XADD, XCHG */
@@ -282,7 +295,7 @@ static void compare_and_swap(struct gen *g, const struct ir_inst *in)
         swap_bytes(g, RAX, size);
         new = t;
     }
-    fault_point(g);
+    x86_fault_point(g);
     emit8(&g->a, 0xf0);
     emit_rm(&g->a, OP_0F | sized(0xb1, size), new, m); /* CMPXCHG */
     if (in->mem & MEM_BE)
@@ -300,7 +313,7 @@ static void read_modify_write(struct gen *g, const struct ir_inst *in)
     ra_take(g, RAX);
     struct mem m = address(g, in);
     int y = ra_use(g, in->arg[1]), t = ra_temp(g, false), old = be ? ra_temp(g, false) : RAX;
-    fault_point(g);
+    x86_fault_point(g);
     emit_rm(a, size == 0 ? OP_0F | 0xb6 : size == 1 ? OP_0F | 0xb7 : 0x8b | op_w(w), RAX, m);
     uint8_t *again = a->p;
     if (be) {
@@ -343,7 +356,7 @@ static void read_modify_write(struct gen *g, const struct ir_inst *in)
     }
     if (be)
         swap_bytes(g, t, size);
-    fault_point(g);
+    x86_fault_point(g);
     emit8(a, 0xf0);
     emit_rm(a, OP_0F | sized(0xb1, size), t, m);
     emit_jcc(a, X_NE, a->exec + (again - a->start));
@@ -384,9 +397,9 @@ static void exchange_16(struct gen *g, const struct ir_inst *in)
         emit_mov(a, true, base, RBX);
     }
     /* Is the memory there, aligned and writable? A fault must find RBX in its place. */
-    fault_point(g);
+    x86_fault_point(g);
     emit_rm(a, OP_0F | 0x28, XSCRATCH, MEM(base, 0)); /* MOVAPS */
-    fault_point(g);
+    x86_fault_point(g);
     emit8(a, 0xf0);
     emit_alu_mem_imm(a, ALU_OR, false, MEM(base, 0), 0);
     if (cas) {
@@ -400,7 +413,7 @@ static void exchange_16(struct gen *g, const struct ir_inst *in)
     halves(g, in, new, RBX, NO_REG);
     uint8_t *again = a->p;
     g->rbx_in = RSI;
-    fault_point(g); /* after all that: another thread may unmap the page */
+    x86_fault_point(g); /* after all that: another thread may unmap the page */
     g->rbx_in = RBX;
     emit8(a, 0xf0);
     emit_rm(a, OP_0F | 0xc7 | OP_W, 1, MEM(base, 0));
@@ -457,8 +470,10 @@ static bool access(struct gen *g, const struct ir_inst *in)
 
 bool isel_mem(struct gen *g, const struct ir_inst *in)
 {
-    if (g->ctx->tlb && ir_props(in) & IR_P_BARRIER && ir_props(in) & IR_P_STORE) {
-        isel_slow(g, in); /* atomics */
+    bool is_atomic = ir_props(in) & IR_P_BARRIER && ir_props(in) & IR_P_STORE;
+    bool swapped = (in->op == IR_LD || in->op == IR_ST) && in->mem & MEM_BE;
+    if (g->ctx->tlb && (is_atomic || swapped)) { /* there are not registers enough */
+        isel_slow(g, in);
         return true;
     }
     g->miss = NULL;
