@@ -94,7 +94,7 @@ struct code_block *disk_find(struct exec *x, uint64_t pc, uint32_t mode)
     const struct disk_block *d = &im->map.blocks[k];
     struct code_block *b = im->made[k] = arena_alloc(&im->arena, sizeof *b);
     *b = (struct code_block){0};
-    b->pc = pc;
+    b->pc = b->physical = pc;
     b->mode = mode;
     b->bytes = d->bytes;
     b->entry = b->c.code = im->map.code + d->code;
