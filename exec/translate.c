@@ -12,7 +12,8 @@
 
 enum {
     MAX_INSNS = 256,          /* guest instructions in a unit */
-    MAX_SOURCE = MAX_INSNS * 4, /* bytes */
+    MAX_UNIT_BYTES = 4096,    /* from its first to its last */
+    MAX_QUICK_BYTES = MAX_INSNS * 4,
     CODE_ROOM = 64 * 1024,    /* host bytes that must be free before compiling */
     CODE_MAX_INSN = 16,       /* bytes */
 };
@@ -116,10 +117,20 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const stru
     struct ir_builder builder;
     struct page_reader page = {.x = x, .cpu = cpu, .unit = u};
     const struct code_reader code = {&page, page_window};
+    struct region region = {0};
+    bool regions = !b->quick && x->host && x->host->takes_labels() && !x->options.one_insn;
     ir_unit_restart(u, x->target->ir, b->pc, b->mode);
     b_init(&builder, u);
     builder.quick = b->quick;
+    builder.region = regions ? &region : NULL;
     x->target->translate(&builder, &code, max_insns);
+    if (regions && b_find_region(&builder)) {
+        struct region *known = builder.region;
+        ir_unit_restart(u, x->target->ir, b->pc, b->mode);
+        b_init(&builder, u);
+        builder.region = known;
+        x->target->translate(&builder, &code, max_insns);
+    }
     if (log_on(LOG_IN_ASM))
         dump_guest(x->target, &code, b->pc, u->bytes);
     if (log_on(LOG_OP))
@@ -211,7 +222,7 @@ static size_t copy_source(const struct exec *x, uint64_t pc, uint8_t *to, size_t
 /* The guest code at pc is these n bytes. */
 static bool source_is(const struct exec *x, uint64_t pc, const uint8_t *bytes, size_t n)
 {
-    uint8_t now[MAX_SOURCE];
+    uint8_t now[MAX_UNIT_BYTES];
     return copy_source(x, pc, now, n) == n && !memcmp(now, bytes, n);
 }
 
@@ -228,8 +239,8 @@ static uint64_t tail_of(const struct exec *x, struct cpu *cpu, const struct code
 static struct code_block *translate(struct exec *x, struct cpu *cpu, struct block_key key, bool quick)
 {
     struct ir_unit u = x->spare;
-    uint8_t source[MAX_SOURCE];
-    size_t nsource = x->options.memory ? 0 : copy_source(x, key.pc, source, sizeof source);
+    uint8_t source[MAX_UNIT_BYTES];
+    size_t nsource = x->options.memory ? 0 : copy_source(x, key.pc, source, quick ? MAX_QUICK_BYTES : MAX_UNIT_BYTES);
     unsigned max_insns = x->options.one_insn ? 1 : MAX_INSNS;
     struct code_block new = {.pc = key.pc, .physical = key.physical, .mode = key.mode, .quick = quick};
     build(x, cpu, &u, &new, max_insns);
@@ -277,7 +288,6 @@ struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key 
             b = NULL;
         }
     }
-    if (!b)
     if (!b && !x->options.memory)
         b = disk_find(x, key.pc, key.mode);
     if (!b)
@@ -344,7 +354,7 @@ static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only
     if (disk_close_range(x, start, end))
         exec_flush(x);
     uint64_t first = start >> PAGE_HASH_SHIFT, last = (end - 1) >> PAGE_HASH_SHIFT;
-    /* A unit begins at most MAX_INSNS * 4 bytes, so at most a page, before its last byte. */
+    /* A unit begins at most MAX_UNIT_BYTES, so at most a page, before its last byte. */
     first -= first > 0;
     bool all = last - first >= PAGE_HASH_SIZE;
     for (uint64_t i = all ? 0 : first; i <= (all ? PAGE_HASH_SIZE - 1 : last); i++) {
@@ -365,7 +375,7 @@ static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only
             kill_block(x, b);
     }
     if (any) {
-        uint64_t from = start > MAX_INSNS * 4 ? start - MAX_INSNS * 4 : 0;
+        uint64_t from = start > MAX_UNIT_BYTES ? start - MAX_UNIT_BYTES : 0;
         if (!x->options.memory) /* else pcs are not known; a dropped block's entry leads out of it */
             exec_forget_jumps(x, from, end);
         /* Loops inside one unit leave at their next poll and find the new code. */

@@ -128,7 +128,7 @@ static bool interpret(struct cpu *cpu, struct code_block *b, struct store_log *l
             ir_interpret(b->unit, cpu, &cpu_interp_layout, &mem, e);
         while (!b->quick && e->kind == INTERP_GOTO && !e->indirect && e->jump == JUMP_PLAIN && e->pc == b->pc && rounds++ < MAX_ROUNDS);
         exec_take_exit(cpu, e);
-        done = rounds <= MAX_ROUNDS;
+        done = rounds <= MAX_ROUNDS && !e->tired;
     }
     cpu->leave_env = outer;
     return done && !log->overflow;

@@ -13,4 +13,7 @@ ir_ref b_simplify(struct ir_builder *b, struct ir_inst *in);
 /* An integer comparison (SETCC, SELCC, GOTO_IF): its outcome 0 or 1, or -1 if open. Puts a constant second. */
 int b_settle(struct ir_builder *b, struct ir_inst *in);
 
+/* A jump is being built: regions remember where it leads. */
+void b_note_jump(struct ir_builder *b, const struct ir_inst *in);
+
 #endif

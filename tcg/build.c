@@ -18,6 +18,7 @@ void b_init(struct ir_builder *b, struct ir_unit *u)
     memset(b->recent, 0, sizeof b->recent);
     b->last_pc_inst = b->last_exit = IR_NONE;
     b->quick = b->pc_needed = false;
+    b->region = NULL;
 }
 
 /* --- merging --- */
@@ -127,8 +128,9 @@ ir_ref b_emit_at(struct ir_builder *b, struct ir_inst *in)
         b->last_exit = IR_NONE;
         if (in->cc < CC_FOEQ && b_settle(b, in) == 0)
             return IR_NONE;
+        b_note_jump(b, in);
         return b->last_exit = append(b, in);
-    case IR_GOTO: return b->last_exit = append(b, in);
+    case IR_GOTO: b_note_jump(b, in); return b->last_exit = append(b, in);
     case IR_CALL: {
         ir_ref r = append(b, in);
         if (in->helper->effects & (HELPER_WRITES_STATE | HELPER_FAULTS))
@@ -141,16 +143,31 @@ ir_ref b_emit_at(struct ir_builder *b, struct ir_inst *in)
 
 /* --- guest registers --- */
 
-void b_insn(struct ir_builder *b, uint64_t pc, uint64_t bits)
+static bool is_label(const struct ir_builder *b, uint64_t pc)
 {
+    for (unsigned i = 0; b->region && b->region->known && i < b->region->n; i++)
+        if (b->region->target[i] == pc)
+            return true;
+    return false;
+}
+
+bool b_insn(struct ir_builder *b, uint64_t pc, uint64_t bits)
+{
+    bool label = is_label(b, pc);
     /* In quick units nothing between asks where it is: one INSN does. */
     if (b->quick && !b->pc_needed && b->last_pc_inst) {
         b->u->inst[b->last_pc_inst].imm = pc;
         b->u->inst[b->last_pc_inst].imm2 = bits;
-        return;
+        return false;
+    }
+    if (label) { /* whoever jumps here does not bring values */
+        b_forget(b);
+        memset(b->recent, 0, sizeof b->recent);
+        b->last_exit = append(b, &(struct ir_inst){.op = IR_LABEL, .imm = pc});
     }
     b->pc_needed = false;
     b->last_pc_inst = append(b, &(struct ir_inst){.op = IR_INSN, .imm = pc, .imm2 = bits});
+    return label;
 }
 
 ir_ref b_get(struct ir_builder *b, unsigned slot)

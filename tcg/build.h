@@ -10,6 +10,21 @@
 
 enum { IR_MAX_SLOTS = 256 };
 
+/*
+ * A loop with what is inside: branches, inner loops. The guest code is gone through twice: first to see where jumps lead,
+ * then with labels where they arrive.
+ */
+enum { REGION_TARGETS = 64 };
+struct region {
+    bool known;     /* the second time: `target` are the labels */
+    bool went_on;   /* behind a terminator */
+    unsigned n;
+    uint64_t target[REGION_TARGETS], from[REGION_TARGETS];
+    uint64_t last;  /* pc of the last instruction that jumps back to the unit's start or behind it; 0: none */
+    bool loop;      /* one jumps to the start */
+    uint64_t end;   /* the second time: ends in front of this pc */
+};
+
 struct ir_builder {
     struct ir_unit *u;
     ir_ref known[IR_MAX_SLOTS]; /* value each slot is known to hold, or IR_NONE */
@@ -17,6 +32,7 @@ struct ir_builder {
     bool pc_needed;             /* something behind it may ask for its pc */
     ir_ref recent[64];          /* recent pure instructions, for merging equal ones (hash) */
     ir_ref last_exit;           /* the exit just built, IR_NONE if it was folded away */
+    struct region *region;      /* NULL: the unit is to be a straight line */
     bool quick;                 /* units end behind their first conditional exit: b_ends_here() */
 };
 
@@ -34,7 +50,8 @@ static inline ir_ref b_emit(struct ir_builder *b, struct ir_inst in)
 }
 
 /* --- guest registers and instruction starts --- */
-void b_insn(struct ir_builder *b, uint64_t pc, uint64_t bits);
+/* True if a label stands in front, of which b_exit_dead() may say more. */
+bool b_insn(struct ir_builder *b, uint64_t pc, uint64_t bits);
 ir_ref b_get(struct ir_builder *b, unsigned slot);
 void b_put(struct ir_builder *b, unsigned slot, ir_ref v);
 /* Forget what slots hold (after a helper that writes state; b_call does it by itself). */
@@ -93,8 +110,12 @@ void b_goto_ind(struct ir_builder *b, ir_ref target, enum ir_jump kind, uint64_t
 /* Leave to the run loop with pc and a reason of enum cpu_exit (exec/cpu.h). */
 void b_trap(struct ir_builder *b, unsigned reason, uint64_t pc, uint64_t detail);
 
-/* Should the unit end here, before the next guest instruction, because of the exit just built? */
-bool b_ends_here(const struct ir_builder *b);
+/* Should the unit end here, before the guest instruction at pc? */
+bool b_ends_here(const struct ir_builder *b, uint64_t pc);
+/* Behind a terminator: goes the unit on, at *pc or further on? Then *pc says where. */
+bool b_goes_on(struct ir_builder *b, uint64_t *pc);
+/* After the first time: true if it is to be made a second time, with labels; b->region is ready for that. */
+bool b_find_region(struct ir_builder *b);
 /*
  * For the end of a unit: if it jumps back to its own start it is cut behind the last such jump, where the next guest
  * instruction begins; u->bytes may then say too much. True: it was cut, and goes on at *next; b_exit_dead() may follow.

@@ -156,6 +156,8 @@ struct tcg_host {
     /* Emits entry/leave trampolines for this guest at `buf` (executable address `exec`); returns bytes used. */
     size_t (*emit_prologue)(uint8_t *buf, uint8_t *exec, const struct ir_guest *g, const struct host_layout *l,
                             struct host_entry *out);
+    /* Does compile() keep jumps to LABELs inside the unit? */
+    bool (*takes_labels)(void);
     /* Memory that compile() works in, for units of this guest; one for each thread that compiles at a time. */
     void *(*new_work)(const struct ir_guest *g);
     void (*free_work)(void *work);

@@ -333,19 +333,33 @@ static inline bool holds(const struct ir_unit *u, const struct ir_inst *in, cons
 
 /* --- the loop --- */
 
+enum { MAX_JUMPS = 1000 }; /* inside a unit: the run loop looks for signals */
+
+/* The label of the unit where the exit to pc arrives, or IR_NONE. */
+static ir_ref label_at(const struct ir_unit *u, uint64_t pc, unsigned *jumps)
+{
+    for (ir_ref r = 1; r < u->n; r++)
+        if (u->inst[r].op == IR_LABEL && (uint64_t)u->inst[r].imm == pc && ++*jumps <= MAX_JUMPS)
+            return r;
+    return IR_NONE;
+}
+
 void ir_interpret(const struct ir_unit *u, void *state, const struct interp_layout *layout,
                   const struct interp_mem *mem, struct interp_exit *out)
 {
     /* On the stack, so that a fault may leave without freeing it. */
     union ir_value *value = __builtin_alloca_with_align(u->n * sizeof *value, 128);
     uint64_t *insn_pc = (uint64_t *)((char *)state + layout->insn_pc);
+    unsigned jumps = 0;
+    ir_ref label;
     value[IR_NONE] = (union ir_value){0};
 
     for (ir_ref r = 1; r < u->n; r++) {
         const struct ir_inst *in = &u->inst[r];
         union ir_value *v = &value[r];
         switch (in->op) {
-        case IR_NOP: break;
+        case IR_NOP:
+        case IR_LABEL: break;
         case IR_INSN: *insn_pc = in->imm; break;
         case IR_GET: slot_get(state, &u->guest->slots[in->ir_slot_], v); break;
         case IR_PUT: slot_put(state, &u->guest->slots[in->ir_slot_], &value[in->arg[0]]); break;
@@ -370,16 +384,25 @@ void ir_interpret(const struct ir_unit *u, void *state, const struct interp_layo
         case IR_AUMAX: atomic_op(in, value, mem, v); break;
         case IR_GOTO_IF:
             if (holds(u, in, value, state, layout)) {
-                *out = (struct interp_exit){.kind = INTERP_GOTO, .pc = in->imm, .dead = in->ir_dead};
+                if ((label = label_at(u, in->imm, &jumps)) != IR_NONE) {
+                    r = label;
+                    break;
+                }
+                *out = (struct interp_exit){.kind = INTERP_GOTO, .pc = in->imm, .dead = in->ir_dead, .tired = jumps > MAX_JUMPS};
                 return;
             }
             break;
         case IR_GOTO:
+            if (in->ir_sub == JUMP_PLAIN && (label = label_at(u, in->imm, &jumps)) != IR_NONE) {
+                r = label;
+                break;
+            }
             *out = (struct interp_exit){.kind = INTERP_GOTO,
                                         .pc = in->imm,
                                         .jump = in->ir_sub,
                                         .return_pc = in->imm2,
-                                        .dead = in->ir_dead};
+                                        .dead = in->ir_dead,
+                                        .tired = jumps > MAX_JUMPS};
             return;
         case IR_GOTO_IND:
             *out = (struct interp_exit){.kind = INTERP_GOTO,

@@ -17,6 +17,7 @@ struct interp_exit {
     uint64_t detail;    /* TRAP: imm2 */
     enum ir_jump jump;  /* GOTO: kind of the exit */
     uint64_t return_pc; /* JUMP_CALL */
+    bool tired;         /* an exit to a LABEL of the unit was taken because too many had been before */
     bool indirect;      /* the exit was a GOTO_IND */
     unsigned dead;      /* 1 + slot whose value is dead at pc: other engines may not have written it; 0: none */
 };

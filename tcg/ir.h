@@ -2,17 +2,19 @@
  * The intermediate representation: what a unit of translated guest code is made of.
  *
  * A unit is a straight line of instructions with one entry: conditional exits (GOTO_IF) leave it, the last
- * instruction (a terminator) ends it. Every instruction makes at most one value, named by its index; values are
+ * instruction (a terminator) ends it. The unit of a hot loop may have labels: exits to the guest pc of one
+ * stay inside, and terminators may stand in front of one. Every instruction makes at most one value, named by its index; values are
  * assigned once and die with the unit. What lives longer is in guest registers, read by GET and written by PUT in
  * program order; back ends keep them in host registers and write them to the state late, so passes treat
  * GET/PUT as the only mutable variables. A hot region is a list of units whose exits meet other units' entries.
  *
  * Invariants (the verifier's list, verify.c):
  *   1. arguments are earlier instructions that make a value of the type the op table asks for
- *   2. exactly one terminator (IR_P_EXIT), and it is last
+ *   2. a terminator (IR_P_EXIT) is last; others are followed by a LABEL
  *   3. GET/PUT name a slot of the guest and have its type
  *   4. an instruction that may fault, and a call of a helper that may, follow an INSN
  *   5. imm fields are in the range the op's row gives
+ *   6. no argument but a constant is from before the last LABEL
  */
 #ifndef TCG_IR_H
 #define TCG_IR_H
@@ -103,7 +105,7 @@ struct ir_inst {
     uint8_t type2; /* S of the op table */
     uint8_t cc;    /* enum ir_cc; also sub: small variant number (see the op's row) */
     uint8_t mem;   /* enum ir_mem; lane: enum ir_lane; rm: enum fp_round */
-    uint16_t scale_slot; /* LD/ST: log2 scale of the index; GET/PUT: slot number; GOTO/GOTO_IF: 1 + the slot whose
+    uint16_t scale_slot; /* LD/ST: log2 scale of the index; GET/PUT: slot number; GOTO/GOTO_IF/LABEL: 1 + the slot whose
                             value is dead at the target (it need not be written for this exit), 0: none */
     ir_ref arg[IR_CALL_ARGS];
     int64_t imm;

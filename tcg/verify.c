@@ -126,9 +126,26 @@ static const char *check_fields(const struct ir_unit *u, ir_ref r)
     return imm_ok(in) ? NULL : "an immediate is out of range";
 }
 
+/* Is it the last instruction, or, passes having removed some, does a LABEL follow? */
+static bool may_end_here(const struct ir_unit *u, ir_ref r)
+{
+    while (++r < u->n && u->inst[r].op == IR_NOP)
+        ;
+    return r == u->n || u->inst[r].op == IR_LABEL;
+}
+
+static bool crosses_label(const struct ir_unit *u, ir_ref r, ir_ref label)
+{
+    for (unsigned k = 0; k < ir_nargs(&u->inst[r]); k++)
+        if (u->inst[r].arg[k] && u->inst[r].arg[k] < label && u->inst[u->inst[r].arg[k]].op != IR_CONST)
+            return true;
+    return false;
+}
+
 const char *ir_verify(const struct ir_unit *u)
 {
     bool insn = false;
+    ir_ref label = IR_NONE;
     if (!u->n || u->inst[0].op != IR_NOP)
         return "instruction 0 is no NOP";
     for (ir_ref r = 1; r < u->n; r++) {
@@ -145,7 +162,11 @@ const char *ir_verify(const struct ir_unit *u)
             insn = true;
         if (!insn && ((props & IR_P_FAULT) || (in->op == IR_CALL && (in->helper->effects & HELPER_FAULTS))))
             return fail(u, r, "may fault before the first INSN");
-        if (!!(props & IR_P_EXIT) != (r == u->n - 1))
+        if (in->op == IR_LABEL)
+            label = r;
+        if (crosses_label(u, r, label))
+            return fail(u, r, "an argument from before the label");
+        if (props & IR_P_EXIT ? !may_end_here(u, r) : r == u->n - 1)
             return fail(u, r, props & IR_P_EXIT ? "a terminator that is not last" : "the last one is no terminator");
     }
     return u->n > 1 ? NULL : "no terminator";

@@ -387,7 +387,7 @@ static void random_instruction(struct pair *p)
     enum ir_op op;
     do
         op = below(2) ? favourites[below(ARRAY_SIZE(favourites))] : 1 + below(IR_OP_COUNT - 1);
-    while (ir_facts[op].props & IR_P_EXIT || (op == IR_GOTO_IF && below(4)));
+    while (ir_facts[op].props & IR_P_EXIT || op == IR_LABEL || (op == IR_GOTO_IF && below(4)));
     struct ir_inst raw = random_fields(op);
     if (op == IR_CALL) {
         raw.helper = guest_helpers[below(ARRAY_SIZE(guest_helpers))];

@@ -40,6 +40,7 @@ struct engine {
     struct target target;
     struct exec *exec;
     struct test_cpu *cpu;
+    enum exec_tier tier;
     bool nochain, tlb; /* tlb: guest memory is behind one */
     struct tlb_entry entry[TLB_ENTRIES];
 };
@@ -221,7 +222,7 @@ static const struct exec_memory tlb_memory = {tlb_locate, tlb_window, tlb_access
 static void open_engine(struct engine *e)
 {
     static const struct code_reader reader = {NULL, no_code};
-    struct exec_options o = {.engine = ENGINE_JIT, .nochain = e->nochain, .cache_bytes = 2 << 20,
+    struct exec_options o = {.engine = ENGINE_JIT, .tier = e->tier, .nochain = e->nochain, .cache_bytes = 2 << 20,
                              .memory = e->tlb ? &tlb_memory : NULL};
     e->exec = exec_new(&e->target, &reader, &o);
     cr_assert_not_null(e->exec);
@@ -233,8 +234,9 @@ static void open_engine(struct engine *e)
     e->cpu->cpu.tlb_mask = (TLB_ENTRIES - 1) * sizeof e->entry[0];
 }
 
-static void init_engine(struct engine *e, const struct ir_guest *guest, bool nochain)
+static void init_engine(struct engine *e, const struct ir_guest *guest, enum exec_tier tier, bool nochain)
 {
+    e->tier = tier;
     e->nochain = nochain;
     e->target = (struct target){
         .name = "test", .address_bits = 48, .page_size = 4096, .state_size = sizeof(struct test_cpu), .ir = guest,
@@ -424,7 +426,7 @@ static void report(struct engine *e, struct trial *t, uint64_t seed, const char 
     if (getenv("METIC_X86_SEED"))
         log_parse_topics("out_asm");
     passes(e, t, true);
-    cr_assert_fail("METIC_X86_SEED=%" PRIu64 " fails (%s, METIC_HOST_FEATURES=%s)", seed, e->nochain ? "not chained" : "chained",
+    cr_assert_fail("METIC_X86_SEED=%" PRIu64 " fails (%s, METIC_HOST_FEATURES=%s)", seed, e->tier == TIER_QUICK ? "quick" : e->nochain ? "not chained" : "chained",
                    features);
 }
 
@@ -436,7 +438,7 @@ static void check_unit(struct engine *e, uint64_t seed, const char *features)
     rng_state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
     for (unsigned i = 0; i < 4; i++)
         rnd();
-    t.dead = make_unit(&u, e->target.ir);
+    t.dead = make_unit(&u, e->target.ir, e->tier == TIER_HOT && !e->nochain);
     const char *wrong = ir_verify(&u);
     if (wrong) {
         ir_print(stderr, &u);
@@ -460,27 +462,27 @@ static unsigned long number(const char *name, unsigned long otherwise)
     return value ? strtoul(value, NULL, 0) : otherwise;
 }
 
-/* Guests by turns: many or few pinned registers, the rules of both architectures; chained and not. */
+/* By turns: many or few pinned registers, the rules of both architectures; chained, not chained, quick. */
 static void check_units(const char *features, bool tlb, unsigned long units, uint64_t first)
 {
     static struct ir_guest guest[3];
     static const uint8_t pinned[3] = {9, 9, 3};
-    static struct engine engine[6];
+    static struct engine engine[9];
     prepare();
     setenv("METIC_HOST_FEATURES", features, 1);
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 9; i++) {
         struct ir_guest *g = &guest[i % 3];
         if (!g->slots)
             *g = (struct ir_guest){test_slots(pinned[i % 3]), NSLOTS, test_helpers, ARRAY_SIZE(test_helpers),
                                    i % 3 == 1 ? &fp_rules_riscv : &fp_rules_arm};
         engine[i].tlb = tlb;
-        init_engine(&engine[i], g, i >= 3);
+        init_engine(&engine[i], g, i < 6 ? TIER_HOT : TIER_QUICK, i / 3 == 1);
     }
     units = number("METIC_X86_UNITS", getenv("METIC_X86_SEED") ? 1 : units);
     first = number("METIC_X86_SEED", first);
     for (uint64_t seed = first; seed < first + units; seed++)
-        check_unit(&engine[seed % 8 < 6 ? seed % 8 : seed % 8 - 6], seed, features);
-    for (unsigned i = 0; i < 6; i++)
+        check_unit(&engine[seed % 13 < 9 ? seed % 13 : seed % 3], seed, features);
+    for (unsigned i = 0; i < 9; i++)
         close_engine(&engine[i]);
 }
 
@@ -517,7 +519,7 @@ static void check_tininess(const struct ir_guest *guest, const char *text, const
     setenv("METIC_HOST_FEATURES", features, 1);
     cr_assert(ir_parse(&u, guest, text, err, sizeof err), "%s", err);
     u.pc = UNIT_PC;
-    init_engine(&e, guest, false);
+    init_engine(&e, guest, TIER_HOT, false);
     t.unit = &u;
     for (unsigned i = 0; i < 4000; i++) {
         tiny_state(&t.state, t.memory);
@@ -598,7 +600,7 @@ Test(x86, units_too_complex_are_cut, .timeout = 200)
     static uint8_t memory[MEM_BYTES];
     prepare();
     guest = (struct ir_guest){test_slots(9), NSLOTS, test_helpers, ARRAY_SIZE(test_helpers), &fp_rules_arm};
-    init_engine(&e, &guest, false);
+    init_engine(&e, &guest, TIER_HOT, false);
     e.target.translate = translate_many;
     uint64_t want = state.x[0] = 7;
     for (unsigned i = 0; i < MEM_BYTES; i++)
@@ -682,7 +684,7 @@ Test(x86, code_can_be_moved, .timeout = 200)
         struct ir_unit u;
         struct compiled a, b;
         rng_state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
-        make_unit(&u, &guest);
+        make_unit(&u, &guest, true);
         compile_at(&here, (uint8_t *)(ALIGN_UP((uintptr_t)&here, (uintptr_t)16) + (1u << 20)), &u, &a);
         compile_at(&there, (uint8_t *)(ALIGN_UP((uintptr_t)&there, (uintptr_t)16) - (3u << 20)), &u, &b);
         cr_assert_eq(a.size, b.size);

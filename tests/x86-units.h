@@ -132,7 +132,7 @@ struct unit_maker {
     unsigned n[IR_TYPE_COUNT];
     unsigned reach;    /* how many of them are looked at: pressure on registers */
     unsigned dead;     /* 1 + the slot that exits may name as dead */
-    bool loop, faults;
+    bool loop, faults, labels;
     uint64_t next_pc;
 };
 
@@ -200,10 +200,41 @@ static void put(struct unit_maker *m, unsigned slot, enum ir_type t, ir_ref v)
     add_quiet(m, (struct ir_inst){.op = IR_PUT, .type = t, .ir_slot_ = slot, .arg = {v}});
 }
 
+/* if (!fuel--) leave */
+static void use_fuel(struct unit_maker *m)
+{
+    ir_ref fuel = add_quiet(m, (struct ir_inst){.op = IR_GET, .type = IR_I64, .ir_slot_ = SLOT_FUEL});
+    ir_ref less = add_quiet(m, (struct ir_inst){.op = IR_SUB, .type = IR_I64, .arg = {fuel, constant(m, IR_I64, 1)}});
+    put(m, SLOT_FUEL, IR_I64, less);
+    add_quiet(m, (struct ir_inst){.op = IR_GOTO_IF, .type2 = IR_I64, .cc = CC_EQ, .imm = EXIT_STEP * NEXITS,
+                                  .arg = {fuel, constant(m, IR_I64, 0)}});
+}
+
+/* Units with labels have one at each LABEL_STEP-th guest instruction. */
+enum { LABEL_STEP = 7 };
+static uint64_t random_label(const struct unit_maker *m)
+{
+    uint64_t behind = (m->next_pc - m->u->pc) / 4 / LABEL_STEP;
+    return m->u->pc + 4 * LABEL_STEP * below(behind + 2); /* the start, one before, or the next one */
+}
+
+static void start_label(struct unit_maker *m)
+{
+    if (!below(4)) /* the only way here is by jumps */
+        add_quiet(m, (struct ir_inst){.op = IR_GOTO, .imm = below(2) ? m->next_pc : EXIT_STEP * (NEXITS - 1)});
+    add_quiet(m, (struct ir_inst){.op = IR_LABEL, .imm = m->next_pc});
+    memset(m->n, 0, sizeof m->n);
+}
+
 static void start_insn(struct unit_maker *m)
 {
+    bool label = m->labels && m->next_pc != m->u->pc && (m->next_pc - m->u->pc) / 4 % LABEL_STEP == 0;
+    if (label)
+        start_label(m);
     add_quiet(m, (struct ir_inst){.op = IR_INSN, .imm = m->next_pc});
     m->next_pc += 4;
+    if (label)
+        use_fuel(m);
 }
 
 /* base (+ index << scale) + imm, mostly inside the window; `base_only` for atomics. */
@@ -303,7 +334,7 @@ static void side_exit(struct unit_maker *m)
 {
     struct ir_inst in = random_fields(IR_GOTO_IF);
     bool again = m->loop && below(2);
-    in.imm = again ? m->u->pc : random_exit_pc(m);
+    in.imm = again ? (m->labels ? random_label(m) : m->u->pc) : random_exit_pc(m);
     in.ir_dead = again || is_returner(in.imm) || below(2) ? 0 : m->dead;
     in.arg[0] = pick(m, in.type2);
     in.arg[1] = pick(m, in.type2);
@@ -336,7 +367,7 @@ static void random_instruction(struct unit_maker *m)
     enum ir_op op;
     do
         op = below(2) ? favourites[below(ARRAY_SIZE(favourites))] : 1 + below(IR_OP_COUNT - 1);
-    while (ir_facts[op].props & (IR_P_EXIT | IR_P_SIDE_EXIT) || op == IR_INSN || (op == IR_CALL && below(2)));
+    while (ir_facts[op].props & (IR_P_EXIT | IR_P_SIDE_EXIT) || op == IR_INSN || op == IR_LABEL || (op == IR_CALL && below(2)));
     if (op == IR_CALL) {
         random_call(m);
         return;
@@ -395,24 +426,20 @@ static void terminator(struct unit_maker *m)
 }
 
 /* What a unit is made of comes from the state of rnd(). Returns 1 + the slot that some exits declare dead, or 0. */
-static unsigned make_unit(struct ir_unit *u, const struct ir_guest *guest)
+static unsigned make_unit(struct ir_unit *u, const struct ir_guest *guest, bool labels)
 {
     struct unit_maker *m = calloc(1, sizeof *m);
     m->u = u;
     m->reach = 1 + below(below(3) ? 4 : RECENT);
     m->loop = !below(3);
+    m->labels = labels && m->loop && below(2);
     m->faults = !below(3);
     m->dead = below(2) ? 0 : 1 + SLOT_X + below(NX + ND);
     m->next_pc = UNIT_PC;
     ir_unit_init(u, guest, UNIT_PC, 0);
     start_insn(m);
-    if (m->loop) { /* if (!fuel--) leave */
-        ir_ref fuel = add_quiet(m, (struct ir_inst){.op = IR_GET, .type = IR_I64, .ir_slot_ = SLOT_FUEL});
-        ir_ref less = add_quiet(m, (struct ir_inst){.op = IR_SUB, .type = IR_I64, .arg = {fuel, constant(m, IR_I64, 1)}});
-        put(m, SLOT_FUEL, IR_I64, less);
-        add_quiet(m, (struct ir_inst){.op = IR_GOTO_IF, .type2 = IR_I64, .cc = CC_EQ, .imm = EXIT_STEP * NEXITS,
-                                      .arg = {fuel, constant(m, IR_I64, 0)}});
-    }
+    if (m->loop)
+        use_fuel(m);
     unsigned length = 1 + below(below(3) ? 20 : MAX_LENGTH);
     if (!below(200))
         length = 300;

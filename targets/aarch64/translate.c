@@ -68,7 +68,7 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
     const uint8_t *p = NULL;
     size_t avail = 0;
     while (!s.ended) {
-        if (u->ninsns == max_insns || b_ends_here(b)) {
+        if (u->ninsns == max_insns || b_ends_here(b, s.pc)) {
             a64_goto(&s, s.pc);
             break;
         }
@@ -86,13 +86,18 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
         }
         uint32_t insn;
         memcpy(&insn, p, 4);
-        b_insn(b, s.pc, insn);
+        if (b_insn(b, s.pc, insn))
+            note_dead_flags(&s, s.pc);
         if (!decode_a64(&s, insn))
             a64_trap(&s, EXIT_ILLEGAL, s.pc, insn);
         u->ninsns++;
         s.pc += 4;
         p += 4;
         avail -= 4;
+        if (s.ended && b_goes_on(b, &s.pc)) {
+            s.ended = false;
+            avail = 0;
+        }
     }
     uint64_t next;
     if (b_end_loop(b, &next))

@@ -83,7 +83,7 @@ void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned
         uint16_t low = 0, high = 0;
         bool have_low = fetch(code, s.pc, &p, &avail, &low), wide = have_low && (low & 3) == 3;
         bool readable = have_low && (!wide || fetch(code, s.pc + 2, &p, &avail, &high));
-        if (u->ninsns && (u->ninsns == max_insns || !readable || b_ends_here(b))) {
+        if (u->ninsns && (u->ninsns == max_insns || !readable || b_ends_here(b, s.pc))) {
             rv_goto(&s, s.pc);
             break;
         }
@@ -100,6 +100,10 @@ void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned
         if (s.fused)
             avail = 0;
         s.pc = s.next;
+        if (s.ended && b_goes_on(b, &s.pc)) {
+            s.ended = false;
+            avail = 0;
+        }
     }
     uint64_t next;
     b_end_loop(b, &next);

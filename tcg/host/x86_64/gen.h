@@ -30,7 +30,7 @@ static inline bool is_xmm(int r) { return r >= XMM0; }
 /* What the processor has: found once by host_init(). */
 struct x86_features {
     bool avx, avx2, fma, bmi1, bmi2, lzcnt, aes, pclmul;
-    bool pins, loop_pins; /* register strategies, to measure what they give: docs/design/host-x86_64.rst */
+    bool pins, loop_pins, regions; /* register strategies, to measure what they give: docs/design/host-x86_64.rst */
 };
 extern struct x86_features x86;
 
@@ -73,7 +73,7 @@ struct slot_state {
     bool put;     /* written somewhere in the unit */
     bool used;    /* read or written somewhere in the unit */
     bool touched; /* differs from a fresh one */
-    uint16_t uses;
+    uint32_t uses; /* those in loops count more */
 };
 
 /* Work postponed to the end of the unit, out of the hot path. */
@@ -131,6 +131,16 @@ struct slow_inst {
     uint32_t fault_off; /* memory accesses: their fault point */
 };
 
+/* Where jumps of the unit to guest pc arrive: its head if it is a loop, then its LABELs. */
+struct label {
+    uint64_t pc;
+    uint8_t *at; /* NULL: further on */
+};
+struct label_use {
+    uint8_t *place; /* of a jump */
+    uint64_t pc;
+};
+
 /* Fixed code in front of all units: index of its address in the state (host_layout.own). */
 enum own {
     OWN_LEAVE,       /* RAX: guest pc */
@@ -174,6 +184,8 @@ struct gen {
     struct code_exit *promote; /* quick units: see struct compiled */
     int32_t *counter;
     uint32_t nstubs, npending, npool, nslow_uses, nfaults, nlocs, nconsts;
+    uint32_t nlabels, nlabel_uses;
+    bool unreachable;     /* behind a terminator */
     bool raw;             /* there have been floats whose NaN is the processor's */
     uint8_t *miss;        /* place of the jump where the TLB has no entry for the current access, or NULL */
     int8_t miss_src[IR_MAX_ARGS]; /* and where its operands are; NO_REG: constants */
@@ -194,7 +206,10 @@ struct gen {
     struct fault_point *faults;
     struct reg_loc *locs;
     uint64_t *consts;
-    uint32_t max_val, max_stubs, max_pending, max_pool, max_slow_uses, max_faults, max_locs, max_consts;
+    struct label *label;
+    struct label_use *label_uses;
+    int8_t *depth;
+    uint32_t max_depth, max_label, max_label_uses, max_val, max_stubs, max_pending, max_pool, max_slow_uses, max_faults, max_locs, max_consts;
     struct fresh fresh;
 };
 
@@ -280,6 +295,10 @@ void ra_detach(struct gen *g);
 void ra_forget(struct gen *g);
 /* The value's spill cell is free: it is elsewhere, and the cell out of date. */
 void ra_leave_cell(struct gen *g, ir_ref root);
+/* In front of a label: slots without pin go to the state but for `dead` (1 + slot), no register holds a value. */
+void ra_settle(struct gen *g, unsigned dead);
+/* Nothing gets here: what slots and registers hold is forgotten. */
+void ra_abandon(struct gen *g);
 struct place ra_place(const struct gen *g, ir_ref v);
 /* Snapshot of what must be stored when leaving here; `dead`: 1 + slot not to be stored. Returns first in g->pending. */
 uint32_t ra_pending(struct gen *g, unsigned dead, uint32_t *n);
@@ -341,6 +360,7 @@ void x86_count_entry(struct gen *g);
 /* Flags: is RAX's entry of the thread's jump table its own? The entry is at RDX + 8 * RCX. */
 void x86_table_lookup(struct asmbuf *a, const struct host_layout *l);
 bool isel_exit(struct gen *g, const struct ir_inst *in);
+void x86_label(struct gen *g, const struct ir_inst *in);
 
 /* --- isel-int.c --- */
 /* Compares for SETCC, SELCC, GOTO_IF; returns the condition under which it holds. *parity: 0; 1: and no parity;

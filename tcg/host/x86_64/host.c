@@ -12,7 +12,7 @@ static const struct {
     size_t offset;
 } features[] = {
 #define X(name) {#name, offsetof(struct x86_features, name)}
-    X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul), X(pins), X(loop_pins),
+    X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul), X(pins), X(loop_pins), X(regions),
 #undef X
 };
 
@@ -41,6 +41,7 @@ static void init(void)
         .pclmul = __builtin_cpu_supports("pclmul"),
         .pins = true,
         .loop_pins = true,
+        .regions = true,
     };
     unsigned a, b, c, d;
     if (__get_cpuid(0x80000001, &a, &b, &c, &d))
@@ -83,6 +84,7 @@ static void begin(struct gen *g)
     while ((uintptr_t)asm_exec(&g->a) & 15)
         emit8(&g->a, 0x90);
     g->loop = g->a.p;
+    g->label[0].at = g->loop;
 }
 
 /* Values that share another's register, are constants or are computed late need no code where they stand. */
@@ -99,6 +101,7 @@ static void instruction(struct gen *g, const struct ir_inst *in)
     case IR_INSN:
         g->pc = in->imm;
         return;
+    case IR_LABEL: x86_label(g, in); break;
     case IR_GET: ra_get(g, in); break;
     case IR_PUT: ra_put(g, in); break;
     case IR_CALL: isel_call(g, in); break;
@@ -151,6 +154,8 @@ static void emit_pool(struct gen *g)
         }
 }
 
+static bool takes_labels(void) { return x86.regions; }
+
 static void *new_work(const struct ir_guest *guest)
 {
     struct gen *g = calloc(1, sizeof *g);
@@ -171,6 +176,9 @@ static void free_work(void *work)
     free(g->faults);
     free(g->locs);
     free(g->consts);
+    free(g->label);
+    free(g->label_uses);
+    free(g->depth);
     free(g);
 }
 
@@ -237,6 +245,7 @@ const struct tcg_host tcg_host_x86_64 = {
     .features = host_features,
     .make_direct = make_direct,
     .emit_prologue = emit_prologue,
+    .takes_labels = takes_labels,
     .new_work = new_work,
     .free_work = free_work,
     .compile = compile,

@@ -232,18 +232,52 @@ static void exit_tail(struct gen *g, uint64_t from, uint64_t pc)
     jump_to(g, pc);
 }
 
-/* Back to the head of a unit that is a loop, registers kept. */
-static void loop_again(struct gen *g)
+/* The unit's own label for the pc, or NULL. */
+static struct label *find_label(const struct gen *g, uint64_t pc)
+{
+    for (uint32_t i = 0; i < g->nlabels; i++)
+        if (g->label[i].pc == pc)
+            return &g->label[i];
+    return NULL;
+}
+
+static void use_label(struct gen *g, const struct label *l, uint8_t *place)
+{
+    *GROW(g->label_uses, g->nlabel_uses, g->max_label_uses) = (struct label_use){place, l->pc};
+}
+
+/* To a label, registers kept. */
+static void jump_inside(struct gen *g, const struct label *l)
 {
     struct raw_pins raw = x86_raw_pins(g);
     x86_fix_pins(g, &raw);
+    if (!l->at) {
+        use_label(g, l, emit_jmp_forward(&g->a));
+        return;
+    }
     test_request(g);
-    emit_jcc(&g->a, X_E, g->a.exec + (g->loop - g->a.start));
+    emit_jcc(&g->a, X_E, g->a.exec + (l->at - g->a.start));
     uint8_t *jump = emit_jmp_forward(&g->a);
     struct stub *s = x86_stub(g, STUB_LEAVE);
     s->jump = jump;
-    s->pc = g->u->pc;
+    s->pc = l->pc;
     s->loop = true;
+}
+
+void x86_label(struct gen *g, const struct ir_inst *in)
+{
+    struct label *l = find_label(g, in->imm);
+    if (g->unreachable)
+        ra_abandon(g);
+    else
+        ra_settle(g, in->ir_dead);
+    g->unreachable = false;
+    if (!l) /* labels are for loops that are kept inside */
+        return;
+    l->at = g->a.p;
+    for (uint32_t i = 0; i < g->nlabel_uses; i++)
+        if (g->label_uses[i].pc == l->pc)
+            patch_here(&g->a, g->label_uses[i].place);
 }
 
 static void push_pc(struct gen *g, uint64_t pc)
@@ -267,12 +301,14 @@ static void exit_goto(struct gen *g, const struct ir_inst *in)
 {
     uint32_t n, first = ra_pending(g, in->ir_dead, &n);
     uint64_t pc = in->imm;
+    const struct label *l = in->ir_sub == JUMP_PLAIN ? find_label(g, pc) : NULL;
     store_pending(g, first, n);
-    if (!(g->loop && pc == g->u->pc && in->ir_sub == JUMP_PLAIN))
-        x86_settle_pins(g);
-    if (g->loop && pc == g->u->pc && in->ir_sub == JUMP_PLAIN) {
-        loop_again(g);
-    } else if (in->ir_sub == JUMP_CALL && g->ctx->chain) {
+    if (l) {
+        jump_inside(g, l);
+        return;
+    }
+    x86_settle_pins(g);
+    if (in->ir_sub == JUMP_CALL && g->ctx->chain) {
         if (g->loop)
             x86_loop_leave(g);
         if (is_backward(g->pc, pc))
@@ -298,28 +334,40 @@ static void exit_goto(struct gen *g, const struct ir_inst *in)
     }
 }
 
+/* Inline: not taken means over it; without anything to do on the way it is one jump. */
+static void jump_inside_if(struct gen *g, const struct ir_inst *in, const struct label *l, enum x86_cc cc, int parity)
+{
+    struct asmbuf *a = &g->a;
+    uint32_t n, first = ra_pending(g, in->ir_dead, &n);
+    struct raw_pins raw = x86_raw_pins(g);
+    bool bare = !n && !l->at && !(raw.mask[0] | raw.mask[1] | raw.mask[2]);
+    uint8_t *over2 = parity == 1 ? emit_jcc_forward(a, X_P) : NULL;
+    uint8_t *take = parity == 2 ? emit_jcc_forward(a, X_P) : NULL;
+    if (bare) {
+        if (take)
+            use_label(g, l, take);
+        use_label(g, l, emit_jcc_forward(a, cc));
+    } else {
+        uint8_t *over = emit_jcc_forward(a, cc ^ 1);
+        if (take)
+            patch_here(a, take);
+        store_pending(g, first, n);
+        jump_inside(g, l);
+        patch_here(a, over);
+    }
+    if (over2)
+        patch_here(a, over2);
+}
+
 static void exit_goto_if(struct gen *g, const struct ir_inst *in)
 {
     struct asmbuf *a = &g->a;
     uint64_t pc = in->imm;
     int parity;
     enum x86_cc cc = x86_compare(g, in, &parity);
-    if (g->loop && pc == g->u->pc) {
-        /* Inline: not taken means over it. */
-        uint8_t *over = NULL, *over2 = NULL, *take = NULL;
-        if (parity == 1)
-            over2 = emit_jcc_forward(a, X_P);
-        else if (parity == 2)
-            take = emit_jcc_forward(a, X_P);
-        over = emit_jcc_forward(a, cc ^ 1);
-        if (take)
-            patch_here(a, take);
-        uint32_t n, first = ra_pending(g, in->ir_dead, &n);
-        store_pending(g, first, n);
-        loop_again(g);
-        patch_here(a, over);
-        if (over2)
-            patch_here(a, over2);
+    const struct label *l = find_label(g, pc);
+    if (l) {
+        jump_inside_if(g, in, l, cc, parity);
         return;
     }
     uint32_t n, first = ra_pending(g, in->ir_dead, &n);
@@ -409,6 +457,7 @@ static void exit_trap(struct gen *g, const struct ir_inst *in)
 
 bool isel_exit(struct gen *g, const struct ir_inst *in)
 {
+    g->unreachable = ir_facts[in->op].props & IR_P_EXIT;
     switch (in->op) {
     case IR_GOTO: exit_goto(g, in); return true;
     case IR_GOTO_IF: exit_goto_if(g, in); return true;

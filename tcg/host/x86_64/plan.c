@@ -103,7 +103,7 @@ static ir_ref find_result(const struct gen *g, ir_ref r, unsigned type, const st
 /* Ops that the passes do something of their own for: most instructions are none of these. */
 enum { FORWARD = 1, BACKWARD = 2 };
 static const uint8_t special[IR_OP_COUNT] = {
-    [IR_NOP] = BACKWARD, [IR_INSN] = BACKWARD, [IR_CONST] = BACKWARD, [IR_GET] = BACKWARD, [IR_PUT] = BACKWARD,
+    [IR_NOP] = BACKWARD, [IR_INSN] = BACKWARD, [IR_LABEL] = BACKWARD, [IR_CONST] = BACKWARD, [IR_GET] = BACKWARD, [IR_PUT] = BACKWARD,
     [IR_FSETFLAGS] = BACKWARD, [IR_NZCV_FCMP] = FORWARD | BACKWARD,
     [IR_ZEXT] = FORWARD, [IR_TRUNC] = FORWARD, [IR_VLOW] = FORWARD, [IR_VZEXT] = FORWARD,
     [IR_GOTO_IF] = FORWARD, [IR_SETCC] = FORWARD, [IR_SELCC] = FORWARD,
@@ -156,6 +156,7 @@ struct plan {
     uint32_t since[MAX_SLOTS];     /* if this is `now`: what looks at the state ends all wishes at once */
     uint64_t put[MAX_SLOTS / 64];  /* a bit for each slot: there is one */
     uint32_t now;
+    uint32_t end;                  /* the next label, or the unit's end: slots go to the state there */
     bool cleared;                  /* flags of floats are cleared behind here */
 };
 
@@ -192,7 +193,7 @@ static void plan_put(struct gen *g, struct plan *p, ir_ref r, const struct ir_in
     } else if (g->ctx->quick && !g->val[v].late) {
         need(g, v, r);
     } else {
-        need(g, v, p->put[s / 64] >> s % 64 & 1 ? p->next_put[s] : g->u->n); /* late ones hand it on to their operands */
+        need(g, v, p->put[s / 64] >> s % 64 & 1 ? p->next_put[s] : p->end); /* late ones hand it on to their operands */
     }
     p->put[s / 64] |= UINT64_C(1) << s % 64;
     p->next_put[s] = r;
@@ -257,6 +258,11 @@ static bool plan_special(struct gen *g, struct plan *p, ir_ref r, const struct i
 {
     switch (in->op) {
     case IR_PUT: plan_put(g, p, r, in); return true;
+    case IR_LABEL:
+        memset(p->put, 0, sizeof p->put);
+        p->end = r;
+        p->now++;
+        return true;
     case IR_FSETFLAGS: p->cleared = true; return false;
     case IR_NZCV_FCMP: g->val[r].late &= !p->cleared; return false;
     case IR_GET: return false;
@@ -291,30 +297,71 @@ static void plan_inst(struct gen *g, struct plan *p, ir_ref r)
 
 /* --- pins --- */
 
+static bool is_jump(const struct ir_inst *in)
+{
+    return in->op == IR_GOTO_IF || (in->op == IR_GOTO && in->ir_sub == JUMP_PLAIN);
+}
+
+static ir_ref label_inst(const struct gen *g, uint64_t pc)
+{
+    if (pc == g->u->pc)
+        return 1;
+    for (ir_ref r = 1; r < g->u->n; r++)
+        if (g->u->inst[r].op == IR_LABEL && (uint64_t)g->u->inst[r].imm == pc)
+            return r;
+    return IR_NONE;
+}
+
+/* How many loops an instruction is in, from the changes at their borders. */
+static int8_t *loop_depth(struct gen *g)
+{
+    if (g->max_depth < g->u->n + 1) {
+        g->max_depth = g->u->n + g->u->n / 2 + 1;
+        g->depth = x86_grow(g->depth, g->max_depth, 1);
+    }
+    memset(g->depth, 0, g->u->n + 1);
+    for (ir_ref r = 1; r < g->u->n; r++) {
+        ir_ref head = is_jump(&g->u->inst[r]) ? label_inst(g, g->u->inst[r].imm) : IR_NONE;
+        if (head != IR_NONE && head < r && g->depth[head] < 100) {
+            g->depth[head]++;
+            g->depth[r + 1]--;
+        }
+    }
+    return g->depth;
+}
+
 static void count_slots(struct gen *g)
 {
+    const int8_t *change = loop_depth(g);
+    int depth = 0;
     for (ir_ref r = 1; r < g->u->n; r++) {
         const struct ir_inst *in = &g->u->inst[r];
+        depth += change[r];
         if (in->op != IR_GET && in->op != IR_PUT)
             continue;
         struct slot_state *s = &g->slot[in->ir_slot_];
         s->used = true;
-        s->uses++;
+        s->uses += 1u << 3 * (depth < 5 ? depth : 5);
         s->put |= in->op == IR_PUT;
         if (in->op == IR_PUT)
             s->last_put = r;
     }
 }
 
-static bool is_loop(const struct gen *g)
+/* Fills the table. True: the unit jumps back to its start, or has labels. */
+static bool find_labels(struct gen *g)
 {
+    *GROW(g->label, g->nlabels, g->max_label) = (struct label){g->u->pc, NULL};
+    bool loop = false;
     for (ir_ref r = 1; r < g->u->n; r++) {
         const struct ir_inst *in = &g->u->inst[r];
-        if ((in->op == IR_GOTO_IF || (in->op == IR_GOTO && in->ir_sub == JUMP_PLAIN)) &&
-            (uint64_t)in->imm == g->u->pc)
-            return true;
+        loop |= is_jump(in) && (uint64_t)in->imm == g->u->pc;
+        if (in->op == IR_LABEL) {
+            *GROW(g->label, g->nlabels, g->max_label) = (struct label){in->imm, NULL};
+            loop = true;
+        }
     }
-    return false;
+    return loop;
 }
 
 /* The most used slot without a pin whose registers are of this class; -1: none. */
@@ -396,7 +443,9 @@ void x86_plan(struct gen *g)
         g->max_val = g->u->n + g->u->n / 2;
         g->val = x86_grow(g->val, g->max_val, sizeof *g->val);
     }
-    bool loop = g->ctx->loops && !g->ctx->quick && is_loop(g);
+    bool loop = g->ctx->loops && !g->ctx->quick && find_labels(g);
+    if (!loop)
+        g->nlabels = 0;
     if (loop && x86.loop_pins) {
         g->all_touched = true;
         count_slots(g);
@@ -408,6 +457,7 @@ void x86_plan(struct gen *g)
     struct plan p; /* what is wanted is read only where it has been written */
     p.now = 1;
     p.cleared = false;
+    p.end = g->u->n;
     memset(p.put, 0, sizeof p.put);
     for (ir_ref r = g->u->n; r-- > 1;)
         plan_inst(g, &p, r);

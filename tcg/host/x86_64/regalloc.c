@@ -685,13 +685,12 @@ uint32_t ra_pending(struct gen *g, unsigned dead, uint32_t *n)
     return first;
 }
 
-void ra_sync(struct gen *g)
+static void sync_slots(struct gen *g, unsigned dead)
 {
-    x86_settle_pins(g);
     for (uint32_t k = 0; k < g->nopen; k++) {
         unsigned slot = g->open[k];
         struct slot_state *s = &g->slot[slot];
-        if (!s->dirty)
+        if (!s->dirty || slot + 1 == dead)
             continue;
         if (g->val[s->cur].late) {
             ra_evict(g, 1u << RAX | 1u << RCX | 1u << RDX);
@@ -717,9 +716,37 @@ void ra_sync(struct gen *g)
             }
         }
     }
+}
+
+void ra_sync(struct gen *g)
+{
+    x86_settle_pins(g);
+    sync_slots(g, 0);
     for (unsigned s = 0; s < g->guest->nslots; s++)
         if (g->slot[s].pin != NO_REG && (!g->slot[s].local || g->slot[s].put))
             x86_store_slot(g, s, g->slot[s].pin);
+}
+
+void ra_abandon(struct gen *g)
+{
+    for (unsigned s = 0; s < g->guest->nslots; s++) {
+        if (g->slot[s].homed)
+            leave_home(g, g->slot[s].homed);
+        g->slot[s].cur = IR_NONE;
+        g->slot[s].dirty = false;
+        g->slot[s].raw = RAW_NOT;
+    }
+    g->nopen = 0;
+    for (int r = 0; r < REGS; r++)
+        release(g, r);
+    g->cells = 0;
+}
+
+void ra_settle(struct gen *g, unsigned dead)
+{
+    x86_settle_pins(g);
+    sync_slots(g, dead);
+    ra_abandon(g);
 }
 
 void ra_detach(struct gen *g)
