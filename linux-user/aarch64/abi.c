@@ -88,7 +88,7 @@ static int64_t own_prctl(const uint64_t a[6])
     bool get = (int)a[0] == PR_GET_SPECULATION_CTRL;
     if (!get && (int)a[0] != PR_SET_SPECULATION_CTRL)
         return -EINVAL;
-    if (a[4] || a[5] || (get && (a[2] || a[3])))
+    if ((get && a[2]) || a[3] || a[4])
         return -EINVAL;
     return a[1] != PR_SPEC_STORE_BYPASS ? -ENODEV : get ? PR_SPEC_NOT_AFFECTED : -ENXIO;
 }
