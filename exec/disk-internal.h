@@ -26,6 +26,7 @@ struct image {
     struct disk_map map; /* at NULL: the cache has nothing */
     struct disk_unit *units;
     uint32_t nunits, max_units;
+    uint32_t inherited;  /* the first of these: the process that forked this one stores them, too */
     struct code_ref *refs;
     uint32_t nrefs, max_refs;
     struct code_block **made; /* of the map's blocks, by number: those that were looked for */

@@ -4,6 +4,7 @@
  * what is new. The guest's process may be ending, other threads of it running.
  */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -42,6 +43,7 @@ struct work {
     int32_t first_count;
     size_t counter_cell;
     struct bytes code, blocks, faults, locs, consts;
+    struct bytes numbers; /* scratch */
 };
 
 static uint32_t table_place(const struct work *w, uint32_t pc, uint32_t mode)
@@ -96,21 +98,24 @@ static void leave_out(struct work *w)
     }
 }
 
-/* Places the units behind the old code. False: too large. */
-static bool place(struct work *w)
+/* Places the units behind the old code, as far as there is room. */
+static void place(struct work *w)
 {
-    uint32_t end = 0;
-    if (w->old->at)
+    uint32_t end = 0, cells = 0;
+    if (w->old->at) {
         end = w->old->h->code_bytes;
+        cells = w->old->h->ncells;
+    }
     for (uint32_t i = 0; i < w->n; i++) {
         struct placed *p = &w->placed[i];
         if (p->left_out)
             continue;
         p->code = ALIGN_UP(end, 16u);
         end = p->code + p->unit->block->c.size;
-        w->stored++;
+        cells += p->unit->nexits + 1;
+        p->left_out = end > DISK_MAX_CODE || cells > DISK_MAX_CELLS / sizeof(struct code_exit);
+        w->stored += !p->left_out;
     }
-    return end <= DISK_MAX_CODE;
 }
 
 /* --- filling --- */
@@ -213,35 +218,43 @@ static void set_distance(struct work *w, uint32_t end, int64_t to)
     memcpy(w->code.p + end - 4, &distance, 4);
 }
 
+/* Does the exit's code jump to what is in the file itself, without a cell? A quick unit's way to the hot tier never does. */
+static bool is_direct(const struct work *w, const struct code_block *b, const struct code_exit *e)
+{
+    return e != b->c.promote && code_for(w, e->pc, b->mode) >= 0;
+}
+
 static void mend(struct work *w, const struct placed *p, struct disk_block *d)
 {
     const struct disk_unit *u = p->unit;
     const struct code_block *b = u->block;
     const struct code_ref *r = w->im->refs + u->first_ref;
     const int64_t cell_size = sizeof(struct code_exit);
-    uint32_t first = w->cells.n / cell_size;
+    uint32_t *number = more(&w->numbers, u->nexits * sizeof *number); /* 1 + the number of each exit's cell; 0: it has none */
+    w->numbers.n = 0;
     for (uint32_t i = 0; i < u->nexits; i++) {
         const struct code_exit *e = &u->exits[i];
+        number[i] = 0;
+        if (is_direct(w, b, e))
+            continue;
         void *stub = address(w, p->code + ((const uint8_t *)e->unlinked - b->c.code));
-        struct code_exit now = cell(w, e->pc, stub, b->mode);
-        if (e == b->c.promote) {
-            d->promote = first + i + 1;
-            atomic_store_explicit(&now.slot, stub, memory_order_relaxed);
-        }
+        struct code_exit now = {.pc = e->pc, .unlinked = stub};
+        atomic_store_explicit(&now.slot, stub, memory_order_relaxed);
         append(&w->cells, &now, sizeof now);
+        number[i] = w->cells.n / sizeof now;
+        if (e == b->c.promote)
+            d->promote = number[i];
     }
     for (uint32_t i = 0; i < u->nrefs; i++) {
-        uint32_t end = p->code + r[i].end;
-        int64_t to = code_for(w, r[i].pc, b->mode);
-        bool is_exit = r[i].kind == REF_JUMP || r[i].kind == REF_CALL;
+        uint32_t end = p->code + r[i].end, cell = r[i].exit ? number[r[i].exit - u->exits] : 0;
         if (r[i].kind == REF_COUNTER)
             set_distance(w, end, -(int64_t)(d->counter = new_counter(w)));
         else if (r[i].kind == REF_UNIT)
-            set_distance(w, end, to);
-        else if (is_exit && to >= 0 && r[i].exit != b->c.promote)
-            w->host->make_direct(w->code.p + end, r[i].kind, to - end);
-        else
-            set_distance(w, end, -cell_size * (first + (r[i].exit - u->exits) + 1));
+            set_distance(w, end, code_for(w, r[i].pc, b->mode));
+        else if (cell)
+            set_distance(w, end, -cell_size * cell);
+        else if (r[i].kind != REF_CELL) /* else it is not reached any more */
+            w->host->make_direct(w->code.p + end, r[i].kind, code_for(w, r[i].pc, b->mode) - end);
     }
 }
 
@@ -317,7 +330,8 @@ static void *build(struct work *w, uint64_t *size)
     void *file = NULL;
     choose(w);
     leave_out(w);
-    if (place(w) && w->stored) {
+    place(w);
+    if (w->stored) {
         if (w->old->at)
             fill_old(w);
         for (uint32_t i = 0; i < w->n; i++)
@@ -330,7 +344,7 @@ static void *build(struct work *w, uint64_t *size)
 
 static void free_work(struct work *w)
 {
-    struct bytes *section[] = {&w->cells, &w->code, &w->blocks, &w->faults, &w->locs, &w->consts};
+    struct bytes *section[] = {&w->cells, &w->code, &w->blocks, &w->faults, &w->locs, &w->consts, &w->numbers};
     for (unsigned i = 0; i < ARRAY_SIZE(section); i++)
         free(section[i]->p);
     free(w->placed);
@@ -367,7 +381,7 @@ static void save(struct exec *x, struct image *im)
     void *file = build(&w, &size);
     if (disk_store_end(&store, d, &im->key, file, size)) {
         x->stats.disk_stored += w.stored;
-        im->nunits = im->nrefs = 0;
+        im->nunits = im->nrefs = im->inherited = 0;
     }
     if (file)
         munmap(file, size);
@@ -378,13 +392,17 @@ static void save(struct exec *x, struct image *im)
 static bool is_worth_it(const struct image *im)
 {
     uint32_t there = im->map.at ? im->map.h->nblocks : 0;
-    return !im->closed && im->nunits >= MIN_UNITS && im->nunits >= there / MIN_PART;
+    uint32_t fresh = im->nunits - im->inherited;
+    return !im->closed && fresh >= MIN_UNITS && fresh >= there / MIN_PART;
 }
 
-void exec_save(struct exec *x)
+void exec_save(struct exec *x, bool is_end)
 {
     sigset_t all, before;
     if (!x->disk.disk)
+        return;
+    /* Other threads could close the descriptors used here, or open files by the same numbers: a table of one's own. */
+    if (x->cpus && x->cpus->next_cpu && (!is_end || unshare(CLONE_FILES)))
         return;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

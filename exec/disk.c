@@ -193,7 +193,7 @@ static void drop(struct image *im)
     __atomic_store_n(&im->running, false, __ATOMIC_RELEASE);
     disk_map_close(&im->map);
     im->opened = false;
-    im->nunits = im->nrefs = 0;
+    im->nunits = im->nrefs = im->inherited = 0;
     free(im->made);
     im->made = NULL;
     arena_free(&im->arena);
@@ -216,6 +216,12 @@ bool disk_close_range(struct exec *x, uint64_t start, uint64_t end)
         any |= im->map.at != NULL;
     }
     return any;
+}
+
+void disk_after_fork(struct exec *x)
+{
+    for (unsigned i = 0; i < x->disk.nimages; i++)
+        x->disk.image[i]->inherited = x->disk.image[i]->nunits;
 }
 
 void disk_forget(struct exec *x)

@@ -119,6 +119,8 @@ void disk_note_ref(struct exec *x, const struct code_ref *r);
 void disk_note(struct exec *x, struct code_block *b);
 /* The guest changes code in the range: its files are used no more. True: all blocks must be dropped. */
 bool disk_close_range(struct exec *x, uint64_t start, uint64_t end);
+/* In a forked child. */
+void disk_after_fork(struct exec *x);
 /* All blocks are dropped; nobody runs. */
 void disk_flush(struct exec *x);
 void disk_forget(struct exec *x);

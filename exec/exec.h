@@ -53,8 +53,11 @@ void exec_invalidate(struct exec *x, uint64_t start, uint64_t end);
 /* Drops those of them whose guest code is another now: the guest says that there may be new code in [start, end). */
 void exec_renew(struct exec *x, uint64_t start, uint64_t end);
 
-/* Stores new translations in the cache on disk if there are enough to be worth it. In front of the process's end. */
-void exec_save(struct exec *x);
+/*
+ * Stores new translations in the cache on disk if there are enough to be worth it: in front of the process's end, or of
+ * another program in its place.
+ */
+void exec_save(struct exec *x, bool is_end);
 
 /*
  * Behind a TLB. Forgets where code lies for this thread: mappings of addresses have changed. By the thread itself,

@@ -221,6 +221,8 @@ static int64_t host_exec(struct task *t, const char *path, const char *const *ar
 {
     if (!signal_block_all(t))
         return -SYS_RESTART_ALWAYS;
+    if (!t->process->vfork_child)
+        exec_save(t->process->exec, false);
     signals_before_exec(t);
     int64_t ret = safe_syscall(t, SYS_execve, (uintptr_t)path, (uintptr_t)argv, envp, 0, 0, 0);
     signals_after_failed_exec(t);

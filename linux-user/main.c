@@ -228,7 +228,7 @@ static uint64_t random_seed(const struct process *p)
 static struct disk *open_cache(const struct process *p, const struct options *o)
 {
     const struct disk_options d = {.folder = o->code_cache, .max_bytes = o->code_cache_size};
-    if (!o->code_cache || !strcmp(o->code_cache, "off") || o->engine != ENGINE_JIT)
+    if ((o->code_cache && !strcmp(o->code_cache, "off")) || o->engine != ENGINE_JIT)
         return NULL;
     struct disk *disk = disk_new(&d);
     if (disk)

@@ -46,7 +46,7 @@ void task_free(struct task *t)
 void process_exit(struct task *t, int code)
 {
     if (!t->process->vfork_child)
-        exec_save(t->process->exec);
+        exec_save(t->process->exec, true);
     if (log_on(LOG_JIT_STATS) && !t->process->vfork_child)
         dump_stats(t->process->exec);
     for (;;)
