@@ -31,7 +31,7 @@ struct code_block {
                           key does not tell; such units are not linked. Else 0 */
     uint32_t mode; /* unit's flags: part of the key */
     uint32_t bytes; /* guest bytes [pc, pc + bytes) it was made from */
-    const uint8_t *source; /* what they were then; NULL: they were changing */
+    const uint8_t *source; /* what they were then; NULL: not known */
     uint8_t *entry; /* host address of the first instruction */
     struct compiled c;
     struct code_block *page_next; /* blocks that start in the same guest page (hash chain) */

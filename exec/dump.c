@@ -108,6 +108,10 @@ void dump_stats(const struct exec *x)
     };
     for (size_t i = 0; i < ARRAY_SIZE(row); i++)
         fprintf(f, "%-32s %" PRIu64 "\n", row[i].name, *(const uint64_t *)((const char *)x + row[i].offset));
+    static const char *const tier[] = {"hot: cycles per guest insn", "quick: cycles per guest insn"};
+    for (unsigned i = 0; i < 2; i++)
+        if (x->stats.insns[i])
+            fprintf(f, "%-32s %" PRIu64 " (%" PRIu64 " insns)\n", tier[i], x->stats.cycles[i] / x->stats.insns[i], x->stats.insns[i]);
     if (x->stats.guest_bytes)
         fprintf(f, "%-32s %.2f\n", "host bytes per guest byte", (double)x->stats.host_bytes / x->stats.guest_bytes);
 }

@@ -68,6 +68,7 @@ struct exec {
     } stale;
 
     struct {
+        uint64_t cycles[2], insns[2]; /* of compiling, and guest instructions compiled: hot, quick */
         uint64_t units, guest_insns, guest_bytes, host_bytes, flushes, invalidations, links, lookups, promotions, disk_files, disk_units,
             disk_stored;
     } stats;

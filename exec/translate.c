@@ -7,13 +7,14 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "base/cycles.h"
 #include "base/log.h"
 #include "exec/dump.h"
 
 enum {
     MAX_INSNS = 256,          /* guest instructions in a unit */
     MAX_UNIT_BYTES = 4096,    /* from its first to its last */
-    MAX_QUICK_BYTES = MAX_INSNS * 4,
+    QUICK_SOURCE = 256,       /* bytes that quick units are made from, but for the few that are longer */
     CODE_ROOM = 64 * 1024,    /* host bytes that must be free before compiling */
     CODE_MAX_INSN = 16,       /* bytes */
 };
@@ -70,15 +71,39 @@ static void check_unit(const struct exec *x, const struct ir_unit *u, const char
     }
 }
 
+/* Guest code that a unit is made from, copied before: another thread may be changing it. */
+struct source {
+    size_t n;
+    uint8_t bytes[MAX_UNIT_BYTES];
+};
+
+/* Copies up to n bytes of guest code; how many are executable in one piece. */
+static size_t copy_source(const struct exec *x, uint64_t pc, uint8_t *to, size_t n)
+{
+    size_t done = 0;
+    while (done < n) {
+        size_t avail;
+        const uint8_t *p = x->code.window(x->code.opaque, pc + done, &avail);
+        if (!p)
+            break;
+        if (avail > n - done)
+            avail = n - done;
+        memcpy(to + done, p, avail);
+        done += avail;
+    }
+    return done;
+}
+
 /*
- * Guest code as a front end reads it while it makes one unit: it asks for the same page again and again (the next
- * instruction, whether flags are alive at a target), and the answer does not change meanwhile. Behind a TLB a unit stays in
+ * Guest code as a front end reads it while it makes one unit: the copy, and what is elsewhere (are flags alive at a
+ * target?), where it asks for the same page again and again, and the answer does not change meanwhile. Behind a TLB a unit stays in
  * its page, but for one that is a single instruction across the page's end.
  */
 struct page_reader {
     const struct exec *x;
     struct cpu *cpu;
     const struct ir_unit *unit;
+    const struct source *source;
     uint64_t pc;
     const uint8_t *p;
     size_t avail;
@@ -95,6 +120,10 @@ static bool may_read(const struct page_reader *r, uint64_t pc)
 static const uint8_t *page_window(void *opaque, uint64_t pc, size_t *avail)
 {
     struct page_reader *r = opaque;
+    if (pc - r->unit->pc + CODE_MAX_INSN <= r->source->n) {
+        *avail = r->source->n - (pc - r->unit->pc);
+        return r->source->bytes + (pc - r->unit->pc);
+    }
     if (pc - r->pc >= r->avail) {
         const struct exec *x = r->x;
         if (!may_read(r, pc))
@@ -112,10 +141,11 @@ static const uint8_t *page_window(void *opaque, uint64_t pc, size_t *avail)
     return r->p + (pc - r->pc);
 }
 
-static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const struct code_block *b, unsigned max_insns)
+static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const struct code_block *b, const struct source *source,
+                  unsigned max_insns)
 {
     struct ir_builder builder;
-    struct page_reader page = {.x = x, .cpu = cpu, .unit = u};
+    struct page_reader page = {.x = x, .cpu = cpu, .unit = u, .source = source};
     const struct code_reader code = {&page, page_window};
     struct region region = {0};
     bool regions = !b->quick && x->host && x->host->takes_labels() && !x->options.one_insn;
@@ -186,13 +216,14 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
 }
 
 /* Compiles in any case: a unit that is more than the host can hold in registers is made again of fewer instructions. */
-static void compile_always(struct exec *x, struct cpu *cpu, struct code_block *b, struct ir_unit *u, unsigned max_insns)
+static void compile_always(struct exec *x, struct cpu *cpu, struct code_block *b, struct ir_unit *u,
+                           const struct source *source, unsigned max_insns)
 {
     bool flushed = false;
     while (!compile(x, b, u)) {
         if (b->c.too_complex && max_insns > 1) {
             max_insns /= 2;
-            build(x, cpu, u, b, max_insns);
+            build(x, cpu, u, b, source, max_insns);
         } else if (!flushed) {
             exec_flush(x);
             flushed = true;
@@ -200,23 +231,6 @@ static void compile_always(struct exec *x, struct cpu *cpu, struct code_block *b
             BUG("the unit at guest pc 0x%llx does not fit an empty code cache", (unsigned long long)b->pc);
         }
     }
-}
-
-/* Copies up to n bytes of guest code; how many are executable in one piece. */
-static size_t copy_source(const struct exec *x, uint64_t pc, uint8_t *to, size_t n)
-{
-    size_t done = 0;
-    while (done < n) {
-        size_t avail;
-        const uint8_t *p = x->code.window(x->code.opaque, pc + done, &avail);
-        if (!p)
-            break;
-        if (avail > n - done)
-            avail = n - done;
-        memcpy(to + done, p, avail);
-        done += avail;
-    }
-    return done;
 }
 
 /* The guest code at pc is these n bytes. */
@@ -239,22 +253,27 @@ static uint64_t tail_of(const struct exec *x, struct cpu *cpu, const struct code
 static struct code_block *translate(struct exec *x, struct cpu *cpu, struct block_key key, bool quick)
 {
     struct ir_unit u = x->spare;
-    uint8_t source[MAX_UNIT_BYTES];
-    size_t nsource = x->options.memory ? 0 : copy_source(x, key.pc, source, quick ? MAX_QUICK_BYTES : MAX_UNIT_BYTES);
+    struct source source;
+    source.n = x->options.memory ? 0 : copy_source(x, key.pc, source.bytes, quick ? QUICK_SOURCE : MAX_UNIT_BYTES);
     unsigned max_insns = x->options.one_insn ? 1 : MAX_INSNS;
+    uint64_t start = log_on(LOG_JIT_STATS) ? host_cycles() : 0;
     struct code_block new = {.pc = key.pc, .physical = key.physical, .mode = key.mode, .quick = quick};
-    build(x, cpu, &u, &new, max_insns);
+    build(x, cpu, &u, &new, &source, max_insns);
     if (x->host)
-        compile_always(x, cpu, &new, &u, max_insns);
+        compile_always(x, cpu, &new, &u, &source, max_insns);
     new.bytes = u.bytes;
     new.tail = tail_of(x, cpu, &new);
     /* Not before now: compiling may have dropped everything. */
-    if (new.bytes && new.bytes <= nsource && source_is(x, key.pc, source, new.bytes))
-        new.source = arena_copy(&x->arena, source, new.bytes);
+    if (new.bytes + CODE_MAX_INSN <= source.n) /* else some may have been read elsewhere */
+        new.source = arena_copy(&x->arena, source.bytes, new.bytes);
     struct code_block *b = arena_copy(&x->arena, &new, sizeof new);
     if (b->tail) {
         b->tail_next = x->tails;
         x->tails = b;
+    }
+    if (log_on(LOG_JIT_STATS)) {
+        x->stats.cycles[quick] += host_cycles() - start;
+        x->stats.insns[quick] += u.ninsns;
     }
     x->stats.units++;
     x->stats.guest_insns += u.ninsns;

@@ -58,7 +58,7 @@ struct value {
     bool late;        /* computed at the exits that need it (late.c) */
     uint8_t raw;      /* enum raw */
     bool clean;       /* F32, F64: the rest of its register is zero */
-    bool dead;        /* nobody needs it */
+    bool no_code;     /* nothing is to be done where it stands: it is a constant, shares a register, is late or unread */
 };
 
 /* A guest register while the unit is compiled. */
@@ -189,8 +189,9 @@ struct gen {
     bool raw;             /* there have been floats whose NaN is the processor's */
     uint8_t *miss;        /* place of the jump where the TLB has no entry for the current access, or NULL */
     int8_t miss_src[IR_MAX_ARGS]; /* and where its operands are; NO_REG: constants */
+    bool stop;            /* one of these two: */
     bool failed;          /* out of exit cells */
-    bool too_complex;     /* out of spill cells */
+    bool too_complex;     /* out of spill cells, or of room for fault points' tables */
 
     /* --- memory kept from unit to unit --- */
     struct slot_state slot[MAX_SLOTS];
@@ -246,6 +247,8 @@ static inline unsigned type_size(unsigned t)
     return size[t];
 }
 
+static inline void x86_stop(struct gen *g, bool *why) { g->stop = *why = true; }
+
 /* --- plan.c --- */
 void x86_plan_fresh(struct fresh *f, const struct ir_guest *guest);
 void x86_plan(struct gen *g);
@@ -256,8 +259,21 @@ void x86_global_pins(const struct ir_guest *guest, int8_t pin[MAX_SLOTS]);
 /* Puts the value into a register (loading what is elsewhere) and locks it for this instruction. */
 int ra_use(struct gen *g, ir_ref v);
 /* The register it is in, locked, or NO_REG. */
-int ra_where(struct gen *g, ir_ref v);
-bool ra_const(const struct gen *g, ir_ref v, uint64_t *c);
+static inline int ra_where(struct gen *g, ir_ref v)
+{
+    int reg = g->val[root_of(g, v)].reg;
+    if (reg != NO_REG)
+        g->locked |= 1u << reg;
+    return reg;
+}
+static inline bool ra_const(const struct gen *g, ir_ref v, uint64_t *c)
+{
+    const struct ir_inst *in = &g->u->inst[v];
+    if (in->op != IR_CONST || (in->type != IR_I32 && in->type != IR_I64))
+        return false;
+    *c = in->type == IR_I32 ? (uint32_t)in->imm : (uint64_t)in->imm;
+    return true;
+}
 /* A constant that fits a sign-extended 32-bit immediate of the width. */
 bool ra_imm(const struct gen *g, ir_ref v, bool wide, int32_t *imm);
 /* The slot whose memory holds the value while no register does; for operands in memory. */
@@ -278,9 +294,9 @@ int ra_temp(struct gen *g, bool xmm);
 void ra_take(struct gen *g, int reg);
 /* Copies v (wherever it is) into the register, which is free or taken. */
 void ra_copy_to(struct gen *g, ir_ref v, int reg);
-bool ra_dies(const struct gen *g, ir_ref v);
+static inline bool ra_dies(const struct gen *g, ir_ref v) { return g->val[root_of(g, v)].last <= g->i; }
 /* After each instruction: unlocks, forgets values that died. */
-void ra_step(struct gen *g);
+void ra_step(struct gen *g, const struct ir_inst *in);
 void ra_get(struct gen *g, const struct ir_inst *in);
 void ra_put(struct gen *g, const struct ir_inst *in);
 /* Moves every live value out of the registers of the mask that are not pins. */

@@ -1,5 +1,9 @@
 /* The x86-64 host: its description, and compiling one unit from start to end. */
+#if __has_include(<sys/platform/x86.h>)
+#include <sys/platform/x86.h>
+#else
 #include <cpuid.h>
+#endif
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -27,25 +31,39 @@ static void switch_off(const char *list)
     }
 }
 
+/* The C library has asked the processor already; in a virtual machine each CPUID costs a microsecond or two. */
+#if __has_include(<sys/platform/x86.h>)
+#define HAS(name, NAME) CPU_FEATURE_ACTIVE(NAME)
+#else
+#define HAS(name, NAME) __builtin_cpu_supports(name)
+#endif
+
+static bool has_lzcnt(void)
+{
+#if __has_include(<sys/platform/x86.h>)
+    return CPU_FEATURE_ACTIVE(LZCNT);
+#else
+    unsigned a, b, c, d;
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) && c >> 5 & 1;
+#endif
+}
+
 static void init(void)
 {
-    __builtin_cpu_init();
-    bool avx = __builtin_cpu_supports("avx");
+    bool avx = HAS("avx", AVX);
     x86 = (struct x86_features){
         .avx = avx,
-        .avx2 = __builtin_cpu_supports("avx2"),
-        .fma = avx && __builtin_cpu_supports("fma"),
-        .bmi1 = avx && __builtin_cpu_supports("bmi"),
-        .bmi2 = avx && __builtin_cpu_supports("bmi2"),
-        .aes = __builtin_cpu_supports("aes"),
-        .pclmul = __builtin_cpu_supports("pclmul"),
+        .avx2 = HAS("avx2", AVX2),
+        .fma = avx && HAS("fma", FMA),
+        .bmi1 = avx && HAS("bmi", BMI1),
+        .bmi2 = avx && HAS("bmi2", BMI2),
+        .lzcnt = has_lzcnt(),
+        .aes = HAS("aes", AES),
+        .pclmul = HAS("pclmul", PCLMULQDQ),
         .pins = true,
         .loop_pins = true,
         .regions = true,
     };
-    unsigned a, b, c, d;
-    if (__get_cpuid(0x80000001, &a, &b, &c, &d))
-        x86.lzcnt = c >> 5 & 1;
     const char *list = getenv("METIC_HOST_FEATURES");
     if (list)
         switch_off(list);
@@ -87,13 +105,6 @@ static void begin(struct gen *g)
     g->label[0].at = g->loop;
 }
 
-/* Values that share another's register, are constants or are computed late need no code where they stand. */
-static bool needs_code(const struct gen *g, const struct ir_inst *in)
-{
-    const struct value *v = &g->val[g->i];
-    return in->op != IR_NOP && in->op != IR_CONST && v->root == g->i && !v->dead && (!v->late || in->op == IR_NZCV_FCMP);
-}
-
 static void instruction(struct gen *g, const struct ir_inst *in)
 {
     x86_settle_operands(g, in);
@@ -114,7 +125,7 @@ static void instruction(struct gen *g, const struct ir_inst *in)
         if (!isel_int(g, in) && !isel_mem(g, in) && !isel_exit(g, in) && !isel_fp(g, in) && !isel_vec(g, in))
             isel_slow(g, in);
     }
-    ra_step(g);
+    ra_step(g, in);
 }
 
 /* The same constant in front of use i, or NULL. */
@@ -195,10 +206,12 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     g->rbx_in = RBX;
     x86_plan(g);
     begin(g);
-    for (g->i = 1; g->i < u->n && asm_fits(&g->a) && !g->failed && !g->too_complex; g->i++) {
-        const struct ir_inst *in = &u->inst[g->i];
-        if (needs_code(g, in))
-            instruction(g, in);
+    for (g->i = 1; g->i < u->n; g->i++) {
+        if (g->val[g->i].no_code)
+            continue;
+        if (!asm_fits(&g->a) || g->stop)
+            break;
+        instruction(g, &u->inst[g->i]);
     }
     x86_emit_stubs(g);
     uint32_t dead_off = g->a.p - g->a.start;
@@ -220,7 +233,7 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
         .counter = g->counter,
         .too_complex = g->too_complex,
     };
-    return !g->a.overflow && !g->failed && !g->too_complex;
+    return !g->a.overflow && !g->stop;
 }
 
 static void patch_entry(uint8_t *buf, const uint8_t *exec, const uint8_t *target)

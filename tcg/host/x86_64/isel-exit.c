@@ -117,7 +117,7 @@ static struct code_exit *through_cell(struct gen *g, uint64_t pc, bool call)
 {
     struct code_exit *e = g->ctx->new_exit(g->ctx->opaque, pc);
     if (!e) {
-        g->failed = true;
+        x86_stop(g, &g->failed);
         return NULL;
     }
     emit_rip(&g->a, 0xff, call ? 2 : 4, &e->slot, 0);

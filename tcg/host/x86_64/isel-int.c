@@ -518,7 +518,7 @@ static void deposit(struct gen *g, const struct ir_inst *in)
     struct asmbuf *a = &g->a;
     bool w = is_wide(in);
     unsigned pos = in->imm, len = in->imm2;
-    uint64_t mask = (~UINT64_C(0) >> (64 - len)) << pos, c;
+    uint64_t mask = (~UINT64_C(0) >> (64 - len)) << pos, c = 0;
     if (!w)
         mask = (uint32_t)mask;
     int t = ra_temp(g, false);

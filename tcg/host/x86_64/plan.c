@@ -134,18 +134,20 @@ static void begin_special(struct gen *g, ir_ref r, const struct ir_inst *in, str
     }
 }
 
-static void begin_value(struct gen *g, ir_ref r)
+static void forward(struct gen *g)
 {
     static const struct value fresh = {.reg = NO_REG, .hint = NO_REG, .hint_slot = -1, .cell = -1, .home = -1};
-    const struct ir_inst *in = &g->u->inst[r];
-    struct value *v = &g->val[r];
-    *v = fresh;
-    v->root = r;
-    v->type = ir_result_type(in);
-    if (special[in->op] & FORWARD)
-        begin_special(g, r, in, v);
-    if (is_float_type(v->type))
-        v->clean = makes_clean(g, in);
+    const struct ir_inst *in = g->u->inst;
+    struct value *v = g->val;
+    for (ir_ref r = 0, n = g->u->n; r < n; r++, in++, v++) {
+        *v = fresh;
+        v->root = r;
+        v->type = ir_result_type(in);
+        if (special[in->op] & FORWARD)
+            begin_special(g, r, in, v);
+        if (is_float_type(v->type))
+            v->clean = makes_clean(g, in);
+    }
 }
 
 /* --- backward --- */
@@ -248,11 +250,6 @@ static void plan_args(struct gen *g, ir_ref r, const struct ir_inst *in)
     }
 }
 
-static bool removable(const struct ir_inst *in)
-{
-    return in->op == IR_GET || in->op == IR_FFLAGS || (ir_props(in) & IR_P_PURE);
-}
-
 /* True: that was all. */
 static bool plan_special(struct gen *g, struct plan *p, ir_ref r, const struct ir_inst *in)
 {
@@ -263,36 +260,51 @@ static bool plan_special(struct gen *g, struct plan *p, ir_ref r, const struct i
         p->end = r;
         p->now++;
         return true;
+    case IR_INSN: return true;
     case IR_FSETFLAGS: p->cleared = true; return false;
     case IR_NZCV_FCMP: g->val[r].late &= !p->cleared; return false;
     case IR_GET: return false;
-    default: return true; /* NOP, INSN, CONST */
+    default: g->val[r].no_code = true; return true; /* NOP, CONST */
     }
 }
 
-static void plan_inst(struct gen *g, struct plan *p, ir_ref r)
+static void plan_inst(struct gen *g, struct plan *p, ir_ref r, const struct ir_inst *in, struct value *v)
 {
-    const struct ir_inst *in = &g->u->inst[r];
-    struct value *v = &g->val[r];
     if (special[in->op] & BACKWARD && plan_special(g, p, r, in))
         return;
     if (v->hint_slot >= 0 && p->wanted[v->hint_slot] == r && p->since[v->hint_slot] == p->now)
         v->hint = g->slot[v->hint_slot].pin;
     if (in->op == IR_GET)
         p->wanted[in->ir_slot_] = IR_NONE;
-    if (!v->last && v->root == r && removable(in)) {
-        v->dead = true;
+    if (v->root != r) {
+        v->no_code = true;
+    } else if (!v->last && (in->op == IR_GET || in->op == IR_FFLAGS || ir_props(in) & IR_P_PURE)) {
+        v->no_code = true; /* and its operands are not needed here */
         return;
     }
     if (sees_state(in))
         p->now++;
-    if (v->late)
+    if (v->late) {
         plan_late(g, r, in);
-    if (v->late && in->op != IR_NZCV_FCMP) /* that one is computed where it stands, too, for its flags */
-        return;
+        if (in->op != IR_NZCV_FCMP) { /* that one is computed where it stands, too, for its flags */
+            v->no_code = true;
+            return;
+        }
+    }
     plan_args(g, r, in);
     if (v->hint != NO_REG)
         pass_on(g, p, r, in);
+}
+
+static void backward(struct gen *g)
+{
+    struct plan p; /* what is wanted is read only where it has been written */
+    p.now = 1;
+    p.cleared = false;
+    p.end = g->u->n;
+    memset(p.put, 0, sizeof p.put);
+    for (ir_ref r = g->u->n; r-- > 1;)
+        plan_inst(g, &p, r, &g->u->inst[r], &g->val[r]);
 }
 
 /* --- pins --- */
@@ -452,13 +464,6 @@ void x86_plan(struct gen *g)
         local_pins(g);
     }
     g->loop = loop ? g->a.start : NULL; /* its place is known later */
-    for (ir_ref r = 0; r < g->u->n; r++)
-        begin_value(g, r);
-    struct plan p; /* what is wanted is read only where it has been written */
-    p.now = 1;
-    p.cleared = false;
-    p.end = g->u->n;
-    memset(p.put, 0, sizeof p.put);
-    for (ir_ref r = g->u->n; r-- > 1;)
-        plan_inst(g, &p, r);
+    forward(g);
+    backward(g);
 }

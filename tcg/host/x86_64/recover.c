@@ -81,7 +81,7 @@ void x86_fault_point(struct gen *g)
         first = last->first_loc;
     }
     if (first + n > UINT16_MAX)
-        g->too_complex = true;
+        x86_stop(g, &g->too_complex);
     int32_t pc = g->pc - g->u->pc;
     *GROW(g->faults, g->nfaults, g->max_faults) = (struct fault_point){g->a.p - g->a.start, pc, first, n};
 }

@@ -159,17 +159,6 @@ static bool live_after(const struct gen *g, ir_ref root) { return g->val[root].l
 /* Not needed any more, but its register has not been released: it was needed by no instruction, as a PUT's value is. */
 static bool is_over(const struct gen *g, ir_ref root) { return g->val[root].last < g->i; }
 
-bool ra_dies(const struct gen *g, ir_ref v) { return !live_after(g, root_of(g, v)); }
-
-bool ra_const(const struct gen *g, ir_ref v, uint64_t *c)
-{
-    const struct ir_inst *in = &g->u->inst[v];
-    if (in->op != IR_CONST || (in->type != IR_I32 && in->type != IR_I64))
-        return false;
-    *c = in->type == IR_I32 ? (uint32_t)in->imm : (uint64_t)in->imm;
-    return true;
-}
-
 bool ra_imm(const struct gen *g, ir_ref v, bool wide, int32_t *imm)
 {
     uint64_t c;
@@ -198,7 +187,7 @@ static int new_cell(struct gen *g, unsigned type)
             return c;
         }
     }
-    g->too_complex = true;
+    x86_stop(g, &g->too_complex);
     return 0;
 }
 
@@ -281,14 +270,6 @@ static int find_register(struct gen *g, bool xmm)
     CHECK(best != NO_REG);
     evict(g, best);
     return best;
-}
-
-int ra_where(struct gen *g, ir_ref v)
-{
-    int reg = g->val[root_of(g, v)].reg;
-    if (reg != NO_REG)
-        g->locked |= 1u << reg;
-    return reg;
 }
 
 static void fill(struct gen *g, int reg, ir_ref root)
@@ -464,13 +445,15 @@ int ra_def_copy(struct gen *g, ir_ref v)
 
 void ra_undef(struct gen *g) { release(g, g->val[g->i].reg); }
 
-static void forget_value(struct gen *g, ir_ref root)
+static inline void forget_value(struct gen *g, ir_ref root)
 {
     struct value *v = &g->val[root];
     if (v->reg != NO_REG)
         release(g, v->reg);
-    free_cell(g, v);
-    leave_home(g, root);
+    if (v->cell >= 0)
+        free_cell(g, v);
+    if (v->home >= 0)
+        leave_home(g, root);
 }
 
 /* The last need of a slot's former value (or of what a late one would be computed from) is over. */
@@ -483,7 +466,7 @@ static void drop(struct gen *g, ir_ref v)
             forget_value(g, root_of(g, leaf[k]));
 }
 
-static void forget_over(struct gen *g, ir_ref v)
+static inline void forget_over(struct gen *g, ir_ref v)
 {
     ir_ref root = root_of(g, v);
     if (root && !live_after(g, root))
@@ -491,16 +474,16 @@ static void forget_over(struct gen *g, ir_ref v)
 }
 
 /* What can have died: operands, the result, a difference in the stead of operands. */
-void ra_step(struct gen *g)
+void ra_step(struct gen *g, const struct ir_inst *in)
 {
+    const struct value *v = &g->val[g->i];
     g->locked = 0;
-    const struct ir_inst *in = &g->u->inst[g->i];
     for (unsigned k = 0, n = ir_nargs(in); k < n; k++)
         forget_over(g, in->arg[k]);
-    if (g->val[g->i].result)
-        forget_over(g, g->val[g->i].result);
-    if (g->val[g->i].type)
-        forget_over(g, g->i);
+    if (v->result)
+        forget_over(g, v->result);
+    if (v->type && v->last <= g->i)
+        forget_value(g, g->i);
 }
 
 void ra_evict(struct gen *g, uint32_t mask)
