@@ -169,7 +169,7 @@ static bool make_point(struct place *p, const char *path, bool folder)
             return false;
         if (r > 0)
             close(r);
-        if (r >= 0 && p->nmade < ARRAY_SIZE(p->made))
+        if (r >= 0 && strncmp(part, "/dev/", 5) && p->nmade < ARRAY_SIZE(p->made))
             p->made[p->nmade++] = strdup(part);
         if (!slash)
             return true;
@@ -202,6 +202,9 @@ static bool attach(struct place *p, struct bind *b)
     bool missing = access(b->target, F_OK);
     if (missing && b->optional)
         return true;
+    struct stat st;
+    if (missing && !lstat(b->target, &st) && S_ISLNK(st.st_mode))
+        unlink(b->target); /* leads nowhere: debootstrap's first stage leaves such a /proc */
     if (missing && !make_point(p, b->target, is_folder(b->tree)))
         return complain("can't make", b->target);
     if (move_mount(b->tree, "", AT_FDCWD, b->target, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS))
@@ -234,6 +237,8 @@ static bool fill_dev(struct place *p, struct bind dev[ARRAY_SIZE(devices)])
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++)
         if (!attach(p, &dev[i]))
             return false;
+    if (mkdir(PLACE_OWN, 0755))
+        return complain("can't make", PLACE_OWN);
     for (unsigned i = 0; i < ARRAY_SIZE(links); i++)
         if (symlink(links[i].target, links[i].name))
             return complain("can't make", links[i].name);
@@ -287,6 +292,12 @@ bool place_enter(struct place *p)
         {.source = "/etc/hosts", .target = "/etc/hosts", .read_only = true, .optional = true},
     };
     struct bind proc = {.source = "/proc", .target = "/proc", .tree = -1};
+    struct bind own[] = {
+        {.source = "/proc", .target = PLACE_OWN "/proc", .tree = -1},
+        {.target = PLACE_METIC, .tree = -1},
+    };
+    if (!realpath("/proc/self/exe", own[1].source)) /* the link's own mount is of another namespace */
+        return complain("can't find", "/proc/self/exe");
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
         snprintf(dev[i].source, PATH_MAX, "/dev/%s", devices[i]);
         strcpy(dev[i].target, dev[i].source);
@@ -296,7 +307,9 @@ bool place_enter(struct place *p)
         clone_tree(&system[i]);
     for (unsigned i = 0; i < p->nbinds; i++)
         clone_tree(&p->bind[i]);
-    if (!make_proc(p, &proc) || !change_root(p->root) || !attach(p, &proc) || !fill_dev(p, dev))
+    clone_tree(&own[1]);
+    if (!make_proc(p, &proc) || !make_proc(p, &own[0]) || !change_root(p->root) || !attach(p, &proc) || !fill_dev(p, dev) ||
+        !attach(p, &own[0]) || !attach(p, &own[1]))
         return false;
     for (unsigned i = 0; i < ARRAY_SIZE(system); i++)
         if (!attach(p, &system[i]))

@@ -11,6 +11,10 @@
 
 enum { MAX_BINDS = 64 };
 
+/* In the root, for programs that unmount /proc: metic, found without it, and a /proc, beside which the kernel makes others. */
+#define PLACE_OWN   "/dev/.metic"
+#define PLACE_METIC PLACE_OWN "/metic"
+
 /* A file or folder of the host that appears in the root. */
 struct bind {
     char source[PATH_MAX]; /* on the host */

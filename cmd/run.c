@@ -291,7 +291,7 @@ static bool is_native(const char *path)
 }
 
 /* Becomes the command: metic with it, or itself if it is the host's. Answers the exit code on failure. */
-static int start(const struct request *r, int self)
+static int start(const struct request *r)
 {
     char path[PATH_MAX], called[64] = "metic";
     size_t n = 0;
@@ -318,14 +318,14 @@ static int start(const struct request *r, int self)
         const char *const front[] = {called, "-0", r->command[0], "--", path};
         memcpy(argv, front, sizeof front);
         memcpy(argv + ARRAY_SIZE(front), r->command + 1, n * sizeof *argv);
-        fexecve(self, (char *const *)argv, environ);
+        execv(PLACE_METIC, (char *const *)argv);
     }
     report_error("run: %s: %s", path, strerror(errno));
     return EXIT_CANNOT_RUN;
 }
 
 /* The first process of the new namespaces: its exit status says nothing, the command's wait status goes to `out`. */
-static void init(struct request *r, int self, int out, const sigset_t *before)
+static void init(struct request *r, int out, const sigset_t *before)
 {
     int status = COMMAND_FAILED << 8;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -333,7 +333,7 @@ static void init(struct request *r, int self, int out, const sigset_t *before)
         pid_t child = fork();
         if (!child) {
             sigprocmask(SIG_SETMASK, before, NULL);
-            _exit(start(r, self));
+            _exit(start(r));
         }
         if (child > 0)
             status = place_wait(child);
@@ -355,8 +355,7 @@ static int run(int argc, char **argv)
     int code = read_words(&r, argv);
     if (code >= 0)
         return code;
-    int self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-    if (self < 0 || pipe2(result, O_CLOEXEC)) {
+    if (access("/proc/self/exe", F_OK) || pipe2(result, O_CLOEXEC)) {
         report_error("run: /proc is needed: mount -t proc proc /proc");
         return COMMAND_FAILED;
     }
@@ -366,7 +365,7 @@ static int run(int argc, char **argv)
     sigprocmask(SIG_SETMASK, &all, &before);
     pid_t child = fork();
     if (!child)
-        init(&r, self, result[1], &before);
+        init(&r, result[1], &before);
     close(result[1]);
     if (child > 0)
         place_wait(child);

@@ -263,7 +263,7 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const stru
     int64_t ret = -ENOMEM;
     if (!self || faccessat(AT_FDCWD, metic, X_OK, 0))
         return exec_host(t, p->path, args, envp);
-    bool ok = put_arg(&l, self[0]);
+    bool ok = put_arg(&l, "metic"); /* the file may have the name of one guest's emulator */
     for (unsigned i = 1; guest == t->abi->target && self[i]; i++)
         ok = ok && put_arg(&l, self[i]);
     limits_print(&t->process->limits, limits);

@@ -186,28 +186,29 @@ static int find_loader(struct process *p, struct program *prog, const char *want
 /* --- the process --- */
 
 /*
- * How a program that this one executes is started: metic itself with the same options. /proc/self/exe is right wherever
- * the guest goes and whoever started metic; where there is no /proc, the name it was executed by has to do. That is the
- * program's own when the kernel started metic for it: then NULL, the kernel will do it again.
+ * How a program that this one executes is started: metic itself with the same options. Its file is /proc/self/exe, which is
+ * right wherever the guest goes and whoever started metic; self[0] is its name, for where there is no /proc any more. Without
+ * /proc now, that is the name it was executed by. But when the kernel started metic for a program, it is the program's:
+ * then NULL, the kernel will do it again.
  */
 static const char *const *self_command(const struct options *o, bool by_kernel)
 {
+    static const char self_exe[] = "/proc/self/exe";
     const char *own = (const char *)getauxval(AT_EXECFN);
-    bool proc = !access("/proc/self/exe", F_OK);
+    bool proc = !access(self_exe, F_OK);
     if (!proc && by_kernel)
         return NULL;
-    char *absolute = !proc && own ? realpath(own, NULL) : NULL;
+    char *absolute = proc ? realpath(self_exe, NULL) : own ? realpath(own, NULL) : NULL;
     size_t n = 0;
     while (o->again[n])
         n++;
     const char **self = calloc(n + 2, sizeof *self);
     CHECK(self);
-    self[0] = absolute ? absolute : "/proc/self/exe";
+    self[0] = absolute ? absolute : self_exe;
     memcpy(self + 1, o->again, n * sizeof *self);
     return self;
 }
 
-/* It grows when the limit lets it. */
 static uint64_t stack_size(struct options *o)
 {
     uint64_t limit = limit_kept(&o->limits, RLIMIT_STACK)->cur;

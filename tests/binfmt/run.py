@@ -57,7 +57,13 @@ def check(metic, root, who):
     expect("help", run("--help"), 0, "--root folder", "--native tool=path")
     expect("host's processes", inside("test $$ -ne 2 && ls /proc/$$ >/dev/null && echo same", "--host-pids"), 0, "same")
 
+    expect("unmounted proc", inside("busybox umount /proc; uname -m; sh -c 'exec uname -m'; busybox mount -t proc proc /proc && cat /proc/1/comm"),
+           0, f"{CPU}\n{CPU}\nmetic")
     shared = root.parent / "shared"
+    if (root / "proc").is_dir():
+        (root / "proc").rmdir()
+    (root / "proc").symlink_to("/proc")  # as debootstrap's first stage leaves it
+    expect("a link for /proc", inside("cat /proc/1/comm"), 0, "metic")
     expect("bind", inside("cat /some/where/x", "--bind", f"{shared}:/some/where"), 0, "shared file")
     expect("bind a file", inside("cat /etc/name; echo a > /etc/name", "--bind", f"{shared}/x:/etc/name:ro"), 2, "shared file", "Read-only")
     expect("bad bind", inside("true", "--bind", f"{shared}:relative"), 2, "not source")
