@@ -3,7 +3,6 @@
 #include "exec/code.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/log.h"
 
@@ -76,30 +75,37 @@ void code_memory_destroy(struct code_memory *m)
     munmap(m->base, m->size + data_size(m));
 }
 
+/* A second, executable mapping of the shared memory at p, at `at`: mremap(2) of no bytes duplicates. */
+static bool map_again(uint8_t *p, size_t size, uint8_t *at)
+{
+    uint8_t *second = mremap(p, 0, size, MREMAP_MAYMOVE);
+    if (second == MAP_FAILED)
+        return false;
+    if (!mprotect(second, size, PROT_READ | PROT_EXEC) &&
+        mremap(second, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) != MAP_FAILED)
+        return true;
+    munmap(second, size);
+    return false;
+}
+
 /*
- * Gives the chunk a memory file of its own, holding its first `used` bytes: writable at c->write, then executable at
- * c->exec. Replacing an executable mapping is atomic to threads inside it: they fault and wait for the map lock.
+ * Gives the chunk memory of its own, holding its first `used` bytes: writable at c->write, then executable at c->exec.
+ * Without a file, so that it works when the guest uses all descriptors. Replacing an executable mapping is atomic to
+ * threads inside it: they fault and wait for the map lock.
  */
 static bool map_chunk(struct code_chunk *c)
 {
-    int fd = memfd_create("metic-code", MFD_CLOEXEC);
-    if (fd < 0)
+    uint8_t *write = mmap(NULL, c->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (write == MAP_FAILED)
         return false;
-    uint8_t *write = MAP_FAILED;
-    if (ftruncate(fd, c->size) == 0)
-        write = mmap(NULL, c->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    bool ok = write != MAP_FAILED;
-    if (ok) {
-        if (c->used)
-            memcpy(write, c->write, c->used);
-        ok = mmap(c->exec, c->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED;
-        if (!ok)
-            munmap(write, c->size);
+    if (c->used)
+        memcpy(write, c->write, c->used);
+    if (!map_again(write, c->size, c->exec)) {
+        munmap(write, c->size);
+        return false;
     }
-    close(fd);
-    if (ok)
-        c->write = write;
-    return ok;
+    c->write = write;
+    return true;
 }
 
 static struct code_chunk *add_chunk(struct code_memory *m)

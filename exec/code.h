@@ -43,8 +43,8 @@ struct code_block {
 };
 
 /*
- * Code memory: an address range reserved once, filled by chunks. A chunk is a memory file mapped twice, executable
- * in the range and writable elsewhere; it is only ever appended to, so a forked child goes on executing the parent's
+ * Code memory: an address range reserved once, filled by chunks. A chunk is shared memory mapped twice, executable in
+ * the range and writable elsewhere; it is only ever appended to, so that a forked child goes on executing the parent's
  * chunks and appends to its own. Exit cells (struct code_exit) and counters lie in private memory next to the range.
  */
 struct code_chunk {

@@ -442,6 +442,35 @@ static void storm(void)
     }
 }
 
+/* No descriptor is free: new code runs, in new processes and threads of control, and other programs. */
+static void without_descriptors(void)
+{
+    pid_t pid = fork();
+    if (!pid) {
+        struct rlimit few = {64, 64};
+        char *argv[] = {self, "exit", "31", NULL};
+        setrlimit(RLIMIT_NOFILE, &few);
+        while (dup(0) >= 0)
+            ;
+        if (errno != EMFILE)
+            _exit(1);
+        for (int i = 0; i < 3; i++) {
+            pid_t child = fork();
+            if (!child) {
+                if (i == 2)
+                    execve(self, argv, environ);
+                char text[64];
+                snprintf(text, sizeof text, "%.3f %d", strtod("30.0e0", NULL), i);
+                _exit(!strncmp(text, "30.000", 6) ? 31 : 1);
+            }
+            if (child < 0 || code_of(child) != 31)
+                _exit(2 + i);
+        }
+        _exit(31);
+    }
+    CHECK(code_of(pid) == 31);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -457,6 +486,7 @@ int main(int argc, char **argv)
     executing();
     refused();
     scripts();
+    without_descriptors();
     storm();
     DONE();
 }
