@@ -1,0 +1,133 @@
+/*
+ * Disks: images of a format (raw, qcow2) in host files, read and written by requests that a small pool of threads does.
+ *
+ * A request is submitted and ends under the machine's lock: the pool's descriptor becomes readable when requests have
+ * ended, and block_pool_dispatch(), called by the main loop, calls their done(). The plain functions wait for the host and are
+ * safe in any thread.
+ *
+ * What has been written when a flush begins is on stable storage when it ends. Errors are numbers as in <errno.h>; 0: done.
+ */
+#ifndef SOFTMMU_BLOCK_H
+#define SOFTMMU_BLOCK_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { BLOCK_SECTOR = 512 };
+
+enum block_op {
+    BLOCK_READ,
+    BLOCK_WRITE,
+    BLOCK_FLUSH,
+    BLOCK_DISCARD, /* the content does not matter any more; it reads as zeros or as before */
+    BLOCK_ZERO,    /* reads as zeros from now on */
+};
+
+struct block;
+
+/* What a format does; functions are called by several threads at once. */
+struct block_format {
+    const char *name;
+    bool (*probe)(const uint8_t *head, unsigned n); /* NULL: anything may be it */
+    /* b's fd, path and read_only are set; sets its size, granularity and state. NULL, or one line to be freed. */
+    char *(*open)(struct block *b);
+    int (*close)(struct block *b);
+    int (*read)(struct block *b, uint64_t offset, void *buf, uint64_t n);
+    int (*write)(struct block *b, uint64_t offset, const void *buf, uint64_t n);
+    int (*flush)(struct block *b);
+    int (*discard)(struct block *b, uint64_t offset, uint64_t n);
+    int (*zero)(struct block *b, uint64_t offset, uint64_t n, bool unmap);
+};
+extern const struct block_format block_raw, block_qcow2;
+
+struct block {
+    char *path;
+    uint64_t size;        /* bytes, a multiple of BLOCK_SECTOR */
+    uint32_t granularity; /* bytes that are given back to the host together */
+    bool read_only;
+    bool discard;         /* discards reach the host */
+    bool guessed;         /* raw, since nothing else was recognised */
+    const struct block_format *format;
+    void *state;          /* the format's */
+    int fd;
+    struct block *backing; /* what an image shows where it has nothing of its own; NULL: zeros */
+    struct block_pool *pool;
+    unsigned depth;    /* as in the options */
+    unsigned requests; /* under way; under the machine's lock */
+};
+
+struct block_options {
+    const char *format; /* NULL: by its first bytes */
+    bool read_only;
+    bool discard;
+    bool force_share; /* do not lock the file against other users */
+    unsigned depth;   /* how many images lie over this one as their backing file */
+};
+
+/* Opens an image. NULL, with one line to be freed in *error. */
+struct block *block_open(const char *path, const struct block_options *o, struct block_pool *pool, char **error);
+/* Writes what is cached and closes; no request is under way. */
+int block_close(struct block *b);
+
+/* Ranges outside of the disk are EINVAL, changes of a read-only one EROFS. */
+int block_read(struct block *b, uint64_t offset, void *buf, uint64_t n);
+int block_write(struct block *b, uint64_t offset, const void *buf, uint64_t n);
+int block_flush(struct block *b);
+int block_discard(struct block *b, uint64_t offset, uint64_t n);
+int block_zero(struct block *b, uint64_t offset, uint64_t n, bool unmap);
+
+/* --- requests --- */
+
+struct block_request {
+    enum block_op op;
+    uint64_t offset, n; /* bytes */
+    void *buf;          /* BLOCK_READ, BLOCK_WRITE */
+    bool unmap;         /* BLOCK_ZERO: its room may be given back */
+    void (*done)(struct block_request *r, int error);
+    /* the pool's */
+    struct block *block;
+    struct block_request *next;
+    int error;
+};
+
+struct block_pool *block_pool_new(unsigned threads);
+/* No request is under way. */
+void block_pool_free(struct block_pool *p);
+/* Readable when requests have ended. */
+int block_pool_fd(const struct block_pool *p);
+void block_pool_dispatch(struct block_pool *p);
+
+void block_submit(struct block *b, struct block_request *r);
+/* Waits until the disk's requests have ended, and calls their done(). */
+void block_drain(struct block *b);
+
+/* --- for formats --- */
+
+/* All n bytes of the file; what is beyond its end reads as zeros. */
+int block_file_read(const struct block *b, uint64_t offset, void *buf, uint64_t n);
+int block_file_write(const struct block *b, uint64_t offset, const void *buf, uint64_t n);
+/* Gives the room of a range of the file back; what it reads as afterwards is not said. */
+int block_file_punch(const struct block *b, uint64_t offset, uint64_t n);
+char *block_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* --- making images --- */
+
+struct qcow2_layout {
+    uint64_t size;          /* bytes, a multiple of BLOCK_SECTOR */
+    unsigned cluster_bits;  /* 9 to 21; 0: 16 */
+    unsigned version;       /* 2 or 3; 0: 3 */
+    unsigned refcount_order; /* 0 to 6, in version 2 only 4; UINT32_MAX: 4 */
+    const char *backing, *backing_format; /* NULL: none */
+};
+/* Makes an empty image; an existing file is an error. NULL, or one line to be freed. */
+char *qcow2_create(const char *path, const struct qcow2_layout *l);
+
+/* What a check of a qcow2 image found: all zero in a sound one. */
+struct qcow2_check {
+    uint64_t leaks;  /* clusters counted more often than they are used: lost room */
+    uint64_t errors; /* counted less often, or references that cannot be followed: lost data are near */
+};
+int qcow2_check(struct block *b, struct qcow2_check *result);
+
+#endif
