@@ -147,8 +147,10 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const stru
     struct ir_builder builder;
     struct page_reader page = {.x = x, .cpu = cpu, .unit = u, .source = source};
     const struct code_reader code = {&page, page_window};
-    struct region region = {0};
+    struct region region;
     bool regions = !b->quick && x->host && x->host->takes_labels() && !x->options.one_insn;
+    if (regions)
+        region = (struct region){0};
     ir_unit_restart(u, x->target->ir, b->pc, b->mode);
     b_init(&builder, u);
     builder.quick = b->quick;

@@ -140,6 +140,8 @@ struct raw_pins x86_raw_pins(const struct gen *g)
 
 void x86_fix_pins(struct gen *g, const struct raw_pins *p)
 {
+    if (!g->raw)
+        return;
     int waiting[2] = {NO_REG, NO_REG};
     enum raw raw_of[2] = {RAW_NOT, RAW_NOT};
     for (enum raw raw = RAW_F64; raw <= RAW_BOXED; raw++)

@@ -1,0 +1,89 @@
+/* The tables of translated units (exec/blocks.c) against a model: an array searched from its end. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "exec/exec-internal.h"
+
+enum { BLOCKS = 20000, KEYS = 3000, CODE_STEP = 64, CODE_SIZE = 48 };
+
+static uint64_t random_state = 88172645463325252u;
+
+static uint64_t rnd(uint64_t n)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state % n;
+}
+
+/* Few enough that units are made for the same key again, near enough that places in the table are fought for. */
+static struct block_key random_key(void)
+{
+    uint64_t pc = 0x400000 + 4 * rnd(KEYS / 2);
+    return (struct block_key){pc, pc, rnd(2) * 5};
+}
+
+static struct code_block *newest(struct code_block *b, const bool *removed, unsigned n, struct block_key key)
+{
+    while (n-- > 0)
+        if (b[n].pc == key.pc && b[n].mode == key.mode)
+            return removed[n] ? NULL : &b[n];
+    return NULL;
+}
+
+static void check_key(struct exec *x, struct code_block *b, const bool *removed, unsigned n, struct block_key key)
+{
+    cr_assert_eq(exec_find(x, key), newest(b, removed, n, key), "pc 0x%llx mode %u after %u units",
+                 (unsigned long long)key.pc, key.mode, n);
+}
+
+static void check_pages(struct exec *x, const struct code_block *b, const bool *removed, unsigned n)
+{
+    unsigned there = 0, live = 0;
+    for (unsigned i = 0; i < PAGE_HASH_SIZE; i++)
+        for (const struct code_block *p = x->page[i]; p; p = p->page_next, there++)
+            cr_assert(!removed[p - b]);
+    for (unsigned i = 0; i < n; i++)
+        live += !removed[i];
+    cr_assert_eq(there, live);
+}
+
+Test(blocks, model, .timeout = 60)
+{
+    struct exec *x = calloc(1, sizeof *x);
+    struct code_block *b = calloc(BLOCKS, sizeof *b);
+    bool *removed = calloc(BLOCKS, sizeof *removed);
+    uint8_t *code = (uint8_t *)(uintptr_t)0x100000;
+    cr_assert(x && b && removed);
+    check_key(x, b, removed, 0, random_key());
+    for (unsigned round = 0; round < 2; round++) { /* the second after a flush */
+        memset(b, 0, BLOCKS * sizeof *b);
+        memset(removed, 0, BLOCKS * sizeof *removed);
+        for (unsigned n = 0; n < BLOCKS; n++) {
+            struct block_key key = random_key();
+            b[n] = (struct code_block){.pc = key.pc, .physical = key.physical, .mode = key.mode};
+            b[n].c.code = code + (size_t)n * CODE_STEP;
+            b[n].c.size = CODE_SIZE;
+            blocks_insert(x, &b[n]);
+            /* Any of them, also one that a newer one has taken the place of. */
+            unsigned victim = rnd(n + 1);
+            if (!removed[victim] && rnd(3)) {
+                blocks_remove(x, &b[victim]);
+                removed[victim] = true;
+            }
+            for (unsigned i = 0; i < 3; i++)
+                check_key(x, b, removed, n + 1, random_key());
+            check_key(x, b, removed, n + 1, (struct block_key){b[victim].pc, b[victim].physical, b[victim].mode});
+            unsigned some = rnd(n + 1), off = rnd(CODE_STEP);
+            cr_assert_eq(exec_block_at(x, b[some].c.code + off), off < CODE_SIZE ? &b[some] : NULL);
+        }
+        cr_assert_null(exec_block_at(x, code - 1));
+        check_pages(x, b, removed, BLOCKS);
+        blocks_clear(x);
+        check_key(x, b, removed, 0, random_key());
+    }
+    blocks_free(x);
+    free(removed);
+    free(b);
+    free(x);
+}
