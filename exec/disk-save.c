@@ -39,9 +39,8 @@ struct work {
     uint32_t *table; /* by hash of pc and mode: number in placed, plus 1; for the new units alone */
     uint32_t table_size;
     struct bytes cells; /* number 0 first */
-    unsigned counters;  /* used of the last cell that holds counters; 0: there is none yet */
+    uint32_t counter_cells, counters; /* where in them the new counters are; counters in use */
     int32_t first_count;
-    size_t counter_cell;
     struct bytes code, blocks, faults, locs, consts;
     struct bytes numbers; /* scratch */
 };
@@ -151,16 +150,24 @@ static struct code_exit cell(const struct work *w, uint64_t pc, void *unlinked, 
 /* Where the counters of a cell lie in it: all but `unlinked`, which says that there are counters. */
 static const uint8_t counter_at[] = {0, 4, 16, 20, 24, 28};
 
+/* Counters are written when code runs: cells for all of them in a row, so that few pages are. */
+static void reserve_counters(struct work *w)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < w->n; i++)
+        n += !w->placed[i].left_out && w->placed[i].unit->block->c.counter;
+    w->counter_cells = w->cells.n;
+    uint32_t bytes = (n + ARRAY_SIZE(counter_at) - 1) / ARRAY_SIZE(counter_at) * sizeof(struct code_exit);
+    memset(more(&w->cells, bytes), 0, bytes);
+}
+
 /* Place of a new counter, as disk_block.counter has it. */
 static uint32_t new_counter(struct work *w)
 {
-    if (w->counters % ARRAY_SIZE(counter_at) == 0) {
-        w->counter_cell = w->cells.n;
-        memset(more(&w->cells, sizeof(struct code_exit)), 0, sizeof(struct code_exit));
-    }
+    uint32_t cell = w->counter_cells + w->counters / ARRAY_SIZE(counter_at) * sizeof(struct code_exit);
     uint8_t at = counter_at[w->counters++ % ARRAY_SIZE(counter_at)];
-    memcpy(w->cells.p + w->counter_cell + at, &w->first_count, sizeof w->first_count);
-    return w->counter_cell + sizeof(struct code_exit) - at;
+    memcpy(w->cells.p + cell + at, &w->first_count, sizeof w->first_count);
+    return cell + sizeof(struct code_exit) - at;
 }
 
 static void set_counter(struct work *w, uint32_t counter, int32_t to)
@@ -334,6 +341,7 @@ static void *build(struct work *w, uint64_t *size)
     if (w->stored) {
         if (w->old->at)
             fill_old(w);
+        reserve_counters(w);
         for (uint32_t i = 0; i < w->n; i++)
             if (!w->placed[i].left_out)
                 fill_new(w, &w->placed[i]);

@@ -426,7 +426,7 @@ static void terminator(struct unit_maker *m)
 }
 
 /* What a unit is made of comes from the state of rnd(). Returns 1 + the slot that some exits declare dead, or 0. */
-static unsigned make_unit(struct ir_unit *u, const struct ir_guest *guest, bool labels)
+static __attribute__((unused)) unsigned make_unit(struct ir_unit *u, const struct ir_guest *guest, bool labels)
 {
     struct unit_maker *m = calloc(1, sizeof *m);
     m->u = u;
@@ -460,7 +460,7 @@ static unsigned make_unit(struct ir_unit *u, const struct ir_guest *guest, bool 
 
 /* --- states --- */
 
-static void random_state(struct test_cpu *c, uint8_t *memory)
+static __attribute__((unused)) void random_state(struct test_cpu *c, uint8_t *memory)
 {
     for (unsigned i = 0; i < NX; i++)
         c->x[i] = rnd_bits();
