@@ -7,6 +7,7 @@
     X(ns16550a)                                                                                                        \
     X(plic)                                                                                                            \
     X(syscon)                                                                                                          \
+    X(virtio_blk)                                                                                                      \
     X(virtio_console)                                                                                                  \
     X(virtio_mmio)                                                                                                     \
     X(virtio_rng)

@@ -5,10 +5,10 @@
 /* Both ring layouts, with and without indirect tables and event indices. */
 static const uint64_t layouts[] = {
     0,
-    VIRTIO_F_INDIRECT_DESC,
-    VIRTIO_F_EVENT_IDX,
-    VIRTIO_F_RING_PACKED,
-    VIRTIO_F_RING_PACKED | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX,
+    VIRTIO_INDIRECT_DESC,
+    VIRTIO_EVENT_IDX,
+    VIRTIO_RING_PACKED,
+    VIRTIO_RING_PACKED | VIRTIO_INDIRECT_DESC | VIRTIO_EVENT_IDX,
 };
 
 Test(virtio, slot_without_device)
@@ -44,7 +44,7 @@ Test(rng, fills_buffers_through_every_ring)
         for (unsigned i = 0; i < 50; i++) {
             struct part parts[] = {{BUFFERS, 7, true}, {BUFFERS + 0x1000, 33, true}};
             memset(ram(&d, BUFFERS), 0, 0x2000);
-            cr_assert_eq(driver_send(&d, 0, parts, 2, layouts[l] & VIRTIO_F_INDIRECT_DESC), 40);
+            cr_assert_eq(driver_send(&d, 0, parts, 2, layouts[l] & VIRTIO_INDIRECT_DESC), 40);
             static const uint8_t zeros[33];
             cr_assert(memcmp(ram(&d, BUFFERS + 0x1000), zeros, 33) != 0);
             cr_assert_eq(memcmp((uint8_t *)ram(&d, BUFFERS) + 7, zeros, 33), 0, "nothing beyond the room");
@@ -71,7 +71,7 @@ Test(virtio, interrupts_as_the_driver_wants)
     driver_send(&d, 0, &part, 1, false);
     cr_assert(d.b.level[0]);
 
-    driver_start(&d, VIRTIO_F_EVENT_IDX, 4);
+    driver_start(&d, VIRTIO_EVENT_IDX, 4);
     cr_assert_not(d.b.level[0]);
     driver_send(&d, 0, &part, 1, false);
     cr_assert(d.b.level[0]);
@@ -85,7 +85,7 @@ Test(virtio, interrupts_as_the_driver_wants)
     const uint8_t *used = ram(&d, d.queue[0].device);
     cr_assert_eq(used[4 + 8 * 4], 4, "avail_event: the next one is to be notified");
 
-    driver_start(&d, VIRTIO_F_RING_PACKED | VIRTIO_F_EVENT_IDX, 4);
+    driver_start(&d, VIRTIO_RING_PACKED | VIRTIO_EVENT_IDX, 4);
     uint8_t *event = ram(&d, d.queue[0].driver);
     event[2] = 1;
     driver_send(&d, 0, &part, 1, false);
@@ -128,7 +128,7 @@ Test(virtio, broken_rings_need_a_reset)
     expect_broken(&d, 0);
     ((uint8_t *)ram(&d, d.queue[0].driver))[2] = 5; /* more than the ring holds */
     expect_broken(&d, 0);
-    driver_start(&d, VIRTIO_F_INDIRECT_DESC, 4);
+    driver_start(&d, VIRTIO_INDIRECT_DESC, 4);
     driver_add(&d, 0, parts, 1, true);
     write_desc_at(&d, TABLES, 0, TABLES, 16, 4, 0); /* a table in a table */
     expect_broken(&d, 0);
@@ -170,7 +170,7 @@ static void plug_console(struct driver *d, struct terminal *t, size_t room)
 Test(console, bytes_both_ways)
 {
     for (unsigned l = 0; l < ARRAY_SIZE(layouts); l++) {
-        bool indirect = layouts[l] & VIRTIO_F_INDIRECT_DESC;
+        bool indirect = layouts[l] & VIRTIO_INDIRECT_DESC;
         struct terminal t;
         struct driver d;
         plug_console(&d, &t, 4096);
@@ -201,7 +201,7 @@ Test(console, bytes_both_ways)
 Test(console, waits_for_the_back_end_and_moves)
 {
     for (unsigned l = 0; l < ARRAY_SIZE(layouts); l++) {
-        bool indirect = layouts[l] & VIRTIO_F_INDIRECT_DESC;
+        bool indirect = layouts[l] & VIRTIO_INDIRECT_DESC;
         struct terminal t, t2;
         struct driver d, d2;
         uint32_t written;

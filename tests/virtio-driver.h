@@ -55,7 +55,7 @@ static inline void driver_plug(struct driver *d)
 static inline bool driver_start(struct driver *d, uint64_t features, uint16_t size)
 {
     struct board *b = &d->b;
-    d->features = features | VIRTIO_F_VERSION_1;
+    d->features = features | VIRTIO_VERSION_1;
     wr(b, V_STATUS, 4, 0);
     wr(b, V_STATUS, 4, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
     for (unsigned half = 0; half < 2; half++) {
@@ -109,7 +109,7 @@ static inline void driver_add(struct driver *d, unsigned queue, const struct par
     struct driver_queue *q = &d->queue[queue];
     uint64_t table = TABLES;
     uint16_t index = (uint16_t)(q->avail + 1);
-    if (d->features & VIRTIO_F_RING_PACKED) {
+    if (d->features & VIRTIO_RING_PACKED) {
         uint16_t first = q->avail, first_flags = 0;
         if (indirect) {
             for (unsigned i = 0; i < n; i++)
@@ -146,7 +146,7 @@ static inline void driver_add(struct driver *d, unsigned queue, const struct par
 static inline bool driver_used(struct driver *d, unsigned queue, unsigned in_ring, uint32_t *written)
 {
     struct driver_queue *q = &d->queue[queue];
-    if (d->features & VIRTIO_F_RING_PACKED) {
+    if (d->features & VIRTIO_RING_PACKED) {
         const uint8_t *p = ram(d, q->desc + 16 * q->used);
         uint16_t id, flags;
         memcpy(&flags, p + 14, 2);
@@ -188,7 +188,7 @@ static inline void driver_fuzz(struct driver *d, unsigned rounds, uint64_t seed)
 {
     static const uint16_t sizes[] = {1, 2, 4, 8, 64};
     for (unsigned r = 0; r < rounds; r++) {
-        uint64_t features = chance(&seed) & (VIRTIO_F_RING_PACKED | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC);
+        uint64_t features = chance(&seed) & (VIRTIO_RING_PACKED | VIRTIO_EVENT_IDX | VIRTIO_INDIRECT_DESC);
         features |= ((struct virtio *)d->device)->offered & chance(&seed) & 0xffffff;
         if (!driver_start(d, features, sizes[chance(&seed) % 5]))
             continue;
@@ -206,7 +206,7 @@ static inline void driver_fuzz(struct driver *d, unsigned rounds, uint64_t seed)
                     len &= ~15u;
                 write_desc_at(d, q->desc, i, addr, len, (uint16_t)(chance(&seed) % 8),
                               (uint16_t)(chance(&seed) % 4 ? chance(&seed) % q->size : chance(&seed)));
-                if (features & VIRTIO_F_RING_PACKED)
+                if (features & VIRTIO_RING_PACKED)
                     write_desc_at(d, q->desc, i, addr, len, 3, (uint16_t)(chance(&seed) & 0x8087));
             }
             for (unsigned i = 0; i < 0x1000; i += 8) { /* what buffers hold: small numbers are what devices understand */

@@ -116,9 +116,7 @@ static uint8_t start_ranges(struct virtio_blk *s, struct virtq_chain *c, uint32_
         free(r);
         return status;
     }
-    s->drive->requests++; /* the first range goes the way the others do */
-    s->drive->requests--;
-    done(&r->block, 0);
+    done(&r->block, 0); /* goes on with the first range */
     return VIRTIO_BLK_S_OK;
 }
 
@@ -228,6 +226,7 @@ static char *realize(struct device *d)
     if (!s->queues || s->queues > VIRTIO_MAX_QUEUES)
         return device_error("property num-queues of device %s must be from 1 to %d", d->class->name, VIRTIO_MAX_QUEUES);
     virtio_realize(d);
+    s->virtio.nqueues = (uint8_t)s->queues;
     if (s->drive->read_only)
         s->virtio.offered |= UINT64_C(1) << VIRTIO_BLK_F_RO;
     else

@@ -27,7 +27,7 @@ struct packed_desc {
 };
 
 static bool has(const struct virtq *q, uint64_t feature) { return q->v->features & feature; }
-static bool is_packed(const struct virtq *q) { return has(q, VIRTIO_F_RING_PACKED); }
+static bool is_packed(const struct virtq *q) { return has(q, VIRTIO_RING_PACKED); }
 
 /* --- guest memory --- */
 
@@ -109,7 +109,7 @@ static const char *walk_split(struct virtq_chain *c, uint64_t table, uint32_t si
         if (!get(c->q, table + (uint64_t)DESC_SIZE * i, &d, sizeof d))
             return "descriptors are not in memory";
         if (d.flags & DESC_INDIRECT) {
-            if (inner || d.flags & DESC_NEXT || !has(c->q, VIRTIO_F_INDIRECT_DESC))
+            if (inner || d.flags & DESC_NEXT || !has(c->q, VIRTIO_INDIRECT_DESC))
                 return "an indirect table is not allowed there";
             if (!d.len || d.len % DESC_SIZE)
                 return "an indirect table's length is wrong";
@@ -149,7 +149,7 @@ static const char *walk_packed(struct virtq_chain *c)
         c->ring++;
         c->id = d.id;
         if (d.flags & DESC_INDIRECT) {
-            if (n || d.flags & DESC_NEXT || !has(q, VIRTIO_F_INDIRECT_DESC))
+            if (n || d.flags & DESC_NEXT || !has(q, VIRTIO_INDIRECT_DESC))
                 return "an indirect table is not allowed there";
             return walk_packed_table(c, d.addr, d.len);
         }
@@ -188,11 +188,11 @@ static unsigned available(const struct virtq *q)
 static void want_notification(const struct virtq *q)
 {
     if (is_packed(q)) {
-        bool event = has(q, VIRTIO_F_EVENT_IDX);
+        bool event = has(q, VIRTIO_EVENT_IDX);
         if (event)
             put16(q, q->s.device, (uint16_t)(q->s.avail | q->s.avail_wrap << 15));
         put16(q, q->s.device + 2, event ? EVENT_DESC : EVENT_ENABLE);
-    } else if (has(q, VIRTIO_F_EVENT_IDX)) {
+    } else if (has(q, VIRTIO_EVENT_IDX)) {
         put16(q, avail_event(q), q->s.avail);
     }
     atomic_thread_fence(memory_order_seq_cst); /* before available() is asked again */
@@ -208,8 +208,8 @@ struct virtq_chain *virtq_pop(struct virtq *q)
         if (!(n = available(q)))
             return NULL;
     }
-    if (n > q->s.size) {
-        virtio_broken(q->v, "a queue's available index is wrong");
+    if (n > q->s.size || q->underway >= q->s.size) {
+        virtio_broken(q->v, "a queue has more chains available than it can hold");
         return NULL;
     }
     struct virtq_chain *c = new_chain(q);
@@ -231,6 +231,7 @@ struct virtq_chain *virtq_pop(struct virtq *q)
         virtio_broken(q->v, wrong);
         return NULL;
     }
+    q->underway++;
     return c;
 }
 
@@ -238,6 +239,7 @@ void virtq_unpop(struct virtq_chain *c)
 {
     struct virtq *q = c->q;
     if (c->epoch == q->v->epoch) {
+        q->underway--;
         if (is_packed(q)) {
             bool before = q->s.avail < c->ring;
             q->s.avail = (uint16_t)(q->s.avail + (before ? q->s.size : 0) - c->ring);
@@ -263,6 +265,8 @@ static void push_packed(struct virtq *q, const struct virtq_chain *c, uint32_t w
 void virtq_push(struct virtq_chain *c, uint32_t written)
 {
     struct virtq *q = c->q;
+    if (c->epoch == q->v->epoch)
+        q->underway--;
     if (c->epoch == q->v->epoch && virtq_ready(q)) {
         if (is_packed(q)) {
             push_packed(q, c, written);
@@ -280,7 +284,7 @@ void virtq_push(struct virtq_chain *c, uint32_t written)
 
 static bool split_wants(struct virtq *q)
 {
-    if (!has(q, VIRTIO_F_EVENT_IDX))
+    if (!has(q, VIRTIO_EVENT_IDX))
         return !(get16(q, avail_flags(q)) & AVAIL_NO_INTERRUPT);
     uint16_t event = get16(q, used_event(q)), now = q->s.used, before = q->s.signalled;
     bool first = !q->s.signalled_valid;
@@ -302,7 +306,7 @@ static bool packed_wants(struct virtq *q)
     bool first = !q->s.signalled_valid;
     q->s.signalled = (uint16_t)now;
     q->s.signalled_valid = true;
-    if (flags != EVENT_DESC || !has(q, VIRTIO_F_EVENT_IDX))
+    if (flags != EVENT_DESC || !has(q, VIRTIO_EVENT_IDX))
         return flags != EVENT_DISABLE;
     unsigned wanted = position(q, event & 0x7fff, event >> 15);
     if (first || wanted >= round)

@@ -6,8 +6,9 @@
 void virtio_realize(struct device *d)
 {
     struct virtio *v = (struct virtio *)d;
-    v->offered = virtio_class(v)->features | VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX |
-                 VIRTIO_F_RING_PACKED;
+    v->offered = virtio_class(v)->features | VIRTIO_VERSION_1 | VIRTIO_INDIRECT_DESC | VIRTIO_EVENT_IDX |
+                 VIRTIO_RING_PACKED;
+    v->nqueues = (uint8_t)virtio_class(v)->nqueues;
     for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
         v->queue[i].v = v;
         v->queue[i].index = i;
@@ -23,6 +24,7 @@ void virtio_reset(struct device *d)
     for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
         v->queue[i].s = (struct virtq_state){.size = virtio_class(v)->queue_size};
         v->queue[i].pushed = false;
+        v->queue[i].underway = 0;
     }
 }
 
@@ -39,10 +41,10 @@ void virtio_loaded(struct device *d)
         q->s.enabled = false;
         q->s.size = virtio_class(v)->queue_size;
         virtq_set_size(q, size);
-        q->s.enabled = enabled && i < virtio_class(v)->nqueues;
+        q->s.enabled = enabled && i < v->nqueues;
         q->s.avail_wrap &= 1;
         q->s.used_wrap &= 1;
-        if (v->features & VIRTIO_F_RING_PACKED && (q->s.avail >= q->s.size || q->s.used >= q->s.size))
+        if (v->features & VIRTIO_RING_PACKED && (q->s.avail >= q->s.size || q->s.used >= q->s.size))
             q->s.avail = q->s.used = 0;
     }
 }
@@ -74,7 +76,7 @@ void virtio_set_status(struct virtio *v, uint8_t status)
         return;
     }
     uint8_t set = status & ~v->status;
-    if (set & VIRTIO_FEATURES_OK && (v->features & ~v->offered || !(v->features & VIRTIO_F_VERSION_1)))
+    if (set & VIRTIO_FEATURES_OK && (v->features & ~v->offered || !(v->features & VIRTIO_VERSION_1)))
         status &= ~VIRTIO_FEATURES_OK;
     v->status = status | (v->status & VIRTIO_NEEDS_RESET);
     if (set & VIRTIO_DRIVER_OK && virtio_class(v)->started)
@@ -94,12 +96,12 @@ void virtio_accept(struct virtio *v, uint32_t half, uint32_t features)
 
 struct virtq *virtio_queue(struct virtio *v, uint32_t index)
 {
-    return index < virtio_class(v)->nqueues ? &v->queue[index] : NULL;
+    return index < v->nqueues ? &v->queue[index] : NULL;
 }
 
 void virtq_set_size(struct virtq *q, uint32_t size)
 {
-    bool packed = q->v->features & VIRTIO_F_RING_PACKED;
+    bool packed = q->v->features & VIRTIO_RING_PACKED;
     if (!q->s.enabled && size && size <= virtio_class(q->v)->queue_size && (packed || !(size & (size - 1))))
         q->s.size = (uint16_t)size;
 }
@@ -108,7 +110,7 @@ void virtq_enable(struct virtq *q)
 {
     if (q->s.enabled)
         return;
-    bool packed = q->v->features & VIRTIO_F_RING_PACKED;
+    bool packed = q->v->features & VIRTIO_RING_PACKED;
     if (q->s.desc % 16 || q->s.driver % (packed ? 4 : 2) || q->s.device % 4) {
         virtio_broken(q->v, "a queue's parts are not aligned");
         return;

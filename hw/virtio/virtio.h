@@ -25,17 +25,17 @@ enum {
 };
 
 /* Feature bits of every device, section 6. */
-#define VIRTIO_F_INDIRECT_DESC (UINT64_C(1) << 28)
-#define VIRTIO_F_EVENT_IDX     (UINT64_C(1) << 29)
-#define VIRTIO_F_VERSION_1     (UINT64_C(1) << 32)
-#define VIRTIO_F_RING_PACKED   (UINT64_C(1) << 34)
+#define VIRTIO_INDIRECT_DESC (UINT64_C(1) << 28)
+#define VIRTIO_EVENT_IDX     (UINT64_C(1) << 29)
+#define VIRTIO_VERSION_1     (UINT64_C(1) << 32)
+#define VIRTIO_RING_PACKED   (UINT64_C(1) << 34)
 
 struct virtio;
 
 /* Kinds of device: device_class.bus_class of those on BUS_VIRTIO. */
 struct virtio_class {
     uint16_t id; /* section 5 */
-    uint16_t nqueues;
+    uint16_t nqueues; /* realize() may lower virtio.nqueues */
     uint16_t queue_size;  /* what the device offers at most: a power of two up to VIRTIO_MAX_SIZE */
     uint16_t config_size; /* bytes of struct virtio's config */
     uint32_t pci_class;   /* base class, subclass and interface, for virtio-pci */
@@ -59,7 +59,8 @@ struct virtq {
     } s;
     struct virtio *v;
     unsigned index;
-    bool pushed; /* since the last virtq_signal() */
+    bool pushed;       /* since the last virtq_signal() */
+    uint16_t underway; /* chains popped and not pushed */
 };
 
 /* Where interrupts go. */
@@ -76,7 +77,7 @@ struct virtio {
     uint64_t offered, features;
     uint32_t generation; /* of the configuration */
     uint32_t epoch;      /* resets: what was taken from a queue before one is not given back after it */
-    uint8_t status;
+    uint8_t status, nqueues;
     uint8_t config[VIRTIO_MAX_CONFIG]; /* little-endian, as the driver sees it */
     struct virtq queue[VIRTIO_MAX_QUEUES];
     struct virtio_transport transport;
