@@ -223,6 +223,16 @@ static const struct {
     {"/proc/self/fd/2", "/dev/stderr"},     {"pts/ptmx", "/dev/ptmx"},
 };
 
+/* Of its own, so that what the command does to its mode stays inside; users may not make one and see the host's. */
+static bool make_device(struct place *p, struct bind *b)
+{
+    struct stat st;
+    if (fstat(b->tree, &st) || mknod(b->target, S_IFCHR | 0666, st.st_rdev))
+        return attach(p, b);
+    close(b->tree);
+    return !chmod(b->target, 0666) || complain("can't make", b->target);
+}
+
 static bool mount_new(const char *type, const char *target, unsigned long flags, const char *data)
 {
     if ((mkdir(target, 0755) && errno != EEXIST) || mount(type, target, type, flags, data))
@@ -235,7 +245,7 @@ static bool fill_dev(struct place *p, struct bind dev[ARRAY_SIZE(devices)])
     if (!mount_new("tmpfs", "/dev", MS_NOSUID, "mode=755,size=1m"))
         return false;
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++)
-        if (!attach(p, &dev[i]))
+        if (!make_device(p, &dev[i]))
             return false;
     if (mkdir(PLACE_OWN, 0755))
         return complain("can't make", PLACE_OWN);

@@ -18,6 +18,7 @@
 #include "binfmt/plan.h"
 #include "cmd/command.h"
 #include "cmd/namespaces.h"
+#include "exec/disk.h"
 #include "exec/target.h"
 #include "linux-user/abi.h"
 #include "linux-user/load.h"
@@ -58,6 +59,7 @@ struct request {
     char *env[MAX_ENV + 1];
     unsigned nenv;
     char **command;
+    bool cached; /* the translation cache is at PLACE_CACHE */
 };
 
 static bool refuse(const char *option, const char *value, const char *why)
@@ -151,6 +153,20 @@ static bool add_host_libraries(struct request *r, const char *loader)
         b->read_only = true;
     }
     return true;
+}
+
+/* The caller's translation cache, outside of the root: what is made for one root serves the next. */
+static void add_cache(struct request *r)
+{
+    const char *wanted = getenv("METIC_CODE_CACHE");
+    char *folder = wanted ? strdup(wanted) : disk_default_folder();
+    struct disk *d = folder && strcmp(folder, "off") ? disk_new(&(struct disk_options){.folder = folder}) : NULL; /* makes it */
+    disk_free(d);
+    struct bind *b = d && !access(folder, W_OK) ? new_bind(r, folder) : NULL;
+    if (b)
+        strcpy(b->target, PLACE_CACHE);
+    r->cached = b;
+    free(folder);
 }
 
 /* Where the tool is in the root: an absolute name as it is, others along the usual folders. */
@@ -311,11 +327,11 @@ static int start(const struct request *r)
     } else {
         while (r->command[n])
             n++;
-        const char **argv = calloc(n + 5, sizeof *argv);
+        const char **argv = calloc(n + 7, sizeof *argv);
         CHECK(argv);
         if (r->arch)
             snprintf(called, sizeof called, "metic-%s", r->arch->name);
-        const char *const front[] = {called, "-0", r->command[0], "--", path};
+        const char *const front[] = {called, "-code-cache", r->cached ? PLACE_CACHE : "off", "-0", r->command[0], "--", path};
         memcpy(argv, front, sizeof front);
         memcpy(argv + ARRAY_SIZE(front), r->command + 1, n * sizeof *argv);
         execv(PLACE_METIC, (char *const *)argv);
@@ -359,6 +375,7 @@ static int run(int argc, char **argv)
         report_error("run: /proc is needed: mount -t proc proc /proc");
         return COMMAND_FAILED;
     }
+    add_cache(&r);
     if (!place_unshare(&r.place))
         return COMMAND_FAILED;
     sigfillset(&all);

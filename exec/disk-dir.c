@@ -24,7 +24,6 @@ enum {
     NAME_LENGTH = 32,     /* hex digits of a file's name */
 };
 
-#define SYSTEM_FOLDER  "/var/cache/metic"
 #define SECRET_FILE    "secret"
 #define UNFINISHED     ".new"
 
@@ -115,7 +114,7 @@ static bool make_folder(const char *path)
     return mkdir(parent, 0700) == 0 && mkdir(path, 0700) == 0;
 }
 
-static char *default_folder(void)
+char *disk_default_folder(void)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     char *path = NULL;
@@ -132,8 +131,8 @@ struct disk *disk_new(const struct disk_options *o)
     struct disk *d = calloc(1, sizeof *d);
     if (!d)
         return NULL;
-    const char *system = o->system ? o->system : SYSTEM_FOLDER;
-    d->user = o->folder ? strdup(o->folder) : default_folder();
+    const char *system = o->system ? o->system : DISK_SYSTEM_FOLDER;
+    d->user = o->folder ? strdup(o->folder) : disk_default_folder();
     d->max_bytes = o->max_bytes ? o->max_bytes : (uint64_t)DISK_DEFAULT_MIB << 20;
     int fd = open_folder(system, true);
     if (fd >= 0) {

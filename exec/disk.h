@@ -14,6 +14,8 @@
 
 struct disk;
 
+#define DISK_SYSTEM_FOLDER "/var/cache/metic"
+
 struct disk_options {
     const char *folder;   /* the user's; NULL: $XDG_CACHE_HOME/metic or ~/.cache/metic */
     const char *system;   /* the system's; NULL: /var/cache/metic */
@@ -22,6 +24,8 @@ struct disk_options {
 
 enum { DISK_DEFAULT_MIB = 512 };
 
+/* The user's folder where disk_options names none: owned by the caller; NULL: there is no home folder. */
+char *disk_default_folder(void);
 /* NULL: there is no folder that may be used, or the process runs with rights its user does not have. */
 struct disk *disk_new(const struct disk_options *o);
 void disk_free(struct disk *d);

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <linux/binfmts.h>
@@ -185,26 +186,40 @@ static int find_loader(struct process *p, struct program *prog, const char *want
 
 /* --- the process --- */
 
+static const char self_exe[] = "/proc/self/exe";
+
+/*
+ * metic's own file by a name that is good in this root; owned by the caller. NULL: it has none, as in a container that the
+ * kernel brought it into. Without /proc it is the name it was executed by, or the program's if the kernel did that.
+ */
+static char *own_name(bool by_kernel)
+{
+    const char *executed = (const char *)getauxval(AT_EXECFN);
+    struct stat own, found;
+    bool proc = !stat(self_exe, &own);
+    char *name = proc ? realpath(self_exe, NULL) : executed && !by_kernel ? realpath(executed, NULL) : NULL;
+    if (name && proc && (stat(name, &found) || found.st_dev != own.st_dev || found.st_ino != own.st_ino)) {
+        free(name);
+        name = NULL;
+    }
+    return name;
+}
+
 /*
  * How a program that this one executes is started: metic itself with the same options. Its file is /proc/self/exe, which is
- * right wherever the guest goes and whoever started metic; self[0] is its name, for where there is no /proc any more. Without
- * /proc now, that is the name it was executed by. But when the kernel started metic for a program, it is the program's:
- * then NULL, the kernel will do it again.
+ * right wherever the guest goes and whoever started metic; self[0] is its name, for where there is no /proc any more. With
+ * neither, NULL: the kernel that started metic will do it again.
  */
-static const char *const *self_command(const struct options *o, bool by_kernel)
+static const char *const *self_command(const struct options *o, const char *name)
 {
-    static const char self_exe[] = "/proc/self/exe";
-    const char *own = (const char *)getauxval(AT_EXECFN);
-    bool proc = !access(self_exe, F_OK);
-    if (!proc && by_kernel)
+    if (!name && access(self_exe, F_OK))
         return NULL;
-    char *absolute = proc ? realpath(self_exe, NULL) : own ? realpath(own, NULL) : NULL;
     size_t n = 0;
     while (o->again[n])
         n++;
     const char **self = calloc(n + 2, sizeof *self);
     CHECK(self);
-    self[0] = absolute ? absolute : self_exe;
+    self[0] = name ? name : self_exe;
     memcpy(self + 1, o->again, n * sizeof *self);
     return self;
 }
@@ -226,9 +241,16 @@ static uint64_t random_seed(const struct process *p)
 }
 
 /* The cache of translations, and with it addresses that files keep. */
+/*
+ * The translation cache. In a root that metic itself is not in, a container's or an image's, nothing is written to the home
+ * folder, which is the image's; a system folder that was put there is used.
+ */
 static struct disk *open_cache(const struct process *p, const struct options *o)
 {
-    const struct disk_options d = {.folder = o->code_cache, .max_bytes = o->code_cache_size};
+    const bool at_home = o->code_cache || (p->self && p->self[0] != self_exe);
+    const struct disk_options d = {.folder = at_home ? o->code_cache : DISK_SYSTEM_FOLDER, .max_bytes = o->code_cache_size};
+    if (!at_home && access(DISK_SYSTEM_FOLDER, F_OK))
+        return NULL;
     if ((o->code_cache && !strcmp(o->code_cache, "off")) || o->engine != ENGINE_JIT)
         return NULL;
     struct disk *disk = disk_new(&d);
@@ -329,7 +351,7 @@ int main(int argc, char **argv, char **envp)
     const char *slash = strrchr(prog.name, '/');
     prctl(PR_SET_NAME, slash ? slash + 1 : prog.name); /* as execve does; metic may have been started by another name */
     process.options = &options;
-    process.self = self_command(&options, by_kernel);
+    process.self = self_command(&options, own_name(by_kernel));
     process.uname_release = options.release;
     char *absolute = realpath(prog.path, NULL);
     process.exe_path = absolute ? absolute : prog.path;

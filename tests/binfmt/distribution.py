@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A Debian of another architecture is installed, and builds a package, through programs that the kernel hands to metic.
 
-usage: distribution.py [--how registered|run|peer] [--keep DIR] METIC ARCH
+usage: distribution.py [--how registered|run|peer] [--keep DIR] [--env NAME=VALUE]... METIC ARCH
 
 The first stage of debootstrap runs as root of this machine; all else in a user namespace with a binfmt_misc of its own:
 the second stage, apt-get install build-essential, dpkg-buildpackage of a source package, its result, and sudo. `run`: by
@@ -33,6 +33,7 @@ SOURCE, ANSWER = "figlet", "figlet -I 1 && uname -m"
 parser = argparse.ArgumentParser()
 parser.add_argument("--how", choices=["registered", "run", "peer"], default="registered")
 parser.add_argument("--keep", type=pathlib.Path, help="folder of the root, which stays; what it has is used")
+parser.add_argument("--env", action="append", default=[], help="a variable of all commands: name=value")
 parser.add_argument("metic")
 parser.add_argument("arch", choices=sorted(roots.GUESTS))
 args = parser.parse_args()
@@ -108,9 +109,9 @@ class Steps:
     def command(self, script):
         if args.how == "run":
             return [args.metic, "run", "--root", self.root, "--env", "DEBIAN_FRONTEND=noninteractive", "--env", "LC_ALL=C", "--env", "container=lxc",
-                    "--", "/bin/sh", "-ec", script]
+                    *(word for env in args.env for word in ("--env", env)), "--", "/bin/sh", "-ec", script]
         # container=lxc: debootstrap takes the devices that are there.
-        return ["env", "-i", "container=lxc", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C",
+        return ["env", "-i", "container=lxc", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", *args.env,
                 "chroot", self.root, "/bin/sh", "-ec", script]
 
     def step(self, name, script, want=None):

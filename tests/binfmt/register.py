@@ -160,6 +160,16 @@ def check_programs(folder):
     os.symlink("program", folder / "link")
     expect("chroot without /proc", run(program, "chroot", folder, "/link", "inside"), 0, "inside execfn /link")
     expect("exec without /proc", run("chroot", folder, "/program", "exec", "/link", "inside", "2"), 0, "inside 2 execfn /link")
+    # A container's home folder belongs to its image: translations are kept in a folder that was put there for them alone.
+    home = dict(os.environ, HOME="/")
+    expect("in a chroot with a home", run("chroot", folder, "/program", "1", env=home), 0, "1 execfn")
+    if (folder / ".cache").exists():
+        failures.append("translations in a container's home")
+    if os.geteuid() == 0:
+        (folder / "var/cache/metic").mkdir(parents=True)
+        expect("in a chroot with a cache", run("chroot", folder, "/program", "1", env=home), 0, "1 execfn")
+        if not list((folder / "var/cache/metic").iterdir()):
+            failures.append("no translations in the cache folder")
     expect("nothing to exec", run("chroot", folder, "/program", "exec", "/missing", "x"), 1, "No such file")
 
 

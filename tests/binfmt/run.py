@@ -44,6 +44,10 @@ def check(metic, root, who):
     expect("a process's child", inside("bash -c 'uname -m | cat'; env sh -c 'echo $0'"), 0, f"{CPU}\nsh")
     expect("proc", inside("cat /proc/1/comm; readlink /proc/self/exe; ls /proc | grep -c '^[0-9]'"), 0, "metic\n", "readlink\n")
     expect("dev", inside("echo x >/dev/null; head -c 4 /dev/zero | wc -c; ls /dev/pts/ptmx /dev/shm; ls -d /dev/stdout"), 0, "4\n", "/dev/stdout")
+    if os.geteuid() == 0 and not who:
+        mode = os.stat("/dev/full").st_mode
+        expect("devices of its own", inside("chmod 600 /dev/full && stat -c %a /dev/full"), 0, "600")
+        expect("the host's are as before", (os.stat("/dev/full").st_mode, ""), mode)
     expect("environment", inside("echo $A,$HOME,$METIC_TEST,$B; env | sort | head -1", "--env", "A=1 2", "--env", "B"), 0, "1 2,/root,,3")
     expect("folder", inside("pwd", "--chdir", "/usr/share"), 0, "/usr/share")
     expect("script", run("--root", root, "/usr/bin/which", "sh") if (root / "usr/bin/which").exists() else (0, ""), 0)

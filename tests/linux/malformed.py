@@ -50,8 +50,9 @@ def limits():
 
 
 def run(metic, path, *options):
-    return subprocess.run([metic, *options, path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=TIMEOUT, preexec_fn=limits)
+    # No file of the machine's is open: a damaged program once changed the mode of /dev/null.
+    return subprocess.run([metic, *options, path], input=b'', stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT,
+                          preexec_fn=limits)
 
 
 def began(metic, path, log):
