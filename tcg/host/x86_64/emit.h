@@ -63,8 +63,9 @@ static inline void emit8(struct asmbuf *a, uint8_t v)
 
 static inline void emit32(struct asmbuf *a, uint32_t v)
 {
-    memcpy(a->p, &v, 4);
-    a->p += 4;
+    uint8_t *p = a->p;
+    memcpy(p, &v, 4);
+    a->p = p + 4;
 }
 
 static inline void emit64(struct asmbuf *a, uint64_t v)
@@ -79,67 +80,78 @@ static inline void emit_align(struct asmbuf *a, unsigned n)
         emit8(a, 0xcc);
 }
 
-/* --- prefixes, opcode, operands --- */
+/* --- prefixes, opcode, operands: put_…() write at p and return what is behind --- */
 
-static inline void emit_opcode(struct asmbuf *a, unsigned op, int r, int x, int b)
+static inline uint8_t *put32(uint8_t *p, uint32_t v)
+{
+    memcpy(p, &v, 4);
+    return p + 4;
+}
+
+static inline uint8_t *put_opcode(uint8_t *p, unsigned op, int r, int x, int b)
 {
     static const uint8_t pp[] = {0, 0x66, 0xf3, 0xf2};
     if (op & OP_PP)
-        emit8(a, pp[(op & OP_PP) >> 10]);
+        *p++ = pp[(op & OP_PP) >> 10];
     unsigned rex = (op & OP_W ? 8 : 0) | (r >= 8 ? 4 : 0) | (x >= 8 ? 2 : 0) | (b >= 8 ? 1 : 0);
-    if (rex || (op & OP_B && r >= 4) || (op & OP_BRM && b >= 4))
-        emit8(a, 0x40 | rex);
+    *p = 0x40 | rex;
+    p += rex || (op & OP_B && r >= 4) || (op & OP_BRM && b >= 4);
     if (op & OP_MAP) {
-        emit8(a, 0x0f);
-        if ((op & OP_MAP) == OP_38)
-            emit8(a, 0x38);
-        else if ((op & OP_MAP) == OP_3A)
-            emit8(a, 0x3a);
+        *p++ = 0x0f;
+        if ((op & OP_MAP) != OP_0F)
+            *p++ = (op & OP_MAP) == OP_38 ? 0x38 : 0x3a;
     }
-    emit8(a, op);
+    *p++ = op;
+    return p;
+}
+
+static inline uint8_t *put_modrm_mem(uint8_t *p, int r, struct mem m)
+{
+    r = (r & 7) << 3;
+    if (m.base == NO_REG) {
+        *p++ = r | 4;
+        *p++ = m.scale << 6 | (m.index == NO_REG ? 4 : m.index & 7) << 3 | 5;
+        return put32(p, m.disp);
+    }
+    unsigned mod = m.disp == 0 && (m.base & 7) != RBP ? 0 : m.disp == (int8_t)m.disp ? 0x40 : 0x80;
+    bool sib = m.index != NO_REG || (m.base & 7) == RSP;
+    *p++ = mod | r | (sib ? 4 : m.base & 7);
+    *p = m.scale << 6 | (m.index == NO_REG ? 4 : m.index & 7) << 3 | (m.base & 7);
+    p += sib;
+    put32(p, m.disp); /* as much of it as counts */
+    return p + (mod == 0x40 ? 1 : mod == 0x80 ? 4 : 0);
+}
+
+static inline void emit_opcode(struct asmbuf *a, unsigned op, int r, int x, int b)
+{
+    a->p = put_opcode(a->p, op, r, x, b);
 }
 
 static inline void emit_modrm_mem(struct asmbuf *a, int r, struct mem m)
 {
-    r = (r & 7) << 3;
-    if (m.base == NO_REG) {
-        emit8(a, r | 4);
-        emit8(a, m.scale << 6 | (m.index == NO_REG ? 4 : m.index & 7) << 3 | 5);
-        emit32(a, m.disp);
-        return;
-    }
-    unsigned mod = m.disp == 0 && (m.base & 7) != RBP ? 0 : m.disp == (int8_t)m.disp ? 0x40 : 0x80;
-    if (m.index != NO_REG || (m.base & 7) == RSP) {
-        emit8(a, mod | r | 4);
-        emit8(a, m.scale << 6 | (m.index == NO_REG ? 4 : m.index & 7) << 3 | (m.base & 7));
-    } else {
-        emit8(a, mod | r | (m.base & 7));
-    }
-    if (mod == 0x40)
-        emit8(a, m.disp);
-    else if (mod == 0x80)
-        emit32(a, m.disp);
+    a->p = put_modrm_mem(a->p, r, m);
 }
 
 /* op reg, r/m register */
 static inline void emit_rr(struct asmbuf *a, unsigned op, int reg, int rm)
 {
-    emit_opcode(a, op, reg, 0, rm);
-    emit8(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
+    uint8_t *p = put_opcode(a->p, op, reg, 0, rm);
+    *p++ = 0xc0 | (reg & 7) << 3 | (rm & 7);
+    a->p = p;
 }
 
 /* op reg, memory */
 static inline void emit_rm(struct asmbuf *a, unsigned op, int reg, struct mem m)
 {
-    emit_opcode(a, op, reg, m.index, m.base);
-    emit_modrm_mem(a, reg, m);
+    a->p = put_modrm_mem(put_opcode(a->p, op, reg, m.index, m.base), reg, m);
 }
 
 /* op reg, [rip + distance to the executable address `at`]; `imm_bytes` follow the operand */
 static inline void emit_rip(struct asmbuf *a, unsigned op, int reg, const void *at, unsigned imm_bytes)
 {
-    emit_opcode(a, op, reg, 0, 0);
-    emit8(a, (reg & 7) << 3 | 5);
+    uint8_t *p = put_opcode(a->p, op, reg, 0, 0);
+    *p++ = (reg & 7) << 3 | 5;
+    a->p = p;
     emit32(a, (const uint8_t *)at - (asm_exec(a) + 4 + imm_bytes));
 }
 
@@ -147,16 +159,18 @@ static inline void emit_rip(struct asmbuf *a, unsigned op, int reg, const void *
 
 static inline void emit_vex(struct asmbuf *a, unsigned op, int r, int x, int b, int v)
 {
+    uint8_t *p = a->p;
     unsigned last = (~v & 15) << 3 | (op & OP_L ? 4 : 0) | (op & OP_PP) >> 10;
     if (x < 8 && b < 8 && (op & OP_MAP) == OP_0F && !(op & OP_W)) {
-        emit8(a, 0xc5);
-        emit8(a, (r < 8 ? 0x80 : 0) | last);
+        *p++ = 0xc5;
+        *p++ = (r < 8 ? 0x80 : 0) | last;
     } else {
-        emit8(a, 0xc4);
-        emit8(a, (r < 8 ? 0x80 : 0) | (x < 8 ? 0x40 : 0) | (b < 8 ? 0x20 : 0) | (op & OP_MAP) >> 8);
-        emit8(a, (op & OP_W ? 0x80 : 0) | last);
+        *p++ = 0xc4;
+        *p++ = (r < 8 ? 0x80 : 0) | (x < 8 ? 0x40 : 0) | (b < 8 ? 0x20 : 0) | (op & OP_MAP) >> 8;
+        *p++ = (op & OP_W ? 0x80 : 0) | last;
     }
-    emit8(a, op);
+    *p++ = op;
+    a->p = p;
 }
 
 static inline void emit_vrr(struct asmbuf *a, unsigned op, int reg, int vvvv, int rm)

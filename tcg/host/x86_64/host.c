@@ -92,8 +92,8 @@ static void begin(struct gen *g)
 {
     static const uint8_t nop5[] = {0x0f, 0x1f, 0x44, 0x00, 0x00}; /* patch_entry() puts a jump here */
     g->entry = g->a.exec;
-    for (unsigned i = 0; i < sizeof nop5; i++)
-        emit8(&g->a, nop5[i]);
+    memcpy(g->a.p, nop5, sizeof nop5);
+    g->a.p += sizeof nop5;
     if (g->ctx->quick)
         x86_count_entry(g);
     if (!g->loop)
