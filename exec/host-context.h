@@ -21,6 +21,18 @@ static inline uintptr_t context_pc(const ucontext_t *uc) { return uc->uc_mcontex
 static inline void context_set_pc(ucontext_t *uc, uintptr_t pc) { uc->uc_mcontext.gregs[REG_RIP] = pc; }
 static inline uintptr_t context_sp(const ucontext_t *uc) { return uc->uc_mcontext.gregs[REG_RSP]; }
 static inline void context_set_sp(ucontext_t *uc, uintptr_t sp) { uc->uc_mcontext.gregs[REG_RSP] = sp; }
+/*
+ * Of a signal with a positive si_code: whether this processor's fault raised it, and no sender (a child's end, a
+ * descriptor) with the same number. The kernel tells a fault's address in the context, too.
+ */
+static inline bool context_was_fault(const ucontext_t *uc, const siginfo_t *info)
+{
+    uintptr_t at = (uintptr_t)info->si_addr;
+    if (info->si_signo == SIGFPE)
+        return at == context_pc(uc);
+    return info->si_code == SI_KERNEL || (info->si_signo == SIGBUS && info->si_code == BUS_ADRALN && !at) ||
+           at == (uintptr_t)uc->uc_mcontext.gregs[REG_CR2];
+}
 /* Of a memory fault: bit 1 of the page fault's error code (Intel SDM 3A, 4.7). */
 static inline int context_fault_was_write(const ucontext_t *uc) { return uc->uc_mcontext.gregs[REG_ERR] >> 1 & 1; }
 /*
@@ -77,6 +89,10 @@ static inline uintptr_t context_pc(const ucontext_t *uc) { return uc->uc_mcontex
 static inline void context_set_pc(ucontext_t *uc, uintptr_t pc) { uc->uc_mcontext.pc = pc; }
 static inline uintptr_t context_sp(const ucontext_t *uc) { return uc->uc_mcontext.sp; }
 static inline void context_set_sp(ucontext_t *uc, uintptr_t sp) { uc->uc_mcontext.sp = sp; }
+static inline bool context_was_fault(const ucontext_t *uc, const siginfo_t *info)
+{
+    return info->si_signo == SIGFPE || (uintptr_t)info->si_addr == uc->uc_mcontext.fault_address;
+}
 /* Of a memory fault: ESR_EL1.ISS.WnR (Arm ARM D17.2.37), from the frame's esr_context. */
 static inline int context_fault_was_write(const ucontext_t *uc)
 {

@@ -7,6 +7,7 @@
 #include "linux-user/signal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -50,6 +51,24 @@ static bool is_caught(const struct linux_sigaction *a)
     return a->handler != HANDLER_DEFAULT && a->handler != HANDLER_IGNORE;
 }
 
+enum { DISGUISED = -0x40000000, MAX_DISGUISED = 0x3fffffff }; /* si_code of what a process sent itself, minus the true one */
+
+bool signal_disguise(int signo, siginfo_t *info)
+{
+    if (sync_index(signo) < 0 || info->si_code <= 0)
+        return false;
+    info->si_code = DISGUISED - (info->si_code < MAX_DISGUISED ? info->si_code : MAX_DISGUISED);
+    return true;
+}
+
+static siginfo_t undisguised(const siginfo_t *info)
+{
+    siginfo_t i = *info;
+    if (i.si_code < DISGUISED && i.si_code >= DISGUISED - MAX_DISGUISED)
+        i.si_code = DISGUISED - i.si_code;
+    return i;
+}
+
 /* --- the host's side --- */
 
 /*
@@ -62,7 +81,7 @@ static void catch_signal(struct task *t, int signo, const siginfo_t *info, ucont
     int i = sync_index(signo);
     if (i >= 0) {
         if (!(s->held & SIGNAL_BIT(signo)))
-            s->held_info[i] = *info;
+            s->held_info[i] = undisguised(info);
         s->held |= SIGNAL_BIT(signo);
         if (s->mask & SIGNAL_BIT(signo))
             return;
@@ -95,13 +114,18 @@ static void host_handler(int signo, siginfo_t *info, void *context)
     ucontext_t *uc = context;
     struct task *t = current_task;
     int saved_errno = errno;
-    if (sync_index(signo) < 0 || info->si_code <= 0) {
+    if (sync_index(signo) < 0 || info->si_code <= 0 || !context_was_fault(uc, info)) {
         catch_signal(t, signo, info, uc);
     } else if (!uaccess_host_fault(uc)) {
         t->signals.fault_access = FAULT_MEMORY | (context_fault_was_write(uc) ? FAULT_WRITE : 0);
         if (!cpu_host_fault(t->cpu, signo, info, uc)) {
-            static const char text[] = "metic: internal error: fault outside of guest code\n";
-            if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+            extern const char __executable_start[]; /* the linker's: where metic's file begins in memory */
+            char text[160];
+            int n = snprintf(text, sizeof text,
+                             "metic: internal error: fault outside of guest code: signal %d at 0x%llx by metic+0x%llx\n", signo,
+                             (unsigned long long)(uintptr_t)info->si_addr,
+                             (unsigned long long)(context_pc(uc) - (uintptr_t)__executable_start));
+            if (write(STDERR_FILENO, text, (size_t)n) < 0)
                 errno = saved_errno;
             set_host_default(signo); /* the instruction runs, and faults, again */
         }

@@ -73,6 +73,11 @@ static inline bool on_signal_stack(const struct linux_stack *s, uint64_t sp)
 /* sigaltstack(2) for a guest whose stack pointer is sp: 0, -EPERM, -EINVAL, -ENOMEM. */
 int signal_set_stack(struct task *t, const struct linux_stack *s, uint64_t sp);
 
+/*
+ * A process may send itself a fault's signal with the siginfo of a fault (crash reporters do). To the host's handler it
+ * must not look like one: signal_disguise gives its si_code a form that the handler knows. False: it needs none.
+ */
+bool signal_disguise(int signo, siginfo_t *info);
 /* Takes over the dispositions the process was started with. */
 void signals_start(struct process *p);
 /* The host's C library has made its first thread, and with it has taken its reserved signals from the guest. */

@@ -145,6 +145,41 @@ int64_t sys_rt_sigtimedwait(struct task *t, const uint64_t a[6])
     return ret;
 }
 
+/* -- sending with a siginfo */
+
+/* a[at] is the siginfo's address. */
+static int64_t send_info(struct task *t, long nr, const uint64_t a[6], int signo, unsigned at)
+{
+    siginfo_t info;
+    uint64_t b[4] = {a[0], a[1], a[2], a[3]};
+    if (!copy_from_guest(t, &info, a[at], sizeof info) && signal_disguise(signo, &info))
+        b[at] = (uintptr_t)&info;
+    return host_call(nr, b[0], b[1], b[2], b[3]);
+}
+
+int64_t sys_rt_sigqueueinfo(struct task *t, const uint64_t a[6])
+{
+    if ((pid_t)a[0] != getpid())
+        return host_call(SYS_rt_sigqueueinfo, a[0], a[1], a[2]);
+    return send_info(t, SYS_rt_sigqueueinfo, a, (int)a[1], 2);
+}
+
+int64_t sys_rt_tgsigqueueinfo(struct task *t, const uint64_t a[6])
+{
+    if ((pid_t)a[0] != getpid())
+        return host_call(SYS_rt_tgsigqueueinfo, a[0], a[1], a[2], a[3]);
+    return send_info(t, SYS_rt_tgsigqueueinfo, a, (int)a[2], 3);
+}
+
+/* Whose descriptor it is nobody says; to others than oneself the kernel refuses such a siginfo anyway. */
+int64_t sys_pidfd_send_signal(struct task *t, const uint64_t a[6])
+{
+    siginfo_t info;
+    if (a[2] && !copy_from_guest(t, &info, a[2], sizeof info) && signal_disguise((int)a[1], &info))
+        return -EPERM;
+    return host_call(SYS_pidfd_send_signal, a[0], a[1], a[2], a[3]);
+}
+
 /* -- alternate stack, return, restart */
 
 int64_t sys_sigaltstack(struct task *t, const uint64_t a[6])

@@ -4,6 +4,7 @@
     gensyscalls.py DIR --calls calls.h --tables tables.c     what the build uses
     gensyscalls.py DIR --rst syscalls.rst                    docs/ref/syscalls.rst
     gensyscalls.py DIR --check generic64|x86_64 FILE.c       static assertions against the kernel's own headers
+    gensyscalls.py DIR --hostile hostile-calls.h             what tests/linux/hostile.c calls
 
 The formats are explained at the head of each .tbl file. A mistake is one line: file:line: what.
 """
@@ -350,6 +351,39 @@ class Tables:
               f'{len(self.ioctls)} commands are known by name: ' + ', '.join(f'``{n}``' for _, n, _ in self.ioctls) + '.', '']
         return '\n'.join(o)
 
+    def hostile_h(self):
+        """Numbers and kinds of arguments of all calls, for each architecture, without those that end the run."""
+        kinds = {'fd': 'FD', 'dirfd': 'FD', 'size': 'LENGTH', 'pid': 'PID'}
+        kinds |= dict.fromkeys(('path', 'lpath', 'rawpath', 'str'), 'PATH')
+        kinds |= dict.fromkeys(('none', 'int', 'uint', 'long', 'ulong', 'hex', 'off', 'mode', 'dev', 'uid', 'gid', 'sig'), 'NUMBER')
+        used, rows = set(), {a: [] for a in GUESTS + [HOST]}
+        for name, c in self.calls.items():
+            if name in NOT_HOSTILE:
+                continue
+            row = []
+            for k, _, ref in c['args']:
+                if k in ('flags', 'enum'):
+                    used.add(ref[4:])
+                    row.append((f'K_VALUE{"S" if k == "flags" else ""}', f'set_{ref[4:]}', f'sizeof set_{ref[4:]} / 8'))
+                else:
+                    row.append(('K_' + kinds.get(k, 'POINTER'), '0', '0'))
+            kind, values, n = ('{' + ', '.join(r[i] for r in row) + '}' if row else '{0}' for i in range(3))
+            for a in rows:
+                if name in self.numbers[a]:
+                    rows[a].append(f'    {{"{name}", {self.numbers[a][name]}, {len(row)}, {int(c["ret"] == "fd")}, {kind}, '
+                                   f'{values}, {n}}},')
+        o = ['/* Made from syscall-tables/ by tools/gensyscalls.py. */',
+             'enum kind { K_NUMBER, K_FD, K_PATH, K_POINTER, K_LENGTH, K_PID, K_VALUES, K_VALUE };',
+             'struct call { const char *name; int number; unsigned nargs, makes_fd; enum kind kind[6]; const uint64_t *values[6];'
+             ' unsigned nvalues[6]; };']
+        for name in sorted(used):
+            values = ', '.join(f'{v & (1 << 64) - 1:#x}u' for _, v, _, _ in self.sets[name][1])
+            o.append(f'static const uint64_t set_{name}[] = {{{values}}};')
+        for a in rows:
+            macro = {'riscv64': '__riscv'}.get(a, f'__{a}__')
+            o += [f'#ifdef {macro}', 'static const struct call calls[] = {', *rows[a], '};', '#endif']
+        return '\n'.join(o + ['enum { ncalls = sizeof calls / sizeof calls[0] };', ''])
+
     def check_c(self, side):
         """Static assertions of the struct layouts and flag values, for the compiler of that side."""
         arch = None if side in ('generic64', HOST) else side
@@ -385,6 +419,8 @@ class Tables:
         return '\n'.join(heads + o + [''])
 
 
+# Not for random arguments: they end the program, or the machine's peace.
+NOT_HOSTILE = {'exit', 'exit_group', 'reboot', 'sync', 'vhangup', 'syslog', 'swapon', 'swapoff', 'sigsuspend'}
 # Structs that newer kernels lengthen, and fields that older headers lack.
 GROWS = {'statx', 'clone_args'}
 NEWER = {'stx_dio_mem_align', 'stx_dio_offset_align'}
@@ -409,6 +445,8 @@ def main(argv):
                 Path(args.pop(0)).write_text(t.tables_c())
             elif what == '--rst':
                 Path(args.pop(0)).write_text(t.rst())
+            elif what == '--hostile':
+                Path(args.pop(0)).write_text(t.hostile_h())
             elif what == '--check':
                 side = args.pop(0)
                 Path(args.pop(0)).write_text(t.check_c(side))

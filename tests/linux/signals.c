@@ -563,6 +563,41 @@ static void endings(void)
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGRTMIN + 5);
 }
 
+/* A crash reporter's way: the handler sends its own siginfo on, to the default action or another handler. */
+static siginfo_t sent_on;
+static void on_sent(int signo, siginfo_t *info, void *uc) { sent_on = *info; }
+
+static void sent_to_oneself(void)
+{
+    siginfo_t info = {.si_signo = SIGSEGV, .si_code = SEGV_ACCERR, .si_addr = (void *)0x12340};
+    struct sigaction sa = {.sa_sigaction = on_sent, .sa_flags = SA_SIGINFO}, old;
+    sigaction(SIGSEGV, &sa, &old);
+    CHECK(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGSEGV, &info) == 0);
+    CHECK(sent_on.si_code == SEGV_ACCERR && sent_on.si_addr == (void *)0x12340);
+    info.si_code = SEGV_MAPERR;
+    CHECK(syscall(SYS_rt_sigqueueinfo, getpid(), SIGSEGV, &info) == 0);
+    CHECK(sent_on.si_code == SEGV_MAPERR && sent_on.si_signo == SIGSEGV);
+    sigaction(SIGSEGV, &old, NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGSEGV, SIG_DFL);
+        syscall(SYS_rt_tgsigqueueinfo, getpid(), getpid(), SIGSEGV, &info);
+        _exit(1);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    FAILS(syscall(SYS_rt_sigqueueinfo, getppid(), SIGSEGV, &info), EPERM);
+    /* A child's end may be told by any signal. */
+    sa.sa_sigaction = on_sent;
+    sigaction(SIGBUS, &sa, &old);
+    pid = (pid_t)syscall(SYS_clone, SIGBUS, 0, 0, 0, 0);
+    if (pid == 0)
+        _exit(5);
+    CHECK(waitpid(pid, &status, __WALL) == pid && sent_on.si_signo == SIGBUS && sent_on.si_code == CLD_EXITED);
+    CHECK(sent_on.si_pid == pid && sent_on.si_status == 5);
+    sigaction(SIGBUS, &old, NULL);
+}
+
 int main(void)
 {
     dispositions();
@@ -577,5 +612,6 @@ int main(void)
     storm();
     nesting();
     endings();
+    sent_to_oneself();
     DONE();
 }
