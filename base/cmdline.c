@@ -1,7 +1,9 @@
 /* Options as a table: see cmdline.h. */
 #include "base/cmdline.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -103,4 +105,16 @@ void option_print_man(const struct option_row *rows, unsigned n)
             printf(" (%s)", rows[i].environment);
         printf("\n");
     }
+}
+
+bool option_read_size(const char *value, uint64_t most, uint64_t *bytes)
+{
+    static const char units[] = "kKmMgG";
+    char *end;
+    errno = 0;
+    uint64_t n = strtoull(value, &end, 0);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(1 + (unit - units) / 2) : 0;
+    *bytes = n << shift;
+    return !errno && end != value && *value != '-' && (!*end || (unit && !end[1])) && n <= most >> shift;
 }

@@ -3,6 +3,7 @@
 #define BASE_CMDLINE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct option_row {
     const char *word;        /* "-L", "--persist"; the user may double a single dash */
@@ -26,6 +27,8 @@ struct option_reader {
  * mistake was reported.
  */
 int option_next(struct option_reader *r);
+/* A number of bytes, or with K, M, G. False: it is none, or more than `most`. */
+bool option_read_size(const char *value, uint64_t most, uint64_t *bytes);
 /* The rows as lines of a help text, on stdout. */
 void option_print_help(const struct option_row *rows, unsigned n);
 /* The rows as tagged paragraphs of a manual page, on stdout. */

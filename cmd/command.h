@@ -20,7 +20,7 @@ struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the word; answers the exit code */
 };
 
-extern const struct command command_binfmt, command_doctor, command_run;
+extern const struct command command_binfmt, command_cache, command_doctor, command_run;
 extern const struct command *const commands[]; /* NULL-terminated: commands.c */
 
 const struct command *command_find(const char *word); /* NULL: none */

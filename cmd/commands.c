@@ -9,6 +9,7 @@
 
 const struct command *const commands[] = {
     &command_binfmt,
+    &command_cache,
     &command_doctor,
     &command_run,
     NULL,

@@ -34,6 +34,7 @@ enum { PLACES = 1 << 16 };
 struct disk {
     char *user, *system; /* folders; NULL: none */
     uint64_t secret, max_bytes;
+    bool for_others;
 };
 
 /* --- what may be used --- */
@@ -132,9 +133,14 @@ struct disk *disk_new(const struct disk_options *o)
     if (!d)
         return NULL;
     const char *system = o->system ? o->system : DISK_SYSTEM_FOLDER;
+    d->for_others = o->for_others;
     d->user = o->folder ? strdup(o->folder) : disk_default_folder();
     d->max_bytes = o->max_bytes ? o->max_bytes : (uint64_t)DISK_DEFAULT_MIB << 20;
     int fd = open_folder(system, true);
+    if (fd < 0 && o->folder) { /* one that belongs to root is only read, whatever it is called */
+        system = o->folder;
+        fd = geteuid() ? open_folder(system, true) : -1;
+    }
     if (fd >= 0) {
         d->secret = read_secret(fd);
         d->system = d->secret ? strdup(system) : NULL;
@@ -210,7 +216,7 @@ static void name_of(const struct disk_key *key, const char *suffix, char name[DI
 }
 
 /*
- * The key in the system's folder, which was filled on another machine perhaps: the file is known by its build id, and
+ * The key in a folder for all users, which was filled on another machine perhaps: the file is known by its build id, and
  * what copying it changes does not count. False: it has none.
  */
 static bool portable(struct disk_key *key)
@@ -221,6 +227,8 @@ static bool portable(struct disk_key *key)
     key->file.mtime -= key->file.mtime % 1000000000;
     return true;
 }
+
+bool disk_key_finish(const struct disk *d, struct disk_key *key) { return !d->for_others || portable(key); }
 
 static int open_by_key(const char *folder, const struct disk_key *key, bool own)
 {
@@ -239,11 +247,13 @@ int disk_open_file(const struct disk *d, struct disk_key *key)
 {
     struct disk_key shared = *key;
     int fd = open_by_key(d->user, key, true);
-    if (fd < 0 && d->system && portable(&shared)) {
+    if (fd >= 0 || !portable(&shared))
+        return fd;
+    fd = open_by_key(d->user, &shared, true);
+    if (fd < 0)
         fd = open_by_key(d->system, &shared, false);
-        if (fd >= 0)
-            *key = shared;
-    }
+    if (fd >= 0)
+        *key = shared;
     return fd;
 }
 
@@ -382,7 +392,7 @@ bool disk_store_end(struct disk_store *s, const struct disk *d, const struct dis
 
 /* --- the commands --- */
 
-bool disk_status(const struct disk *d, FILE *to)
+void disk_status(const struct disk *d, FILE *to)
 {
     const char *folder[] = {d->user, d->system};
     static const char *const what[] = {"user's folder", "system's folder"};
@@ -399,10 +409,9 @@ bool disk_status(const struct disk *d, FILE *to)
         fprintf(to, "%-16s %s: %zu files, %.1f MiB\n", what[i], folder[i] ? folder[i] : "none", n, bytes / 1048576.0);
     }
     fprintf(to, "%-16s %.1f MiB in the user's folder\n", "limit", d->max_bytes / 1048576.0);
-    return true;
 }
 
-bool disk_prune(const struct disk *d, uint64_t max_bytes, FILE *to)
+bool disk_prune(const struct disk *d, FILE *to)
 {
     uint64_t files, bytes;
     int fd = open_folder(d->user, false);
@@ -410,7 +419,7 @@ bool disk_prune(const struct disk *d, uint64_t max_bytes, FILE *to)
         report_error("the translation cache has no folder of this user's: name one with METIC_CODE_CACHE");
         return false;
     }
-    evict(fd, max_bytes, &files, &bytes);
+    evict(fd, d->max_bytes, &files, &bytes);
     close(fd);
     fprintf(to, "removed %llu files, %.1f MiB\n", (unsigned long long)files, bytes / 1048576.0);
     return true;

@@ -33,6 +33,9 @@ struct image {
     struct arena arena;
 };
 
+/* --- disk.c --- */
+const struct image *disk_image_of(struct exec *x, uint64_t pc); /* NULL: none is open for it */
+
 /* --- disk-dir.c --- */
 /* Opens the file for the key to read: the user's or the system's, whose key is changed. -1: there is none, or it is not safe. */
 int disk_open_file(const struct disk *d, struct disk_key *key);
@@ -49,5 +52,7 @@ bool disk_store_begin(struct disk_store *s, const struct disk *d, const struct d
 bool disk_store_end(struct disk_store *s, const struct disk *d, const struct disk_key *key, const void *bytes, size_t size);
 /* Fills version and build of a key; false: metic's build can't be told from others. */
 bool disk_key_start(struct disk_key *key);
+/* The key, all of it known, as this folder's files have it; false: the guest file can't be known again there. */
+bool disk_key_finish(const struct disk *d, struct disk_key *key);
 
 #endif

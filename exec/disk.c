@@ -20,6 +20,8 @@ static struct image *image_of(struct disk_state *s, uint64_t pc)
     return NULL;
 }
 
+const struct image *disk_image_of(struct exec *x, uint64_t pc) { return image_of(&x->disk, pc); }
+
 static bool same_file(const struct image *im, const struct disk_key *key)
 {
     return !im->closed && !memcmp(&im->key, key, sizeof *key);
@@ -42,6 +44,8 @@ static struct image *open_image(struct exec *x, uint64_t pc)
     key.options = x->options.tier | (uint64_t)x->options.hot_after << 8;
     key.bias = file.bias;
     key.file = file.id;
+    if (!disk_key_finish(x->disk.disk, &key))
+        return NULL;
     for (unsigned i = 0; i < s->nimages; i++)
         if (same_file(s->image[i], &key)) { /* another segment of the same file */
             s->image[i]->file.start = file.start < s->image[i]->file.start ? file.start : s->image[i]->file.start;

@@ -18,8 +18,9 @@ struct disk;
 
 struct disk_options {
     const char *folder;   /* the user's; NULL: $XDG_CACHE_HOME/metic or ~/.cache/metic */
-    const char *system;   /* the system's; NULL: /var/cache/metic */
+    const char *system;   /* the system's; NULL: DISK_SYSTEM_FOLDER; "": none */
     uint64_t max_bytes;   /* bound of the user's; 0: default */
+    bool for_others;      /* what is stored is to be found by others and in copies, as in the system's folder */
 };
 
 enum { DISK_DEFAULT_MIB = 512 };
@@ -33,8 +34,8 @@ void disk_free(struct disk *d);
 uint64_t disk_secret(const struct disk *d);
 
 /* `metic cache status` and `metic cache prune`: one line each about what is there, and dropping the least recently used
-   files until `max_bytes` are left. False: an error, reported. */
-bool disk_status(const struct disk *d, FILE *to);
-bool disk_prune(const struct disk *d, uint64_t max_bytes, FILE *to);
+   files until max_bytes are left. False: an error, reported. */
+void disk_status(const struct disk *d, FILE *to);
+bool disk_prune(const struct disk *d, FILE *to);
 
 #endif

@@ -141,7 +141,7 @@ static int reserve(struct mm *mm, const struct program_file *f, bool is_loader, 
     return 0;
 }
 
-static int map_image(struct mm *mm, const struct program_file *f, bool is_loader, uint64_t *bias)
+int program_map(struct mm *mm, const struct program_file *f, bool is_loader, uint64_t *bias)
 {
     int r = reserve(mm, f, is_loader, bias);
     for (unsigned i = 0; i < f->plan.nsegments && !r; i++)
@@ -313,7 +313,7 @@ int program_load(struct process *p, struct cpu *cpu, const struct program *prog)
     const struct load_plan *plan = &prog->file.plan;
     guest_record_fill(p);
     uint64_t bias, loader_bias, stack_size = ALIGN_UP(prog->stack_size, (uint64_t)PAGE);
-    int r = map_image(p->mm, &prog->file, false, &bias);
+    int r = program_map(p->mm, &prog->file, false, &bias);
     if (r)
         return r;
     mm_set_brk(p->mm, plan->high + bias);
@@ -329,7 +329,7 @@ int program_load(struct process *p, struct cpu *cpu, const struct program *prog)
         return (int)stack;
     uint64_t start = p->entry;
     if (prog->loader.fd >= 0) {
-        r = map_image(p->mm, &prog->loader, true, &loader_bias);
+        r = program_map(p->mm, &prog->loader, true, &loader_bias);
         if (r)
             return r;
         p->interp_base = loader_bias;

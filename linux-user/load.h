@@ -43,6 +43,8 @@ const char *program_plan(const struct linux_abi *abi, struct program_file *f);
 const char *program_loader(const struct linux_abi *abi, const struct program_file *f, const char *wanted,
                            const char **sysroot, char root[PATH_MAX], char path[PATH_MAX]);
 
+/* Maps a planned file's segments; *bias: what was added to their addresses. is_library: a loader, too. 0 or -errno. */
+int program_map(struct mm *mm, const struct program_file *f, bool is_library, uint64_t *bias);
 /*
  * Maps the planned program into p->mm, fills p's addresses and makes the cpu ready to run its first instruction.
  * 0 or -errno (-ENOMEM: an address is taken, -E2BIG: arguments larger than a quarter of the stack).

@@ -128,22 +128,9 @@ static void print_man(void)
            "run. 127: there is no such file, or its loader is missing.\n");
 }
 
-/* Bytes, or a number with K, M, G; at most `most`. */
-static bool read_size(const char *value, uint64_t most, uint64_t *bytes)
-{
-    static const char units[] = "kKmMgG";
-    char *end;
-    errno = 0;
-    uint64_t n = strtoull(value, &end, 0);
-    const char *unit = *end ? strchr(units, *end) : NULL;
-    unsigned shift = unit ? 10 * (unsigned)(1 + (unit - units) / 2) : 0;
-    *bytes = n << shift;
-    return !errno && end != value && *value != '-' && (!*end || (unit && !end[1])) && n <= most >> shift;
-}
-
 static bool set_stack(struct options *o, const char *value)
 {
-    if (read_size(value, max_stack, &o->stack_size) && o->stack_size >= MIN_STACK)
+    if (option_read_size(value, max_stack, &o->stack_size) && o->stack_size >= MIN_STACK)
         return true;
     report_error("-s %s: not a stack size from 64K to 64G", value);
     return false;
@@ -151,7 +138,7 @@ static bool set_stack(struct options *o, const char *value)
 
 static bool set_cache_size(struct options *o, const char *value)
 {
-    if (read_size(value, max_cache, &o->code_cache_size) && o->code_cache_size)
+    if (option_read_size(value, max_cache, &o->code_cache_size) && o->code_cache_size)
         return true;
     report_error("-code-cache-size %s: not a size up to 1024G", value);
     return false;

@@ -193,6 +193,35 @@ class Cache(unittest.TestCase):
                     self.assertIn(f"answer is {letter} ", self.run_guest(program=str(program)))
                     self.assertEqual(self.stats["files of the disk cache"], int(wait and i == 1))
 
+    def test_warm_command(self):
+        """A folder that is filled ahead serves copies of the programs, too; then the commands that count and shrink."""
+        want = self.answer()
+        r = subprocess.run([METIC, "cache", "warm", "--system", str(STATIC), str(DYNAMIC)], env=self.environment(), text=True,
+                           capture_output=True)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertRegex(r.stdout, r"^translated 2 files, \d{3,} units\n$")
+        for name in STATIC, DYNAMIC:
+            copy = self.folder / "copy"
+            shutil.copy2(name, copy)
+            settle(copy)
+            self.assertEqual(self.run_guest(program=str(copy)), want)
+            self.assertGreater(self.stats["files of the disk cache"], 0)
+            if name == STATIC:
+                self.assertLess(self.stats["units translated"], 150)
+        r = subprocess.run([METIC, "cache", "status"], env=self.environment(), text=True, capture_output=True)
+        self.assertRegex(r.stdout, rf"user's folder +{self.cache}: {len(self.files())} files, ")
+        r = subprocess.run([METIC, "cache", "prune", "-code-cache-size", "4k"], env=self.environment(), text=True, capture_output=True)
+        self.assertRegex(r.stdout, r"^removed \d+ files, ")
+        self.assertEqual(self.files(), [])
+        self.assertEqual(self.run_guest(), want)
+
+    def test_wrong_commands(self):
+        for words, code in (["cache"], 2), (["cache", "warm"], 2), (["cache", "dance"], 2), (["cache", "warm", "/nowhere"], 1), \
+                (["cache", "prune", "-code-cache-size", "x"], 2), (["-code-cache-size", "0", STATIC], 1):
+            r = subprocess.run([METIC, *words], env=self.environment(), text=True, capture_output=True)
+            self.assertEqual(r.returncode, code, words)
+            self.assertEqual(len(r.stderr.splitlines()), 1, words)
+
     def test_two_metics(self):
         want = self.answer()
         data = bytearray(pathlib.Path(METIC).read_bytes())
