@@ -240,9 +240,8 @@ static uint64_t random_seed(const struct process *p)
     return seed;
 }
 
-/* The cache of translations, and with it addresses that files keep. */
 /*
- * The translation cache. In a root that metic itself is not in, a container's or an image's, nothing is written to the home
+ * The translation cache, and with it addresses that files keep. In a root that metic itself is not in, a container's or an image's, nothing is written to the home
  * folder, which is the image's; a system folder that was put there is used.
  */
 static struct disk *open_cache(const struct process *p, const struct options *o)
