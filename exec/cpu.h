@@ -20,6 +20,7 @@ enum cpu_exit {
     EXIT_FAULT,      /* memory fault of the instruction at pc: fault_* below */
     EXIT_ALIGN,      /* misaligned access: detail: address */
     EXIT_DIV,        /* arithmetic exception (guests that have one) */
+    EXIT_HALT,       /* the processor waits for an interrupt; pc is behind the instruction */
     EXIT_ICACHE,     /* the guest asked to drop translations: [icache_start, icache_end) */
     EXIT_TARGET = 16 /* first reason that belongs to the guest architecture */
 };

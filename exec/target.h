@@ -38,6 +38,40 @@ struct target_reg {
     uint16_t offset, size; /* bytes in the guest's state */
 };
 
+/* An access to guest memory. */
+enum target_access { ACCESS_FETCH, ACCESS_LOAD, ACCESS_STORE };
+
+/* Where an access goes, and how far around it the same is true; else why it fails. */
+struct target_translation {
+    uint64_t physical;
+    uint64_t first, last;    /* guest addresses around that are translated alike and allow the same */
+    bool allows[3];          /* by enum target_access: what needs no further look */
+    uint32_t cause;          /* of failure: the target's own number, for raise() */
+};
+
+/*
+ * A processor as all of its software sees it: what running a machine asks of it (softmmu/). Called by the thread of `cpu`;
+ * "enters" means that pc and registers become those of the handler's first instruction.
+ */
+struct target_system {
+    unsigned nviews; /* ways in which addresses are translated, at most 8: by privilege and the like */
+    unsigned (*data_view)(const struct cpu *cpu);
+    unsigned (*fetch_view)(const struct cpu *cpu);
+    /* An access of `size` bytes that lies within a page. False: out->cause. */
+    bool (*translate)(struct cpu *cpu, unsigned view, uint64_t address, unsigned size, enum target_access access,
+                      struct target_translation *out);
+    /* Enters the exception of a translation that failed. */
+    void (*raise)(struct cpu *cpu, uint32_t cause, uint64_t address);
+    /* Enters that of an access to which nothing, or a device's refusal, answered. */
+    void (*bus_error)(struct cpu *cpu, enum target_access access, uint64_t address);
+    /* Enters the exception of what cpu_run() returned (EXIT_SYSCALL, _BREAKPOINT, _ILLEGAL, _FETCH, …). */
+    void (*exception)(struct cpu *cpu, enum cpu_exit reason);
+    /* Enters the most urgent interrupt that may be taken now; false: none. */
+    bool (*interrupt)(struct cpu *cpu);
+    /* Does a waiting processor go on (EXIT_HALT)? */
+    bool (*wakes)(struct cpu *cpu);
+};
+
 struct target {
     const char *name;           /* as in qemu-<name> */
     uint16_t elf_machine;       /* EM_… */
@@ -61,6 +95,7 @@ struct target {
      * Continues behind conditional branches (GOTO_IF) unless b_ends_here(); calls end the unit.
      */
     void (*translate)(struct ir_builder *b, const struct code_reader *code, unsigned max_insns);
+    const struct target_system *system; /* NULL: user programs only */
 };
 
 extern const struct target *const targets[]; /* NULL-terminated: targets/targets.c */

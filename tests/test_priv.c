@@ -40,7 +40,9 @@ static bool board_swap(void *opaque, uint64_t address, uint64_t old, uint64_t ne
     return true;
 }
 
-static const struct rv_environment env = {board_time, board_timer, board_load, board_swap, board_flush, NULL};
+static void board_flush_page(void *opaque, struct rv_hart *h, uint64_t address) { board.flushes++; }
+
+static const struct rv_environment env = {board_time, board_timer, board_load, board_swap, board_flush, board_flush_page, NULL};
 
 static struct rv_hart hart;
 

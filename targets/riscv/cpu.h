@@ -45,6 +45,8 @@ enum {
  * softfloat and 5 to 7 make instructions that round by it illegal.
  */
 enum { RV_MODE_FRM = 7 };
+/* Further bits where privileged software runs: privilege, and which instructions it has now (priv/translate.c). */
+enum { RV_MODE_PRIVILEGE_SHIFT = 3, RV_MODE_FP = 1 << 5, RV_MODE_CBO = 1 << 6, RV_MODE_CBO_ZERO = 1 << 7 };
 
 enum {
     RV_CACHE_BLOCK = 64,          /* bytes: Zicbom, Zicboz */

@@ -15,7 +15,7 @@ enum { CS_ARCH_RISCV = CS_ARCH_MAX, CS_MODE_RISCV64 = 0, CS_MODE_RISCVC = 0 };
 /* Ranks: by how often Debian's libc.so.6, libm.so.6 and perl name the register, arguments before saved registers. */
 #define X(n, name, hot) [RV_X1 + n - 1] = {name, offsetof(struct rv_cpu, x) + 8 * n, IR_I64, hot}
 #define F(n, name, hot) [RV_F0 + n] = {name, offsetof(struct rv_cpu, f) + 8 * n, IR_F64, hot}
-static const struct ir_slot slots[RV_NSLOTS] = {
+const struct ir_slot rv_slots[RV_NSLOTS] = {
     X(1, "ra", 0), X(2, "sp", 3), X(3, "gp", 0), X(4, "tp", 0), X(5, "t0", 0), X(6, "t1", 0), X(7, "t2", 0),
     X(8, "s0", 8), X(9, "s1", 9), X(10, "a0", 4), X(11, "a1", 6), X(12, "a2", 7), X(13, "a3", 5), X(14, "a4", 2),
     X(15, "a5", 1), X(16, "a6", 12), X(17, "a7", 13), X(18, "s2", 10), X(19, "s3", 11), X(20, "s4", 14),
@@ -33,7 +33,7 @@ static const struct ir_slot slots[RV_NSLOTS] = {
 #undef F
 
 #define R(name, member) {name, offsetof(struct rv_cpu, member), sizeof(((struct rv_cpu *)0)->member)}
-static const struct target_reg regs[] = {
+const struct target_reg rv_regs[RV_NREGS] = {
     R("zero", x[0]), R("ra", x[1]), R("sp", x[2]), R("gp", x[3]), R("tp", x[4]), R("t0", x[5]), R("t1", x[6]),
     R("t2", x[7]), R("s0", x[8]), R("s1", x[9]), R("a0", x[10]), R("a1", x[11]), R("a2", x[12]), R("a3", x[13]),
     R("a4", x[14]), R("a5", x[15]), R("a6", x[16]), R("a7", x[17]), R("s2", x[18]), R("s3", x[19]), R("s4", x[20]),
@@ -47,6 +47,7 @@ static const struct target_reg regs[] = {
     R("fs10", f[26]), R("fs11", f[27]), R("ft8", f[28]), R("ft9", f[29]), R("ft10", f[30]), R("ft11", f[31]),
 };
 #undef R
+_Static_assert(ARRAY_SIZE(rv_regs) == RV_NREGS, "as cpu.h says");
 
 /* Every helper of this guest, in the order generated code numbers them. */
 static const struct ir_helper *const helpers[] = {
@@ -56,7 +57,7 @@ static const struct ir_helper *const helpers[] = {
 };
 
 static const struct ir_guest ir = {
-    .slots = slots,
+    .slots = rv_slots,
     .nslots = RV_NSLOTS,
     .helpers = helpers,
     .nhelpers = ARRAY_SIZE(helpers),
@@ -82,8 +83,8 @@ const struct target target_riscv64 = {
     .page_size = 4096,
     .state_size = sizeof(struct rv_cpu),
     .ir = &ir,
-    .regs = regs,
-    .nregs = ARRAY_SIZE(regs),
+    .regs = rv_regs,
+    .nregs = ARRAY_SIZE(rv_regs),
     .capstone_arch = CS_ARCH_RISCV,
     .capstone_mode = CS_MODE_RISCV64 | CS_MODE_RISCVC,
     .reset = reset,

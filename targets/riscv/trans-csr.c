@@ -109,6 +109,8 @@ static bool access_csr(DisasContext *s, const arg_CSRRW *a, enum access how, ir_
 {
     struct ir_builder *b = s->b;
     const struct csr *c = find(a->csr);
+    if (s->privileged && (!c || !c->len))
+        return HAS(zicsr) && s->privileged->csr(s, a->csr, how, a->rd, reads, writes, v);
     if (!HAS(zicsr) || !c || (c->len ? !HAS(f) : !HAS(zicntr)) || (writes && !c->len))
         return false;
     ir_ref old = reads || how != WRITE ? read_csr(s, c) : IR_NONE;

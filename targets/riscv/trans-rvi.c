@@ -202,7 +202,7 @@ bool rv_trans_CZERO_NEZ(DisasContext *s, arg_CZERO_NEZ *a) { return HAS(zicond) 
 
 bool rv_trans_ECALL(DisasContext *s, arg_ECALL *a)
 {
-    rv_trap(s, EXIT_SYSCALL, s->next, 0);
+    rv_trap(s, EXIT_SYSCALL, s->privileged ? s->pc : s->next, 0);
     return true;
 }
 
@@ -242,6 +242,10 @@ bool rv_trans_FENCE_I(DisasContext *s, arg_FENCE_I *a)
 {
     if (!HAS(zifencei))
         return false;
+    if (s->privileged) { /* writes to code are told anyway */
+        rv_trap(s, EXIT_NONE, s->next, 0);
+        return true;
+    }
     b_call0(s->b, &rv_helper_fence_i);
     rv_trap(s, EXIT_ICACHE, s->next, 0);
     return true;

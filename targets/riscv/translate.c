@@ -73,10 +73,23 @@ uint32_t rv_peek(DisasContext *s, uint64_t pc)
     return low | (uint32_t)high << 16;
 }
 
+static bool decode(DisasContext *s, bool wide)
+{
+    if (!wide)
+        return s->extensions >> RV_EXT_c & 1 && decode_rvc(s, (uint16_t)s->insn);
+    return decode_rv(s, s->insn) || (s->privileged && s->privileged->decode(s, s->insn));
+}
+
 void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned max_insns)
 {
+    rv_translate_all(b, code, max_insns, rv_extensions_on, NULL);
+}
+
+void rv_translate_all(struct ir_builder *b, const struct code_reader *code, unsigned max_insns, uint64_t extensions,
+                      const struct rv_privileged *privileged)
+{
     struct ir_unit *u = b->u;
-    DisasContext s = {.b = b, .code = code, .pc = u->pc, .mode = u->flags, .extensions = rv_extensions_on};
+    DisasContext s = {.b = b, .privileged = privileged, .code = code, .pc = u->pc, .mode = u->flags, .extensions = extensions};
     const uint8_t *p = NULL;
     size_t avail = 0;
     while (!s.ended) {
@@ -90,12 +103,12 @@ void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned
         s.next = s.pc + (wide ? 4 : 2);
         s.room = max_insns - u->ninsns - 1;
         s.fused = 0;
-        uint32_t insn = low | (uint32_t)high << 16;
-        b_insn(b, s.pc, insn);
+        s.insn = low | (uint32_t)high << 16;
+        b_insn(b, s.pc, s.insn);
         if (!readable)
             rv_trap(&s, EXIT_FETCH, s.pc, s.pc + (have_low ? 2 : 0));
-        else if (!(wide ? decode_rv(&s, insn) : (s.extensions >> RV_EXT_c & 1) && decode_rvc(&s, low)))
-            rv_trap(&s, EXIT_ILLEGAL, s.pc, insn);
+        else if (!decode(&s, wide))
+            rv_trap(&s, EXIT_ILLEGAL, s.pc, s.insn);
         u->ninsns += readable + s.fused;
         if (s.fused)
             avail = 0;

@@ -6,13 +6,24 @@
 #include "targets/riscv/cpu.h"
 #include "targets/riscv/extensions.h"
 
+struct DisasContext;
+
+/* What differs where privileged software runs, too: targets/riscv/priv/translate.c. */
+struct rv_privileged {
+    bool (*decode)(struct DisasContext *s, uint32_t insn); /* instructions that user programs do not have */
+    /* A CSR instruction, but for fcsr and its parts; op: enum rv_csr_op. */
+    bool (*csr)(struct DisasContext *s, unsigned number, unsigned op, unsigned rd, bool reads, bool writes, ir_ref operand);
+};
+
 typedef struct DisasContext {
     struct ir_builder *b;
+    const struct rv_privileged *privileged; /* NULL: a user program */
     const struct code_reader *code;
     uint64_t pc;         /* of the instruction being translated */
     uint64_t next;       /* of the one behind it */
     uint64_t extensions; /* one bit per enum rv_extension */
-    uint32_t mode;       /* RV_MODE_FRM */
+    uint32_t insn;       /* its bits */
+    uint32_t mode;       /* RV_MODE_… */
     unsigned room;       /* instructions that the unit may have behind this one */
     unsigned fused;      /* how many of them this one's translation includes; `next` is behind them */
     bool ended;          /* a terminator was built */
@@ -39,7 +50,14 @@ void rv_trap(DisasContext *s, enum cpu_exit reason, uint64_t pc, uint64_t detail
 /* The 32-bit instruction at pc, read ahead; 0: none, or a compressed one. */
 uint32_t rv_peek(DisasContext *s, uint64_t pc);
 
-/* target->translate */
+/* What targets for privileged software (priv/) share with that for user programs. */
+enum { RV_NREGS = 65 };
+extern const struct target_reg rv_regs[RV_NREGS];
+extern const struct ir_slot rv_slots[RV_NSLOTS];
+
+/* target->translate, for user programs and for all software on a hart with the extensions given. */
 void rv_translate(struct ir_builder *b, const struct code_reader *code, unsigned max_insns);
+void rv_translate_all(struct ir_builder *b, const struct code_reader *code, unsigned max_insns, uint64_t extensions,
+                      const struct rv_privileged *privileged);
 
 #endif

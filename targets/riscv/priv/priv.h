@@ -79,8 +79,9 @@ struct rv_environment {
     /* A doubleword of physical memory, for page tables: false where no memory is. swap: only if it is still `old`. */
     bool (*load)(void *opaque, uint64_t address, uint64_t *value);
     bool (*swap)(void *opaque, uint64_t address, uint64_t old, uint64_t new);
-    /* Translations of addresses have become stale. */
+    /* Translations of addresses have become stale: all, or those of the page that holds the address. */
     void (*flush)(void *opaque, struct rv_hart *h);
+    void (*flush_page)(void *opaque, struct rv_hart *h, uint64_t address);
     void *opaque;
 };
 
@@ -99,6 +100,8 @@ struct rv_hart {
 };
 
 static inline struct rv_hart *rv_hart(struct cpu *cpu) { return (struct rv_hart *)cpu; }
+
+extern const struct target target_riscv64_system;
 
 /* State at reset (3.4); id, env and the wires stay. */
 void rv_reset_hart(struct rv_hart *h);

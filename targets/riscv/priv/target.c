@@ -1,0 +1,145 @@
+/* The RV64 hart for machines: its constant facts, and what softmmu/ asks of it (struct target_system). */
+#include <capstone/capstone.h>
+#include <elf.h>
+
+#include "base/softfloat.h"
+#include "targets/riscv/helpers.h"
+#include "targets/riscv/priv/helpers.h"
+#include "targets/riscv/priv/translate.h"
+
+/* Capstone 5 has RISC-V. */
+#if CS_API_MAJOR < 5
+enum { CS_ARCH_RISCV = CS_ARCH_MAX, CS_MODE_RISCV64 = 0, CS_MODE_RISCVC = 0 };
+#endif
+
+static const struct ir_helper *const helpers[] = {
+#define X(name, fn, sig, effects) &rv_helper_##name,
+#include "targets/riscv/helpers.def"
+#include "targets/riscv/priv/helpers.def"
+#undef X
+};
+
+static const struct ir_guest ir = {
+    .slots = rv_slots,
+    .nslots = RV_NSLOTS,
+    .helpers = helpers,
+    .nhelpers = ARRAY_SIZE(helpers),
+    .fp = &fp_rules_riscv,
+};
+
+static void reset(struct cpu *cpu)
+{
+    rv_reset_hart(rv_hart(cpu));
+}
+
+/* Is a bit of menvcfg, and for user mode of senvcfg, set for the mode the hart is in? */
+static bool env_allows(const struct rv_hart *h, uint64_t bit)
+{
+    return h->privilege == RV_MACHINE || (h->menvcfg & bit && (h->privilege == RV_SUPERVISOR || h->senvcfg & bit));
+}
+
+static uint32_t mode(const struct cpu *cpu)
+{
+    const struct rv_hart *h = (const struct rv_hart *)cpu;
+    return h->cpu.frm | (uint32_t)h->privilege << RV_MODE_PRIVILEGE_SHIFT | (h->mstatus & RV_MSTATUS_FS ? RV_MODE_FP : 0) |
+           (env_allows(h, RV_ENVCFG_CBCFE) ? RV_MODE_CBO : 0) | (env_allows(h, RV_ENVCFG_CBZE) ? RV_MODE_CBO_ZERO : 0);
+}
+
+/* --- addresses --- */
+
+enum { VIEW_USER, VIEW_SUPERVISOR, VIEW_SUPERVISOR_SUM, VIEW_MACHINE, NVIEWS };
+
+static unsigned number_of(struct rv_view v)
+{
+    return v.privilege == RV_MACHINE ? VIEW_MACHINE : v.privilege == RV_USER ? VIEW_USER : v.sum ? VIEW_SUPERVISOR_SUM : VIEW_SUPERVISOR;
+}
+
+static unsigned data_view(const struct cpu *cpu) { return number_of(rv_data_view((const struct rv_hart *)cpu)); }
+static unsigned fetch_view(const struct cpu *cpu) { return number_of(rv_fetch_view((const struct rv_hart *)cpu)); }
+
+static bool translate(struct cpu *cpu, unsigned view, uint64_t address, unsigned size, enum target_access access,
+                      struct target_translation *out)
+{
+    static const struct rv_view views[NVIEWS] = {
+        [VIEW_USER] = {RV_USER, false}, [VIEW_SUPERVISOR] = {RV_SUPERVISOR, false}, [VIEW_SUPERVISOR_SUM] = {RV_SUPERVISOR, true},
+        [VIEW_MACHINE] = {RV_MACHINE, false},
+    };
+    static const enum rv_access kind[] = {[ACCESS_FETCH] = RV_FETCH, [ACCESS_LOAD] = RV_LOAD, [ACCESS_STORE] = RV_STORE};
+    struct rv_translation t;
+    bool ok = rv_translate_address(rv_hart(cpu), views[view], address, size, kind[access], &t);
+    *out = (struct target_translation){
+        .physical = t.address, .first = t.first, .last = t.last,
+        .allows = {[ACCESS_FETCH] = t.fetch, [ACCESS_LOAD] = t.load, [ACCESS_STORE] = t.store}, .cause = t.cause,
+    };
+    return ok;
+}
+
+static void raise(struct cpu *cpu, uint32_t cause, uint64_t address)
+{
+    rv_raise(rv_hart(cpu), cause, address);
+}
+
+static void bus_error(struct cpu *cpu, enum target_access access, uint64_t address)
+{
+    static const enum rv_exception cause[] = {[ACCESS_FETCH] = RV_FETCH_ACCESS, [ACCESS_LOAD] = RV_LOAD_ACCESS, [ACCESS_STORE] = RV_STORE_ACCESS};
+    rv_raise(rv_hart(cpu), cause[access], address);
+}
+
+/* --- exceptions and interrupts --- */
+
+static void exception(struct cpu *cpu, enum cpu_exit reason)
+{
+    struct rv_hart *h = rv_hart(cpu);
+    switch (reason) {
+    case EXIT_SYSCALL: rv_raise(h, RV_ECALL_U + h->privilege, 0); break;
+    case EXIT_BREAKPOINT: rv_raise(h, RV_BREAKPOINT, cpu->pc); break;
+    case EXIT_ALIGN: rv_raise(h, RV_STORE_MISALIGNED, cpu->exit_detail); break;
+    default: rv_raise(h, RV_ILLEGAL, cpu->exit_detail); break;
+    }
+}
+
+static bool interrupt(struct cpu *cpu)
+{
+    enum rv_interrupt which;
+    bool any = rv_next_interrupt(rv_hart(cpu), &which);
+    if (any)
+        rv_interrupt(rv_hart(cpu), which);
+    return any;
+}
+
+/* 3.3.3: an enabled interrupt is pending, whether or not it may be taken. */
+static bool wakes(struct cpu *cpu)
+{
+    return rv_pending(rv_hart(cpu)) & rv_hart(cpu)->mie;
+}
+
+static const struct target_system privileged = {
+    .nviews = NVIEWS,
+    .data_view = data_view,
+    .fetch_view = fetch_view,
+    .translate = translate,
+    .raise = raise,
+    .bus_error = bus_error,
+    .exception = exception,
+    .interrupt = interrupt,
+    .wakes = wakes,
+};
+
+const struct target target_riscv64_system = {
+    .name = "riscv64",
+    .elf_machine = EM_RISCV,
+    .elf_class = ELFCLASS64,
+    .elf_data = ELFDATA2LSB,
+    .address_bits = 64,
+    .page_size = 4096,
+    .state_size = sizeof(struct rv_hart),
+    .ir = &ir,
+    .regs = rv_regs,
+    .nregs = RV_NREGS,
+    .capstone_arch = CS_ARCH_RISCV,
+    .capstone_mode = CS_MODE_RISCV64 | CS_MODE_RISCVC,
+    .reset = reset,
+    .mode = mode,
+    .translate = rv_translate_privileged,
+    .system = &privileged,
+};
