@@ -22,6 +22,13 @@ static const char *const topic_words[] = {
 #undef X
 };
 
+void log_print_topics(FILE *f)
+{
+#define X(NAME, word, help) fprintf(f, "%-12s %s\n", word, help);
+    LOG_TOPICS(X)
+#undef X
+}
+
 const char *log_parse_topics(const char *list)
 {
     static char word[32];

@@ -37,6 +37,8 @@ static inline bool log_on(enum log_topic t) { return log_mask >> t & 1; }
 
 /* Parses "in_asm,op" into log_mask; on an unknown word returns it (for the error message), else NULL. */
 const char *log_parse_topics(const char *list);
+/* A line for each topic. */
+void log_print_topics(FILE *f);
 /* Log file by name; "%d" becomes the thread id (a file per thread). NULL: stderr. False, errno set, on failure. */
 bool log_open(const char *path);
 /* The calling thread's stream; never NULL. */

@@ -164,9 +164,7 @@ static enum options_result set_cpu(struct options *o, const char *value)
 static enum options_result set_log(const char *value)
 {
     if (!strcmp(value, "help")) {
-#define X(NAME, word, help) printf("%-12s %s\n", word, help);
-        LOG_TOPICS(X)
-#undef X
+        log_print_topics(stdout);
         return OPTIONS_DONE;
     }
     const char *unknown = log_parse_topics(value);

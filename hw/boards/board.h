@@ -1,0 +1,53 @@
+/*
+ * A board: which chips a machine has, where they lie and how they are wired. One constant descriptor per machine type, in
+ * the list of boards.c.
+ */
+#ifndef HW_BOARDS_BOARD_H
+#define HW_BOARDS_BOARD_H
+
+#include "hw/device.h"
+#include "softmmu/chardev.h"
+#include "softmmu/machine.h"
+
+enum { BOARD_MAX_SERIAL = 4 };
+
+/* What the user wants of it. Texts are NULL where nothing was said. */
+struct board_options {
+    uint64_t ram_size; /* bytes; 0: the board's own */
+    unsigned processors; /* 0: the board's own */
+    const char *firmware; /* file; "none": none; NULL: the board's own */
+    const char *kernel, *initrd, *append, *dtb;
+    struct chardev *serial[BOARD_MAX_SERIAL]; /* NULL: not connected */
+    struct exec_options exec;
+};
+
+struct board {
+    const struct board_class *class;
+    struct machine machine;
+    struct board_options options;
+    struct device_host host; /* what its devices are given */
+};
+
+struct board_class {
+    const char *name, *doc; /* doc: one line */
+    const struct target *target;
+    uint64_t default_ram;
+    unsigned default_processors, max_processors;
+    size_t state_size; /* of the board's own struct, which begins with struct board */
+    /* Puts chips into the machine, which is stopped and locked. Returns NULL, or one line to be freed. */
+    char *(*build)(struct board *b);
+    /* State as after power-on, with what the user wants started in memory. Stopped and locked. Returns as build() does. */
+    char *(*reset)(struct board *b);
+    void (*take_apart)(struct board *b); /* also after a build() that failed */
+};
+
+/* Every board of this executable, NULL-terminated. */
+extern const struct board_class *const board_classes[];
+const struct board_class *board_class_by_name(const char *name);
+
+/* A machine on its board, at reset and stopped. *out NULL where the text says why. */
+char *board_new(const struct board_class *class, const struct board_options *o, struct board **out);
+char *board_reset(struct board *b);
+void board_free(struct board *b);
+
+#endif

@@ -1,0 +1,68 @@
+/* The boards of this executable, and what they share. See board.h. */
+#include "hw/boards/board.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+extern const struct board_class board_riscv_virt;
+
+const struct board_class *const board_classes[] = {
+    &board_riscv_virt,
+    NULL,
+};
+
+const struct board_class *board_class_by_name(const char *name)
+{
+    for (const struct board_class *const *c = board_classes; *c; c++)
+        if (!strcmp((*c)->name, name))
+            return *c;
+    return NULL;
+}
+
+char *board_new(const struct board_class *class, const struct board_options *o, struct board **out)
+{
+    *out = NULL;
+    struct board *b = calloc(1, class->state_size);
+    if (!b)
+        return device_error("no memory for a machine");
+    b->class = class;
+    b->options = *o;
+    if (!b->options.ram_size)
+        b->options.ram_size = class->default_ram;
+    if (!b->options.processors)
+        b->options.processors = class->default_processors;
+    char *error = NULL;
+    if (b->options.processors > class->max_processors)
+        error = device_error("machine %s has at most %u processors; -smp asks for %u", class->name, class->max_processors,
+                             b->options.processors);
+    else if (!machine_init(&b->machine, class->target, b->options.processors, &o->exec))
+        error = device_error("can't make a machine: %s", strerror(errno));
+    if (error) {
+        free(b);
+        return error;
+    }
+    b->host = (struct device_host){&b->machine.clocks, &b->machine.memory};
+    machine_lock(&b->machine);
+    error = class->build(b);
+    if (!error)
+        error = board_reset(b);
+    machine_unlock(&b->machine);
+    if (error)
+        board_free(b);
+    else
+        *out = b;
+    return error;
+}
+
+char *board_reset(struct board *b)
+{
+    machine_reset_processors(&b->machine);
+    return b->class->reset(b);
+}
+
+void board_free(struct board *b)
+{
+    b->class->take_apart(b);
+    machine_free(&b->machine);
+    free(b);
+}

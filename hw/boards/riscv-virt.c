@@ -1,0 +1,490 @@
+/*
+ * The RISC-V `virt` machine: no real board, but one that Linux, U-Boot, EDK II and OpenSBI know, all of it described by the
+ * device tree it starts with.
+ *
+ *   0x00001000  reset code and what it needs        0x0c000000  PLIC
+ *   0x00100000  power off and reset                 0x10000000  UART, PLIC source 10
+ *   0x00101000  clock chip, source 11               0x10001000  eight virtio-mmio slots, sources 1 to 8
+ *   0x02000000  ACLINT                              0x80000000  RAM
+ *
+ * Firmware starts at the beginning of RAM in machine mode, the kernel 2 MiB above it in supervisor mode, as OpenSBI's
+ * "dynamic" firmware expects it to be told (docs/firmware/fw_dynamic.md of OpenSBI); without firmware the kernel starts there
+ * itself.
+ */
+#include <elf.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "hw/boards/board.h"
+#include "hw/boards/fdt.h"
+#include "hw/boards/load.h"
+#include "hw/intc/aclint.h"
+#include "hw/intc/plic.h"
+#include "hw/misc/syscon.h"
+#include "hw/riscv/hart.h"
+#include "hw/virtio/mmio.h"
+#include "targets/riscv/extensions.h"
+
+enum { NVIRTIO = 8, SOURCES = 96, SOURCE_VIRTIO = 1, SOURCE_UART = 10, SOURCE_RTC = 11 };
+enum { TIMEBASE = 10000000, UART_CLOCK = 3686400 };
+
+#define ROM_BASE    UINT64_C(0x1000)
+#define ROM_SIZE    UINT64_C(0xf000)
+#define SYSCON_BASE UINT64_C(0x100000)
+#define RTC_BASE    UINT64_C(0x101000)
+#define ACLINT_BASE UINT64_C(0x2000000)
+#define ACLINT_SIZE UINT64_C(0x10000)
+#define PLIC_BASE   UINT64_C(0xc000000)
+#define PLIC_SIZE   UINT64_C(0x600000)
+#define UART_BASE   UINT64_C(0x10000000)
+#define UART_SIZE   UINT64_C(0x100)
+#define VIRTIO_BASE UINT64_C(0x10001000)
+#define CHIP_SIZE   UINT64_C(0x1000)
+#define RAM_BASE    UINT64_C(0x80000000)
+#define KERNEL_BASE (RAM_BASE + UINT64_C(0x200000))
+#define MIB         (UINT64_C(1) << 20)
+
+enum { PHANDLE_CPU = 1 /* and one per hart */, PHANDLE_PLIC = 0x1000, PHANDLE_SYSCON };
+
+static const char default_firmware[] = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin";
+
+struct virt {
+    struct board board;
+    struct mem_region ram, rom;
+    struct riscv_harts harts;
+    struct device *aclint, *plic, *uart, *rtc, *syscon, *virtio[NVIRTIO];
+};
+
+/* --- the chips --- */
+
+/* What is left to do when a chip has been made: its window into the map. */
+static char *plug(struct virt *v, struct device *d, uint64_t at)
+{
+    char *error = device_realize(d);
+    if (!error)
+        mem_add(&v->board.machine.memory, v->board.machine.memory.root, at, &d->view[0].region, 0);
+    return error;
+}
+
+static struct device *chip(struct virt *v, const char *class)
+{
+    struct device *d = device_new(device_class_by_name(class), NULL, &v->board.host);
+    CHECK(d);
+    return d;
+}
+
+static void set_number(struct device *d, const char *property, unsigned n)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%u", n);
+    char *error = device_set(d, property, text);
+    CHECK(!error);
+}
+
+static char *build_interrupts(struct virt *v)
+{
+    unsigned harts = v->board.machine.nprocessors;
+    v->aclint = chip(v, "aclint");
+    set_number(v->aclint, "harts", harts);
+    set_number(v->aclint, "timebase-frequency", TIMEBASE);
+    v->plic = chip(v, "plic");
+    set_number(v->plic, "sources", SOURCES);
+    set_number(v->plic, "contexts", 2 * harts);
+    riscv_harts_init(&v->harts, &v->board.machine, v->aclint);
+    for (unsigned i = 0; i < harts; i++) {
+        v->aclint->irq[i * ACLINT_LINES + ACLINT_SOFTWARE] = riscv_hart_line(&v->harts, i, RV_IRQ_MSOFT);
+        v->aclint->irq[i * ACLINT_LINES + ACLINT_TIMER] = riscv_hart_line(&v->harts, i, RV_IRQ_MTIMER);
+        v->plic->irq[2 * i] = riscv_hart_line(&v->harts, i, RV_IRQ_MEXT);
+        v->plic->irq[2 * i + 1] = riscv_hart_line(&v->harts, i, RV_IRQ_SEXT);
+    }
+    char *error = plug(v, v->aclint, ACLINT_BASE);
+    return error ? error : plug(v, v->plic, PLIC_BASE);
+}
+
+static void poweroff(void *opaque, int code) { machine_ask(opaque, REQUEST_SHUTDOWN, code); }
+static void ask_reset(void *opaque) { machine_ask(opaque, REQUEST_RESET, 0); }
+
+static char *build_chips(struct virt *v)
+{
+    struct machine *m = &v->board.machine;
+    v->uart = chip(v, "ns16550a");
+    device_set_backend(v->uart, "chardev", v->board.options.serial[0]);
+    v->uart->irq[0] = device_input(v->plic, SOURCE_UART);
+    v->rtc = chip(v, "goldfish-rtc");
+    v->rtc->irq[0] = device_input(v->plic, SOURCE_RTC);
+    v->syscon = chip(v, "syscon");
+    syscon_connect(v->syscon, &(struct syscon_events){poweroff, ask_reset, m});
+    char *error = plug(v, v->uart, UART_BASE);
+    if (!error)
+        error = plug(v, v->rtc, RTC_BASE);
+    if (!error)
+        error = plug(v, v->syscon, SYSCON_BASE);
+    for (unsigned i = 0; i < NVIRTIO && !error; i++) {
+        v->virtio[i] = chip(v, "virtio-mmio");
+        v->virtio[i]->irq[0] = device_input(v->plic, SOURCE_VIRTIO + i);
+        error = plug(v, v->virtio[i], VIRTIO_BASE + i * CHIP_SIZE);
+    }
+    return error;
+}
+
+static char *build(struct board *b)
+{
+    struct virt *v = (struct virt *)b;
+    struct mem_space *s = &b->machine.memory;
+    if (!mem_init_ram(&v->ram, "ram", b->options.ram_size))
+        return device_error("no memory for %llu MiB of RAM; ask for less with -m", (unsigned long long)(b->options.ram_size / MIB));
+    mem_add(s, s->root, RAM_BASE, &v->ram, 0);
+    if (!mem_init_rom(&v->rom, "rom", ROM_SIZE, NULL, NULL))
+        return device_error("no memory for the boot ROM");
+    mem_add(s, s->root, ROM_BASE, &v->rom, 0);
+    char *error = build_interrupts(v);
+    return error ? error : build_chips(v);
+}
+
+static void remove_chip(struct virt *v, struct device *d)
+{
+    if (d && d->view[0].region.parent)
+        mem_remove(&v->board.machine.memory, &d->view[0].region);
+    if (d)
+        device_free(d);
+}
+
+static void take_apart(struct board *b)
+{
+    struct virt *v = (struct virt *)b;
+    struct device *const chips[] = {v->syscon, v->rtc, v->uart, v->plic, v->aclint};
+    for (unsigned i = 0; i < NVIRTIO; i++)
+        remove_chip(v, v->virtio[i]);
+    for (unsigned i = 0; i < ARRAY_SIZE(chips); i++)
+        remove_chip(v, chips[i]);
+    struct mem_region *const memories[] = {&v->ram, &v->rom};
+    for (unsigned i = 0; i < ARRAY_SIZE(memories); i++) {
+        if (memories[i]->parent)
+            mem_remove(&b->machine.memory, memories[i]);
+        mem_free(memories[i]);
+    }
+}
+
+/* --- the device tree; each chip's node as Linux' bindings have it --- */
+
+static size_t isa_names(char *list, size_t room, char *isa, size_t isa_room)
+{
+    static const char *const privileged[] = {"svade", "svadu", "svinval", "svnapot", "svpbmt", "sstc", "smstateen"};
+    size_t n = 0, k = 0;
+    k += (size_t)snprintf(isa + k, isa_room - k, "rv64i");
+    n += (size_t)snprintf(list + n, room - n, "i") + 1;
+#define LETTER(name, bit, on)                                                  \
+    if (on) {                                                                  \
+        k += (size_t)snprintf(isa + k, isa_room - k, #name);                   \
+        n += (size_t)snprintf(list + n, room - n, #name) + 1;                  \
+    }
+    RV_SINGLE_LETTER(LETTER)
+#undef LETTER
+#define LETTERS(name, bit, on)                                                 \
+    if (on) {                                                                  \
+        k += (size_t)snprintf(isa + k, isa_room - k, "_" #name);               \
+        n += (size_t)snprintf(list + n, room - n, #name) + 1;                  \
+    }
+    RV_MULTI_LETTER(LETTERS)
+#undef LETTERS
+    for (unsigned i = 0; i < ARRAY_SIZE(privileged); i++) {
+        k += (size_t)snprintf(isa + k, isa_room - k, "_%s", privileged[i]);
+        n += (size_t)snprintf(list + n, room - n, "%s", privileged[i]) + 1;
+    }
+    CHECK(n < room && k < isa_room);
+    return n;
+}
+
+static void describe_harts(struct virt *v, struct fdt *f)
+{
+    char isa[512], list[512];
+    size_t n = isa_names(list, sizeof list, isa, sizeof isa);
+    fdt_at(f, "/", "cpus");
+    fdt_cells(f, "#address-cells", 1);
+    fdt_cells(f, "#size-cells", 0);
+    fdt_cells(f, "timebase-frequency", TIMEBASE);
+    for (unsigned i = 0; i < v->board.machine.nprocessors; i++) {
+        char path[32];
+        fdt_at(f, "/cpus", "cpu@%x", i);
+        fdt_text(f, "device_type", "cpu");
+        fdt_cells(f, "reg", i);
+        fdt_text(f, "status", "okay");
+        fdt_text(f, "compatible", "riscv");
+        fdt_text(f, "riscv,isa", isa);
+        fdt_text(f, "riscv,isa-base", "rv64i");
+        fdt_bytes(f, "riscv,isa-extensions", list, n);
+        fdt_text(f, "mmu-type", "riscv,sv57");
+        fdt_cells(f, "riscv,cbom-block-size", RV_CACHE_BLOCK);
+        fdt_cells(f, "riscv,cboz-block-size", RV_CACHE_BLOCK);
+        snprintf(path, sizeof path, "/cpus/cpu@%x", i);
+        fdt_at(f, path, "interrupt-controller");
+        fdt_cells(f, "#interrupt-cells", 1);
+        fdt_flag(f, "interrupt-controller");
+        fdt_text(f, "compatible", "riscv,cpu-intc");
+        fdt_cells(f, "phandle", PHANDLE_CPU + i);
+    }
+}
+
+/* Lines to every hart: its controller's phandle and the interrupt, two for each. */
+static void describe_lines(struct virt *v, struct fdt *f, enum rv_interrupt first, enum rv_interrupt second)
+{
+    uint32_t cells[4 * MACHINE_MAX_PROCESSORS];
+    unsigned harts = v->board.machine.nprocessors;
+    for (unsigned i = 0; i < harts; i++) {
+        cells[4 * i] = cells[4 * i + 2] = PHANDLE_CPU + i;
+        cells[4 * i + 1] = first;
+        cells[4 * i + 3] = second;
+    }
+    fdt_cells_of(f, "interrupts-extended", 4 * harts, cells);
+}
+
+static void describe_source(struct fdt *f, unsigned source)
+{
+    fdt_cells(f, "interrupts", source);
+    fdt_cells(f, "interrupt-parent", PHANDLE_PLIC);
+}
+
+static void describe_chips(struct virt *v, struct fdt *f)
+{
+    static const char syscon[] = "sifive,test1\0sifive,test0\0syscon";
+    fdt_at(f, "/", "soc");
+    fdt_cells(f, "#address-cells", 2);
+    fdt_cells(f, "#size-cells", 2);
+    fdt_text(f, "compatible", "simple-bus");
+    fdt_flag(f, "ranges");
+    fdt_at(f, "/soc", "clint@%llx", (unsigned long long)ACLINT_BASE);
+    fdt_bytes(f, "compatible", "sifive,clint0\0riscv,clint0", sizeof "sifive,clint0\0riscv,clint0");
+    fdt_wide(f, "reg", ACLINT_BASE, ACLINT_SIZE);
+    describe_lines(v, f, RV_IRQ_MSOFT, RV_IRQ_MTIMER);
+    fdt_at(f, "/soc", "plic@%llx", (unsigned long long)PLIC_BASE);
+    fdt_bytes(f, "compatible", "sifive,plic-1.0.0\0riscv,plic0", sizeof "sifive,plic-1.0.0\0riscv,plic0");
+    fdt_wide(f, "reg", PLIC_BASE, PLIC_SIZE);
+    fdt_cells(f, "#interrupt-cells", 1);
+    fdt_cells(f, "#address-cells", 0);
+    fdt_flag(f, "interrupt-controller");
+    fdt_cells(f, "riscv,ndev", SOURCES - 1);
+    fdt_cells(f, "phandle", PHANDLE_PLIC);
+    describe_lines(v, f, RV_IRQ_MEXT, RV_IRQ_SEXT);
+    fdt_at(f, "/soc", "serial@%llx", (unsigned long long)UART_BASE);
+    fdt_text(f, "compatible", "ns16550a");
+    fdt_wide(f, "reg", UART_BASE, UART_SIZE);
+    fdt_cells(f, "clock-frequency", UART_CLOCK);
+    describe_source(f, SOURCE_UART);
+    fdt_at(f, "/soc", "rtc@%llx", (unsigned long long)RTC_BASE);
+    fdt_text(f, "compatible", "google,goldfish-rtc");
+    fdt_wide(f, "reg", RTC_BASE, CHIP_SIZE);
+    describe_source(f, SOURCE_RTC);
+    for (unsigned i = 0; i < NVIRTIO; i++) {
+        fdt_at(f, "/soc", "virtio_mmio@%llx", (unsigned long long)(VIRTIO_BASE + i * CHIP_SIZE));
+        fdt_text(f, "compatible", "virtio,mmio");
+        fdt_wide(f, "reg", VIRTIO_BASE + i * CHIP_SIZE, CHIP_SIZE);
+        describe_source(f, SOURCE_VIRTIO + i);
+    }
+    fdt_at(f, "/soc", "test@%llx", (unsigned long long)SYSCON_BASE);
+    fdt_bytes(f, "compatible", syscon, sizeof syscon);
+    fdt_wide(f, "reg", SYSCON_BASE, CHIP_SIZE);
+    fdt_cells(f, "phandle", PHANDLE_SYSCON);
+    static const struct {
+        const char *name, *compatible;
+        uint32_t value;
+    } power[] = {{"poweroff", "syscon-poweroff", SYSCON_POWEROFF}, {"reboot", "syscon-reboot", SYSCON_REBOOT}};
+    for (unsigned i = 0; i < ARRAY_SIZE(power); i++) {
+        fdt_at(f, "/", "%s", power[i].name);
+        fdt_text(f, "compatible", power[i].compatible);
+        fdt_cells(f, "regmap", PHANDLE_SYSCON);
+        fdt_cells(f, "offset", 0);
+        fdt_cells(f, "value", power[i].value);
+    }
+}
+
+static void describe_start(struct virt *v, struct fdt *f, uint64_t initrd, uint64_t initrd_size)
+{
+    const struct board_options *o = &v->board.options;
+    char stdout_path[48];
+    uint8_t seed[32];
+    fdt_at(f, "/", "chosen");
+    snprintf(stdout_path, sizeof stdout_path, "/soc/serial@%llx", (unsigned long long)UART_BASE);
+    fdt_text(f, "stdout-path", stdout_path);
+    if (getrandom(seed, sizeof seed, GRND_NONBLOCK) == sizeof seed)
+        fdt_bytes(f, "rng-seed", seed, sizeof seed);
+    if (o->append)
+        fdt_text(f, "bootargs", o->append);
+    if (initrd_size) {
+        fdt_wide(f, "linux,initrd-start", initrd);
+        fdt_wide(f, "linux,initrd-end", initrd + initrd_size);
+    }
+    fdt_at(f, "/", "memory@%llx", (unsigned long long)RAM_BASE);
+    fdt_text(f, "device_type", "memory");
+    fdt_wide(f, "reg", RAM_BASE, o->ram_size);
+}
+
+/* At the end of the first 3 GiB of RAM, where 32-bit software reaches it, too. */
+static char *place_tree(struct virt *v, const struct image *tree, uint64_t *at)
+{
+    const struct board_options *o = &v->board.options;
+    uint64_t end = RAM_BASE + (o->ram_size < 1024 * MIB ? o->ram_size : 1024 * MIB);
+    *at = ALIGN_DOWN(end - tree->size, 2 * MIB);
+    return image_place(tree, &v->board.machine.memory, *at, o->dtb ? o->dtb : "the device tree");
+}
+
+static char *describe(struct virt *v, uint64_t initrd, uint64_t initrd_size, uint64_t *at)
+{
+    const struct board_options *o = &v->board.options;
+    struct image tree;
+    if (o->dtb) {
+        char *error = image_read(o->dtb, IMAGE_AS_IT_IS, o->ram_size, &tree);
+        if (!error)
+            error = place_tree(v, &tree, at);
+        free(tree.bytes);
+        return error;
+    }
+    struct fdt f;
+    const char *why;
+    if (!fdt_start_tree(&f))
+        return device_error("no memory for the device tree");
+    fdt_at(&f, "/", "%s", "");
+    fdt_cells(&f, "#address-cells", 2);
+    fdt_cells(&f, "#size-cells", 2);
+    fdt_text(&f, "compatible", "riscv-virtio");
+    fdt_text(&f, "model", "riscv-virtio,metic");
+    describe_start(v, &f, initrd, initrd_size);
+    describe_harts(v, &f);
+    describe_chips(v, &f);
+    tree.size = fdt_finish_tree(&f, &why);
+    tree.bytes = f.tree;
+    char *error = tree.size ? place_tree(v, &tree, at) : device_error("can't build the device tree: %s", why);
+    fdt_free_tree(&f);
+    return error;
+}
+
+/* --- starting --- */
+
+/* Linux' Image header (Documentation/arch/riscv/boot-image-header.rst): how much memory the kernel needs from its start. */
+static uint64_t kernel_extent(const struct image *im)
+{
+    enum { SIZE_AT = 16, MAGIC_AT = 56 };
+    uint64_t extent = im->size;
+    if (im->size >= 64 && !memcmp(im->bytes + MAGIC_AT, "RSC\x05", 4))
+        memcpy(&extent, im->bytes + SIZE_AT, 8);
+    return extent > im->size ? extent : im->size;
+}
+
+static char *place_kernel(struct virt *v, uint64_t *entry, uint64_t *end)
+{
+    const struct board_options *o = &v->board.options;
+    struct image im;
+    uint64_t first;
+    char *error = image_read(o->kernel, IMAGE_UNPACKED, o->ram_size, &im);
+    if (error)
+        return error;
+    if (image_is_elf(&im)) {
+        error = image_place_elf(&im, &v->board.machine.memory, EM_RISCV, o->kernel, entry, &first, end);
+    } else {
+        *entry = KERNEL_BASE;
+        *end = KERNEL_BASE + kernel_extent(&im);
+        error = image_place(&im, &v->board.machine.memory, KERNEL_BASE, o->kernel);
+    }
+    free(im.bytes);
+    return error;
+}
+
+static char *place_initrd(struct virt *v, uint64_t kernel_end, uint64_t *at, uint64_t *size)
+{
+    const struct board_options *o = &v->board.options;
+    struct mem_space *s = &v->board.machine.memory;
+    struct image im;
+    char *error = image_read(o->initrd, IMAGE_AS_IT_IS, o->ram_size, &im); /* the kernel unpacks it */
+    if (error)
+        return error;
+    *at = ALIGN_UP(kernel_end, 2 * MIB);
+    *size = im.size;
+    error = image_place(&im, s, *at, o->initrd);
+    free(im.bytes);
+    return error;
+}
+
+/* Code of the first instructions, in front of what it reads; see the head of the file. */
+static void write_rom(struct virt *v, uint64_t start, uint64_t tree, uint64_t kernel)
+{
+    enum { FW_MAGIC = 0x4942534f, FW_VERSION = 2, NEXT_SUPERVISOR = 1, ANY_HART = -1 };
+    static const uint32_t code[] = {
+        0x00000297, /* auipc t0, 0 */
+        0x02828613, /* addi a2, t0, 40: the firmware's information */
+        0xf1402573, /* csrr a0, mhartid */
+        0x0202b583, /* ld a1, 32(t0): the device tree */
+        0x0182b283, /* ld t0, 24(t0): where it goes on */
+        0x00028067, /* jr t0 */
+    };
+    const uint64_t data[] = {start, tree, FW_MAGIC, FW_VERSION, kernel, NEXT_SUPERVISOR, 0, (uint64_t)ANY_HART};
+    memcpy(v->rom.host, code, sizeof code);
+    memcpy(v->rom.host + sizeof code, data, sizeof data);
+}
+
+static char *place_firmware(struct virt *v, uint64_t *start)
+{
+    const struct board_options *o = &v->board.options;
+    const char *path = o->firmware ? o->firmware : default_firmware;
+    struct image im;
+    uint64_t first, end;
+    *start = RAM_BASE;
+    char *error = image_read(path, IMAGE_UNPACKED, o->ram_size, &im);
+    if (error && !o->firmware) {
+        free(error);
+        return device_error("the default firmware %s is missing: install the package opensbi, or name another with -bios", path);
+    }
+    if (error)
+        return error;
+    if (image_is_elf(&im))
+        error = image_place_elf(&im, &v->board.machine.memory, EM_RISCV, path, start, &first, &end);
+    else
+        error = image_place(&im, &v->board.machine.memory, RAM_BASE, path);
+    free(im.bytes);
+    return error;
+}
+
+static char *load(struct virt *v)
+{
+    const struct board_options *o = &v->board.options;
+    uint64_t start = RAM_BASE, kernel = KERNEL_BASE, end = KERNEL_BASE, initrd = 0, initrd_size = 0, tree = 0;
+    bool firmware = !o->firmware || strcmp(o->firmware, "none");
+    char *error = firmware ? place_firmware(v, &start) : NULL;
+    if (!error && o->kernel)
+        error = place_kernel(v, &kernel, &end);
+    if (!error && o->initrd)
+        error = place_initrd(v, end, &initrd, &initrd_size);
+    if (!error)
+        error = describe(v, initrd, initrd_size, &tree);
+    if (!error)
+        write_rom(v, firmware ? start : kernel, tree, o->kernel ? kernel : 0);
+    return error;
+}
+
+static char *reset(struct board *b)
+{
+    struct virt *v = (struct virt *)b;
+    struct device *const chips[] = {v->aclint, v->plic, v->uart, v->rtc, v->syscon};
+    for (unsigned i = 0; i < ARRAY_SIZE(chips); i++)
+        device_reset(chips[i]);
+    for (unsigned i = 0; i < NVIRTIO; i++)
+        device_reset(v->virtio[i]);
+    for (unsigned i = 0; i < b->machine.nprocessors; i++) {
+        struct rv_hart *h = rv_hart(b->machine.processor[i]->cpu);
+        memset(h->cpu.x, 0, sizeof h->cpu.x);
+        h->cpu.cpu.pc = ROM_BASE;
+    }
+    return load(v);
+}
+
+const struct board_class board_riscv_virt = {
+    .name = "virt",
+    .doc = "RISC-V virtual machine described by its device tree",
+    .target = &target_riscv64_system,
+    .default_ram = 128 * MIB,
+    .default_processors = 1,
+    .max_processors = 8,
+    .state_size = sizeof(struct virt),
+    .build = build,
+    .reset = reset,
+    .take_apart = take_apart,
+};

@@ -1,0 +1,234 @@
+/* The processors' threads, and running and stopping them: see machine.h. */
+#define _GNU_SOURCE
+#include "softmmu/machine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/log.h"
+#include "exec/exec.h"
+
+enum { SIGNAL_STACK = 64 * 1024 };
+
+/* The calling thread's processor, for the signal handler. */
+static __thread struct cpu *self;
+
+void machine_lock(struct machine *m) { pthread_mutex_lock(&m->lock); }
+void machine_unlock(struct machine *m) { pthread_mutex_unlock(&m->lock); }
+
+/* Generated code faults only where its return stack ends; anything else is a bug of metic. */
+static void host_fault(int signo, siginfo_t *info, void *context)
+{
+    if (self && cpu_host_fault(self, signo, info, context))
+        return;
+    signal(signo, SIG_DFL);
+}
+
+static void watch_faults(void)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    struct sigaction action = {.sa_sigaction = host_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
+        sigaction(signals[i], &action, NULL);
+}
+
+/* --- a processor's thread --- */
+
+static void park(struct processor *p)
+{
+    struct machine *m = p->machine;
+    machine_lock(m);
+    p->parked = true;
+    pthread_cond_broadcast(&m->parked);
+    while (!m->ended && (m->stop || (p->halted && !p->cpu->target->system->wakes(p->cpu))))
+        pthread_cond_wait(&p->wake, &m->lock);
+    p->halted = p->parked = false;
+    machine_unlock(m);
+}
+
+static void handle(struct processor *p, enum cpu_exit reason)
+{
+    struct cpu *cpu = p->cpu;
+    switch (reason) {
+    case EXIT_INTERRUPT:
+    case EXIT_TARGET: break;
+    case EXIT_HALT: p->halted = true; break;
+    case EXIT_FAULT:
+        BUG("generated code touched host address 0x%llx; guest pc 0x%llx", (unsigned long long)cpu->fault_addr,
+            (unsigned long long)cpu->pc);
+    case EXIT_FETCH: tlb_raise_fetch(p, cpu->exit_detail); break;
+    default: cpu->target->system->exception(cpu, reason);
+    }
+}
+
+static void *thread_main(void *opaque)
+{
+    struct processor *p = opaque;
+    struct machine *m = p->machine;
+    void *stack = mmap(NULL, SIGNAL_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(stack != MAP_FAILED);
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = SIGNAL_STACK}, NULL);
+    self = p->cpu;
+    while (!m->ended) {
+        if (p->halted || m->stop) {
+            park(p);
+            continue;
+        }
+        p->cpu->target->system->interrupt(p->cpu);
+        handle(p, cpu_run(p->cpu));
+    }
+    sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+    munmap(stack, SIGNAL_STACK);
+    return NULL;
+}
+
+void processor_kick(struct processor *p)
+{
+    cpu_kick(p->cpu);
+    pthread_cond_signal(&p->wake);
+}
+
+/* --- the machine --- */
+
+static void remapped(void *opaque)
+{
+    struct machine *m = opaque;
+    for (unsigned i = 0; i < m->nprocessors; i++)
+        tlb_flush_later(m->processor[i]);
+}
+
+static void code_written(void *opaque, struct mem_region *ram, uint64_t offset, uint64_t size)
+{
+    struct machine *m = opaque;
+    uint64_t at = (uintptr_t)ram->host + offset; /* as the TLB names code */
+    exec_invalidate_later(m->exec, at, at + size);
+}
+
+static void rearmed(void *opaque)
+{
+    struct machine *m = opaque;
+    if (m->notify)
+        m->notify(m->opaque);
+}
+
+static bool add_processor(struct machine *m)
+{
+    struct processor *p = calloc(1, sizeof *p);
+    if (!p)
+        return false;
+    m->processor[m->nprocessors] = p;
+    p->machine = m;
+    p->index = m->nprocessors++;
+    p->cpu = cpu_new(m->exec);
+    if (!p->cpu)
+        return false;
+    p->cpu->user = p;
+    pthread_cond_init(&p->wake, NULL);
+    if (!tlb_init(p))
+        return false;
+    errno = pthread_create(&p->thread, NULL, thread_main, p);
+    p->started = !errno;
+    return p->started;
+}
+
+bool machine_init(struct machine *m, const struct target *t, unsigned nprocessors, const struct exec_options *o)
+{
+    *m = (struct machine){.stop = true};
+    struct exec_options options = *o;
+    options.memory = &tlb_exec_memory;
+    CHECK(t->system && nprocessors <= MACHINE_MAX_PROCESSORS);
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_cond_init(&m->parked, NULL);
+    clocks_init(&m->clocks, rearmed, m);
+    m->exec = exec_new(t, NULL, &options);
+    if (!m->exec || !mem_space_init(&m->memory, "system", UINT64_MAX))
+        return false;
+    m->memory.remapped = remapped;
+    m->memory.code_written = code_written;
+    m->memory.opaque = m;
+    watch_faults();
+    bool ok = true;
+    for (unsigned i = 0; i < nprocessors && ok; i++)
+        ok = add_processor(m);
+    if (!ok)
+        machine_free(m);
+    return ok;
+}
+
+void machine_free(struct machine *m)
+{
+    machine_lock(m);
+    m->ended = true;
+    for (unsigned i = 0; i < m->nprocessors; i++)
+        if (m->processor[i]->started)
+            processor_kick(m->processor[i]);
+    machine_unlock(m);
+    for (unsigned i = 0; i < m->nprocessors; i++) {
+        struct processor *p = m->processor[i];
+        if (p->started)
+            pthread_join(p->thread, NULL);
+        tlb_free(p);
+        if (p->cpu)
+            cpu_free(p->cpu);
+        pthread_cond_destroy(&p->wake);
+        free(p);
+    }
+    mem_space_free(&m->memory);
+    exec_free(m->exec);
+    pthread_cond_destroy(&m->parked);
+    pthread_mutex_destroy(&m->lock);
+}
+
+void machine_run(struct machine *m)
+{
+    if (m->running)
+        return;
+    m->running = true;
+    m->stop = false;
+    clocks_run(&m->clocks, true);
+    for (unsigned i = 0; i < m->nprocessors; i++)
+        pthread_cond_signal(&m->processor[i]->wake);
+}
+
+static bool all_parked(const struct machine *m)
+{
+    for (unsigned i = 0; i < m->nprocessors; i++)
+        if (!m->processor[i]->parked)
+            return false;
+    return true;
+}
+
+void machine_stop(struct machine *m)
+{
+    m->stop = true;
+    for (unsigned i = 0; i < m->nprocessors; i++)
+        processor_kick(m->processor[i]);
+    while (!all_parked(m))
+        pthread_cond_wait(&m->parked, &m->lock);
+    clocks_run(&m->clocks, false);
+    m->running = false;
+}
+
+void machine_reset_processors(struct machine *m)
+{
+    for (unsigned i = 0; i < m->nprocessors; i++) {
+        struct processor *p = m->processor[i];
+        p->halted = false;
+        p->cpu->target->reset(p->cpu);
+        tlb_flush(p);
+    }
+}
+
+void machine_ask(struct machine *m, enum machine_request what, int exit_code)
+{
+    if (m->request != REQUEST_SHUTDOWN) {
+        m->request = what;
+        m->exit_code = exit_code;
+    }
+    for (unsigned i = 0; i < m->nprocessors; i++) /* nobody runs on into what comes behind a power-off */
+        processor_kick(m->processor[i]);
+    m->stop = true;
+    rearmed(m);
+}

@@ -1,0 +1,55 @@
+/*
+ * A machine: memory, clocks, processors, and the lock that everything but the processors' own work is done under
+ * (docs/design/system.rst). A board fills it; any number can live in a process.
+ */
+#ifndef SOFTMMU_MACHINE_H
+#define SOFTMMU_MACHINE_H
+
+#include <pthread.h>
+
+#include "softmmu/clock.h"
+#include "softmmu/memory.h"
+#include "softmmu/tlb.h"
+
+enum { MACHINE_MAX_PROCESSORS = 64 };
+
+/* What somebody wants done with the machine as a whole. */
+enum machine_request { REQUEST_NONE, REQUEST_RESET, REQUEST_SHUTDOWN };
+
+struct machine {
+    pthread_mutex_t lock;
+    struct mem_space memory;
+    struct clocks clocks;
+    struct exec *exec;
+    struct processor *processor[MACHINE_MAX_PROCESSORS];
+    unsigned nprocessors;
+    bool running;             /* under the lock */
+    _Atomic bool stop, ended; /* processors are to park, to end */
+    pthread_cond_t parked;    /* a processor has parked */
+    enum machine_request request;
+    int exit_code; /* of REQUEST_SHUTDOWN */
+    /* Wakes the main loop: a timer comes earlier, or there is a request. From any thread under the lock. */
+    void (*notify)(void *opaque);
+    void *opaque;
+};
+
+/* A stopped machine with processors of the target, at reset, in threads that wait. False, errno set, without memory. */
+bool machine_init(struct machine *m, const struct target *t, unsigned nprocessors, const struct exec_options *o);
+/* Ends the threads and frees everything but what boards and devices have put into the memory map. */
+void machine_free(struct machine *m);
+
+void machine_lock(struct machine *m);
+void machine_unlock(struct machine *m);
+
+/* Under the lock. Stopping waits until every processor has parked. */
+void machine_run(struct machine *m);
+void machine_stop(struct machine *m);
+/* Under the lock, stopped: processors at reset, with what was translated for them forgotten. */
+void machine_reset_processors(struct machine *m);
+/* Under the lock: for the main loop. The first shutdown counts. */
+void machine_ask(struct machine *m, enum machine_request what, int exit_code);
+
+/* The processor looks at its interrupts again, waiting or not. Under the lock. */
+void processor_kick(struct processor *p);
+
+#endif

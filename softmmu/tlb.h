@@ -1,0 +1,60 @@
+/*
+ * A processor's view of a machine's memory: the TLB that generated code looks into, and what it cannot answer. Page
+ * tables are the target's business (struct target_system), the map is memory.h's.
+ */
+#ifndef SOFTMMU_TLB_H
+#define SOFTMMU_TLB_H
+
+#include <pthread.h>
+
+#include "exec/exec.h"
+#include "softmmu/memory.h"
+
+enum { TLB_MAX_VIEWS = 8 };
+
+/* One table per view of the target, of a size that follows use. */
+struct tlb {
+    struct tlb_entry *entry;
+    unsigned bits;
+    uint32_t used; /* entries filled since the last flush */
+};
+
+/* A machine's processor, beside the target's state: cpu->user. */
+struct processor {
+    struct cpu *cpu;
+    struct machine *machine;
+    unsigned index;
+    struct tlb tlb[TLB_MAX_VIEWS];
+    uint64_t large_first, large_last; /* addresses of translations of more than a page since the last flush */
+    uint32_t flush_wanted;            /* set by other threads */
+    struct {
+        enum { FAILED_TRANSLATION, FAILED_BUS, FAILED_ALIGNMENT } how;
+        enum target_access access;
+        uint64_t address;
+        uint32_t cause; /* of a translation that failed */
+    } failed;
+    /* machine.c's: */
+    pthread_t thread;
+    pthread_cond_t wake; /* with the machine's lock */
+    bool started, parked, halted;
+};
+
+static inline struct processor *processor_of(const struct cpu *cpu) { return cpu->user; }
+
+/* For exec_options.memory. */
+extern const struct exec_memory tlb_exec_memory;
+
+/* Empty tables; false without memory. */
+bool tlb_init(struct processor *p);
+void tlb_free(struct processor *p);
+/* By the processor's own thread, outside generated code or in a helper that leaves it. */
+void tlb_flush(struct processor *p);
+void tlb_flush_page(struct processor *p, uint64_t address);
+/* The instruction at the pc reaches to `address`, which could not be fetched: enters the exception, if it still can't. */
+void tlb_raise_fetch(struct processor *p, uint64_t address);
+/* From any thread: before the processor enters generated code next, which it is asked to leave. */
+void tlb_flush_later(struct processor *p);
+/* Memory as the processor's software sees it now, for debuggers: no exceptions. False: not all of it is there. */
+bool tlb_debug_access(struct processor *p, uint64_t address, void *bytes, uint64_t n, bool write);
+
+#endif

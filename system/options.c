@@ -1,0 +1,199 @@
+/* The command line of system mode: see options.h. */
+#include "system/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cmdline.h"
+#include "base/log.h"
+#include "softmmu/options.h"
+
+/* X(NAME, word, argument, help) */
+#define OPTIONS(X)                                                                                               \
+    X(MACHINE, "-M", "machine", "machine type (\"help\" lists them)")                                            \
+    X(MACHINE_LONG, "-machine", "machine", "the same")                                                           \
+    X(MEMORY, "-m", "size", "RAM in MiB, or with K, M, G")                                                       \
+    X(SMP, "-smp", "n", "number of processors")                                                                  \
+    X(CPU, "-cpu", "model", "processor model (\"help\" lists them)")                                             \
+    X(BIOS, "-bios", "file", "firmware: raw or ELF; \"none\": the kernel starts by itself")                      \
+    X(KERNEL, "-kernel", "file", "kernel: Image, also with gzip, or ELF")                                        \
+    X(INITRD, "-initrd", "file", "initial RAM disk")                                                             \
+    X(APPEND, "-append", "text", "the kernel's command line")                                                    \
+    X(DTB, "-dtb", "file", "device tree instead of the machine's own")                                           \
+    X(SERIAL, "-serial", "chardev", "what the serial line is connected to: stdio, null, pty, file,path=F …")     \
+    X(NOGRAPHIC, "-nographic", NULL, "the serial line and Ctrl-a commands on the terminal")                      \
+    X(NO_REBOOT, "-no-reboot", NULL, "end instead of resetting")                                                 \
+    X(STOPPED, "-S", NULL, "do not start the processors yet")                                                    \
+    X(TIER, "-tier", "tier", "generate code quick, hot (well) or auto: quick, then hot where it pays")           \
+    X(LOG, "-d", "topic,...", "log topics (\"help\" lists them)")                                                \
+    X(LOG_FILE, "-D", "file", "log into a file")                                                                 \
+    X(VERSION, "-version", NULL, "print the version")                                                            \
+    X(HELP, "-h", NULL, "print this text")                                                                       \
+    X(HELP_LONG, "-help", NULL, "print this text")                                                               \
+    X(MAN, "-man", NULL, "print the manual page's source")
+
+enum option {
+#define X(NAME, ...) OPT_##NAME,
+    OPTIONS(X)
+#undef X
+        OPTION_COUNT
+};
+
+static const struct option_row rows[] = {
+#define X(NAME, word, argument, help) {word, argument, NULL, help},
+    OPTIONS(X)
+#undef X
+};
+
+static const char *const cpu_models[] = {"max", "rv64"};
+
+static void print_help(void)
+{
+    printf("usage: metic-system [option...]\n"
+           "Runs a whole machine made for another processor. Called as qemu-system-<arch>, that one's.\n\n");
+    option_print_help(rows, OPTION_COUNT);
+}
+
+static void print_man(void)
+{
+    printf(".TH METIC-SYSTEM 1 \"\" \"metic " METIC_VERSION "\"\n.SH NAME\nmetic-system \\- run a machine made for another processor\n"
+           ".SH SYNOPSIS\n.B metic-system\n[\\fIoption\\fR...]\n.SH DESCRIPTION\n"
+           "Memory, processors and devices of a machine as its type says; what it starts with is given by options.\n.SH OPTIONS\n");
+    option_print_man(rows, OPTION_COUNT);
+    printf(".SH EXIT STATUS\n0: the machine powered itself off. Else the code it gave, or 1: a mistake on the command line.\n");
+}
+
+static enum system_result wrong(const char *word, const char *wants, const char *value)
+{
+    report_error("%s wants %s, not '%s'; -help lists the options", word, wants, value);
+    return SYSTEM_BAD;
+}
+
+static enum system_result read_machine(struct system_options *o, const char *value)
+{
+    if (!strcmp(value, "help")) {
+        for (const struct board_class *const *c = board_classes; *c; c++)
+            printf("%-12s %s\n", (*c)->name, (*c)->doc);
+        return SYSTEM_DONE;
+    }
+    o->board = board_class_by_name(value);
+    if (o->board)
+        return SYSTEM_RUN;
+    report_error("there is no machine '%s'; -M help lists them", value);
+    return SYSTEM_BAD;
+}
+
+static enum system_result read_memory(struct system_options *o, const char *value)
+{
+    static const char units[] = "KMG";
+    static const uint64_t most = UINT64_C(1) << 40;
+    char *end;
+    uint64_t n = strtoull(value, &end, 0);
+    const char *unit = *end ? strchr(units, *end & ~0x20) : "M";
+    unsigned shift = unit && *end ? 10 * (unsigned)(1 + (unit - units)) : 20;
+    bool ok = *value >= '0' && *value <= '9' && unit && (!*end || !end[1]) && n && n <= most >> shift;
+    if (!ok || n << shift & 0xfffff)
+        return wrong("-m", "a number of MiB, or one with K, M or G, of whole MiB", value);
+    o->b.ram_size = n << shift;
+    return SYSTEM_RUN;
+}
+
+static enum system_result read_smp(struct system_options *o, const char *value)
+{
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+    if (!n || *end || n > MACHINE_MAX_PROCESSORS)
+        return wrong("-smp", "a number of processors", value);
+    o->b.processors = (unsigned)n;
+    return SYSTEM_RUN;
+}
+
+static enum system_result read_cpu(const char *value)
+{
+    bool help = !strcmp(value, "help");
+    for (unsigned i = 0; i < ARRAY_SIZE(cpu_models); i++) {
+        if (help)
+            printf("%s\n", cpu_models[i]);
+        else if (!strcmp(value, cpu_models[i]))
+            return SYSTEM_RUN;
+    }
+    if (help)
+        return SYSTEM_DONE;
+    return wrong("-cpu", "a processor model (-cpu help lists them)", value);
+}
+
+static enum system_result read_tier(struct system_options *o, const char *value)
+{
+    static const char *const words[] = {[TIER_AUTO] = "auto", [TIER_QUICK] = "quick", [TIER_HOT] = "hot"};
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+        if (!strcmp(words[i], value)) {
+            o->b.exec.tier = i;
+            return SYSTEM_RUN;
+        }
+    return wrong("-tier", "quick, hot or auto", value);
+}
+
+static enum system_result read_log(const char *value)
+{
+    if (!strcmp(value, "help")) {
+        log_print_topics(stdout);
+        return SYSTEM_DONE;
+    }
+    const char *unknown = log_parse_topics(value);
+    if (unknown)
+        return wrong("-d", "log topics (-d help lists them)", unknown);
+    return SYSTEM_RUN;
+}
+
+static enum system_result read_one(struct system_options *o, enum option which, const char *value)
+{
+    switch (which) {
+    case OPT_MACHINE:
+    case OPT_MACHINE_LONG: return read_machine(o, value);
+    case OPT_MEMORY: return read_memory(o, value);
+    case OPT_SMP: return read_smp(o, value);
+    case OPT_CPU: return read_cpu(value);
+    case OPT_TIER: return read_tier(o, value);
+    case OPT_LOG: return read_log(value);
+    case OPT_BIOS: o->b.firmware = value; break;
+    case OPT_KERNEL: o->b.kernel = value; break;
+    case OPT_INITRD: o->b.initrd = value; break;
+    case OPT_APPEND: o->b.append = value; break;
+    case OPT_DTB: o->b.dtb = value; break;
+    case OPT_SERIAL: o->serial = value; break;
+    case OPT_LOG_FILE: o->log_file = value; break;
+    case OPT_NOGRAPHIC: o->on_terminal = true; break;
+    case OPT_NO_REBOOT: o->no_reboot = true; break;
+    case OPT_STOPPED: o->stopped = true; break;
+    case OPT_VERSION: printf("metic-system " METIC_VERSION "\n"); return SYSTEM_DONE;
+    case OPT_HELP:
+    case OPT_HELP_LONG: print_help(); return SYSTEM_DONE;
+    case OPT_MAN: print_man(); return SYSTEM_DONE;
+    case OPTION_COUNT: break;
+    }
+    return SYSTEM_RUN;
+}
+
+enum system_result system_options_read(struct system_options *o, char **argv)
+{
+    *o = (struct system_options){.board = board_classes[0]};
+    struct option_reader reader = {rows, OPTION_COUNT, argv, 1, NULL};
+    int which;
+    while ((which = option_next(&reader)) >= 0) {
+        enum system_result r = read_one(o, which, reader.value);
+        if (r != SYSTEM_RUN)
+            return r;
+    }
+    if (which == OPTION_BAD)
+        return SYSTEM_BAD;
+    if (argv[reader.at]) {
+        report_error("'%s' is no option; -help lists them", argv[reader.at]);
+        return SYSTEM_BAD;
+    }
+    if (o->log_file && !log_open(o->log_file)) {
+        report_error("can't write the log file %s", o->log_file);
+        return SYSTEM_BAD;
+    }
+    return SYSTEM_RUN;
+}

@@ -1,0 +1,21 @@
+/* The command line of system mode: one table (options.c) gives the options and the help. Names as qemu-system's. */
+#ifndef SYSTEM_OPTIONS_H
+#define SYSTEM_OPTIONS_H
+
+#include "hw/boards/board.h"
+
+struct system_options {
+    const struct board_class *board;
+    struct board_options b;
+    const char *serial; /* a chardev's text; NULL: the terminal */
+    const char *log_file;
+    bool no_reboot, stopped;
+    bool on_terminal; /* -nographic: the serial line and Ctrl-a commands on the terminal */
+};
+
+enum system_result { SYSTEM_RUN, SYSTEM_DONE, SYSTEM_BAD };
+
+/* Reads argv[1…]; SYSTEM_DONE: help or version was printed; SYSTEM_BAD: the reason was reported. Starts the log. */
+enum system_result system_options_read(struct system_options *o, char **argv);
+
+#endif
