@@ -380,6 +380,7 @@ static int run(int argc, char **argv)
 const struct command command_binfmt = {
     .name = "binfmt",
     .synopsis = "install|status|remove|print [option...] [arch...]",
+    .words = "install status remove print",
     .summary = "Lets the kernel start programs of other processors by metic, through binfmt_misc.",
     .description =
         "Without an architecture, all guests are meant. install registers metic, and mounts the kernel's table where it is missing; "

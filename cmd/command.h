@@ -13,6 +13,7 @@ struct target;
 struct command {
     const char *name;        /* its word */
     const char *synopsis;    /* what follows the word */
+    const char *words;       /* of which one may come next, for completion; "": file names */
     const char *summary;     /* a sentence */
     const char *description; /* paragraphs for the manual page, each of one line, separated by newlines */
     const struct option_row *options;
@@ -32,6 +33,9 @@ void command_print_help(const struct command *c);
 void commands_print_help(void);
 /* The manual page's section on commands. */
 void commands_print_man(void);
+
+/* A script for bash that completes options, given metic's own, and commands. */
+void commands_print_completion(const struct option_row *options, unsigned noptions);
 
 /* The row every command's table has. */
 #define HELP_ROW {"-help", NULL, NULL, "print this text"}

@@ -64,3 +64,24 @@ void commands_print_man(void)
         option_print_man((*c)->options, (*c)->noptions);
     }
 }
+
+static void print_words(const struct option_row *rows, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        printf(" %s", rows[i].word);
+}
+
+void commands_print_completion(const struct option_row *options, unsigned noptions)
+{
+    printf("# bash completion for metic\n_metic() {\n    local words\n    case ${COMP_CWORD}:${COMP_WORDS[1]} in\n    1:*) words=\"");
+    for (const struct command *const *c = commands; *c; c++)
+        printf("%s ", (*c)->name);
+    print_words(options, noptions);
+    printf("\" ;;\n");
+    for (const struct command *const *c = commands; *c; c++) {
+        printf("    *:%s) words=\"%s", (*c)->name, (*c)->words);
+        print_words((*c)->options, (*c)->noptions);
+        printf("\" ;;\n");
+    }
+    printf("    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _metic metic\n");
+}

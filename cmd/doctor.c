@@ -291,6 +291,7 @@ static int run(int argc, char **argv)
 const struct command command_doctor = {
     .name = "doctor",
     .synopsis = "[--json] [root|program...]",
+    .words = "",
     .summary = "Says what on this machine keeps programs of other processors from running, and the cure.",
     .description =
         "Looks at the kernel's support and registrations, limits on memory, executable memory and namespaces; of a folder that is to be a "

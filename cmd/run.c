@@ -402,6 +402,7 @@ static int run(int argc, char **argv)
 const struct command command_run = {
     .name = "run",
     .synopsis = "--root folder [option...] [--] command [argument...]",
+    .words = "",
     .summary = "Runs a command inside a root of another architecture, with no privileges and no registration.",
     .description =
         "The command sees the folder as /, with /proc, /dev and /sys, in mount and pid namespaces of its own; it shares the network. "

@@ -18,6 +18,7 @@
 #include "base/bits.h"
 #include "exec/target.h"
 #include "linux-user/mm.h"
+#include "linux-user/options.h"
 #include "linux-user/sysroot.h"
 #include "linux-user/uaccess.h"
 #include "linux-user/vdso.h"
@@ -223,6 +224,19 @@ static void fill_auxv(struct auxv *a, const struct process *p, const struct load
     aux(a, AT_NULL, 0);
 }
 
+/* The bytes of AT_RANDOM: the same for the same seed. */
+static bool random_bytes(const struct options *o, uint8_t bytes[RANDOM_BYTES])
+{
+    if (!o->has_seed)
+        return getrandom(bytes, RANDOM_BYTES, 0) == RANDOM_BYTES;
+    uint64_t x = o->seed;
+    for (unsigned i = 0; i < RANDOM_BYTES; i++) {
+        x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407); /* Knuth's MMIX generator */
+        bytes[i] = (uint8_t)(x >> 56);
+    }
+    return true;
+}
+
 static int fill_stack(struct process *p, const struct program *prog, struct stack *s, unsigned argc, unsigned envc,
                       uint64_t *addresses)
 {
@@ -237,7 +251,7 @@ static int fill_stack(struct process *p, const struct program *prog, struct stac
     p->arg_start = push_strings(s, prog->argv, argc, addresses);
     if (p->abi->platform)
         platform = push(s, p->abi->platform, strlen(p->abi->platform) + 1);
-    if (getrandom(random, sizeof random, 0) != sizeof random)
+    if (!random_bytes(p->options, random))
         return -EIO;
     s->free = ALIGN_DOWN(s->free, (size_t)16);
     uint64_t random_at = push(s, random, sizeof random);

@@ -232,10 +232,12 @@ static uint64_t stack_size(struct options *o)
     return limit < SMALLEST_STACK ? SMALLEST_STACK : limit < FIRST_STACK ? limit : FIRST_STACK;
 }
 
-static uint64_t random_seed(const struct process *p)
+static uint64_t random_seed(const struct process *p, const struct options *o)
 {
     uint64_t seed = 0;
-    if (!(p->personality & ADDR_NO_RANDOMIZE) && getrandom(&seed, sizeof seed, 0) != sizeof seed)
+    if (o->has_seed)
+        seed = o->seed;
+    else if (!(p->personality & ADDR_NO_RANDOMIZE) && getrandom(&seed, sizeof seed, 0) != sizeof seed)
         seed = (uint64_t)getpid();
     return seed;
 }
@@ -261,7 +263,7 @@ static struct disk *open_cache(const struct process *p, const struct options *o)
 static int run(struct process *p, struct program *prog, const struct options *o)
 {
     p->personality = (uint32_t)syscall(SYS_personality, 0xffffffff);
-    p->mm = mm_new(p->abi->target->address_bits, random_seed(p));
+    p->mm = mm_new(p->abi->target->address_bits, random_seed(p, o));
     struct cpu *cpu = NULL;
     if (p->mm) {
         const struct code_reader code = mm_code_reader(p->mm);
@@ -311,7 +313,7 @@ int main(int argc, char **argv, char **envp)
     const struct command *command = !only && !by_kernel && argc > 1 ? command_find(argv[1]) : NULL;
     if (command)
         return command->run(argc - 1, argv + 1);
-    switch (options_read(&options, by_kernel ? NULL : argv, envp, &at)) {
+    switch (options_read(&options, argv[0], by_kernel ? NULL : argv, envp, &at)) {
     case OPTIONS_DONE:
         return 0;
     case OPTIONS_BAD:

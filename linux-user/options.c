@@ -11,6 +11,9 @@
 #include "base/log.h"
 #include "cmd/command.h"
 
+/* The qemu-user whose command line is followed. */
+#define QEMU_INTERFACE "11.1.0"
+
 enum { MIN_STACK = 64 << 10 };
 static const uint64_t max_stack = UINT64_C(1) << 36, max_cache = UINT64_C(1) << 40;
 
@@ -37,10 +40,17 @@ static const uint64_t max_stack = UINT64_C(1) << 36, max_cache = UINT64_C(1) << 
     X(CODE_CACHE, "-code-cache", "folder", "METIC_CODE_CACHE", 1, "folder where translations are kept, or \"off\"") \
     X(CODE_CACHE_SIZE, "-code-cache-size", "size", "METIC_CODE_CACHE_SIZE", 1, "bound of that folder in bytes, or with K, M, G") \
     X(GDB, "-g", "port", "QEMU_GDB", 0, "wait for a debugger") \
-    X(VERSION, "-version", NULL, NULL, 0, "print the version") \
+    X(SEED, "-seed", "number", "QEMU_RAND_SEED", 1, "what is random for the program's start comes from this number") \
+    X(GUEST_BASE, "-B", "address", "QEMU_GUEST_BASE", 0, "nothing, for scripts: the program's addresses are those of the host") \
+    X(RESERVED_VA, "-R", "size", "QEMU_RESERVED_VA", 0, "nothing, for scripts: no address space is reserved") \
+    X(TB_SIZE, "-tb-size", "size", "QEMU_TB_SIZE", 0, "nothing, for scripts: memory for code grows as it is needed") \
+    X(PAGE_SIZE, "-p", "size", NULL, 0, "nothing, for scripts: pages have their architecture's size") \
+    X(SINGLE_STEP, "-singlestep", NULL, "QEMU_SINGLESTEP", 1, "older name of -one-insn-per-tb") \
+    X(VERSION, "-version", NULL, "QEMU_VERSION", 0, "print the version") \
     X(HELP, "-h", NULL, NULL, 0, "print this text") \
     X(HELP_LONG, "-help", NULL, NULL, 0, "print this text") \
-    X(MAN, "-man", NULL, NULL, 0, "print the manual page's source")
+    X(MAN, "-man", NULL, NULL, 0, "print the manual page's source") \
+    X(COMPLETION, "-completion", NULL, NULL, 0, "print what bash needs to complete these words")
 
 enum option {
 #define X(NAME, ...) OPT_##NAME,
@@ -142,6 +152,27 @@ static bool set_cache_size(struct options *o, const char *value)
         return true;
     report_error("-code-cache-size %s: not a size up to 1024G", value);
     return false;
+}
+
+static bool set_seed(struct options *o, const char *value)
+{
+    char *end;
+    errno = 0;
+    o->seed = strtoull(value, &end, 0);
+    o->has_seed = !errno && end != value && !*end;
+    if (!o->has_seed)
+        report_error("-seed %s: not a number", value);
+    return o->has_seed;
+}
+
+/* Scripts read the second form's number: the interface that is meant. */
+static void print_version(const char *called)
+{
+    const char *slash = strrchr(called, '/'), *name = slash ? slash + 1 : called;
+    if (strncmp(name, "qemu-", 5))
+        printf("metic " METIC_VERSION "\n");
+    else
+        printf("%.*s version " QEMU_INTERFACE " (metic " METIC_VERSION ")\n", (int)(5 + strcspn(name + 5, "-")), name);
 }
 
 static enum options_result set_cpu(struct options *o, const char *value)
@@ -269,6 +300,7 @@ static enum options_result apply(struct options *o, enum option option, const ch
         o->log_file = value;
         return OPTIONS_RUN;
     case OPT_ONE_INSN:
+    case OPT_SINGLE_STEP:
         o->one_insn = true;
         return OPTIONS_RUN;
     case OPT_INTERP:
@@ -289,8 +321,15 @@ static enum options_result apply(struct options *o, enum option option, const ch
     case OPT_GDB:
         report_error("-g: debugging through gdb is not there yet");
         return OPTIONS_BAD;
+    case OPT_SEED:
+        return set_seed(o, value) ? OPTIONS_RUN : OPTIONS_BAD;
+    case OPT_GUEST_BASE:
+    case OPT_RESERVED_VA:
+    case OPT_TB_SIZE:
+    case OPT_PAGE_SIZE:
+        return OPTIONS_RUN;
     case OPT_VERSION:
-        printf("metic " METIC_VERSION "\n");
+        print_version(o->called);
         return OPTIONS_DONE;
     case OPT_HELP:
     case OPT_HELP_LONG:
@@ -298,6 +337,9 @@ static enum options_result apply(struct options *o, enum option option, const ch
         return OPTIONS_DONE;
     case OPT_MAN:
         print_man();
+        return OPTIONS_DONE;
+    case OPT_COMPLETION:
+        commands_print_completion(rows, OPTION_COUNT);
         return OPTIONS_DONE;
     case OPTION_COUNT:
         break;
@@ -352,9 +394,9 @@ static enum options_result read_words(struct options *o, char **argv, int *progr
     return OPTIONS_RUN;
 }
 
-enum options_result options_read(struct options *o, char **argv, char **host_env, int *program)
+enum options_result options_read(struct options *o, const char *called, char **argv, char **host_env, int *program)
 {
-    *o = (struct options){.engine = ENGINE_JIT};
+    *o = (struct options){.called = called, .engine = ENGINE_JIT};
     limits_read(&o->limits);
     o->env = calloc(length(host_env) + 1, sizeof *o->env);
     o->again = calloc(1, sizeof *o->again);

@@ -9,6 +9,7 @@
 #include "linux-user/limits.h"
 
 struct options {
+    const char *called;     /* metic's own argv[0] */
     const char *sysroot;    /* NULL: to be found */
     const char *argv0;      /* NULL: the program's name */
     const char *cpu;        /* NULL: max */
@@ -24,6 +25,8 @@ struct options {
     enum exec_tier tier;
     unsigned hot_after;     /* entries before code is hot; 0: default */
     bool one_insn;
+    bool has_seed;
+    uint64_t seed;          /* of address layout and AT_RANDOM, when has_seed */
     char **env;             /* the guest's environment: NULL-terminated, owned */
     char **again;           /* the options' words as given, for a program that this one starts: NULL-terminated, owned */
 };
@@ -31,10 +34,10 @@ struct options {
 enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_BAD };
 
 /*
- * Reads the environment, then argv[1…] up to the program's name, whose index goes to *program (argv NULL: the environment
+ * called: how metic was. Reads the environment, then argv[1…] up to the program's name, whose index goes to *program (argv NULL: the environment
  * alone). Starts the log. OPTIONS_DONE: help or version was printed; OPTIONS_BAD: the reason was reported. `host_env` is
  * the environment.
  */
-enum options_result options_read(struct options *o, char **argv, char **host_env, int *program);
+enum options_result options_read(struct options *o, const char *called, char **argv, char **host_env, int *program);
 
 #endif

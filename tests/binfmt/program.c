@@ -19,6 +19,13 @@ int main(int argc, char **argv)
         printf("%s\n", strerror(errno));
         return 1;
     }
+    if (argc == 2 && !strcmp(argv[1], "random")) {
+        const unsigned char *random = (const unsigned char *)getauxval(AT_RANDOM);
+        for (int i = 0; i < 16; i++)
+            printf("%02x", random[i]);
+        printf("\n");
+        return 0;
+    }
     for (int i = 0; i < argc; i++)
         printf("%s ", argv[i]);
     printf("execfn %s uid %d euid %d secure %lu\n", (const char *)getauxval(AT_EXECFN), (int)getuid(), (int)geteuid(),
