@@ -52,6 +52,8 @@ struct linux_abi {
     uint32_t minsigstksz;               /* AT_MINSIGSTKSZ */
     uint32_t altstack_min;              /* MINSIGSTKSZ: what sigaltstack accepts */
     bool sa_restorer;                   /* struct sigaction has the word sa_restorer */
+    bool call_number_apart;             /* ptrace: a system call's number is changed through NT_ARM_SYSTEM_CALL */
+    bool single_steps;                  /* there is PTRACE_SINGLESTEP */
     uint64_t elf_flags_mask, elf_flags; /* e_flags & mask must be this: else the program needs another ABI */
     const struct vdso_desc *vdso;
 

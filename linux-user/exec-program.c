@@ -2,6 +2,7 @@
  * execve: a guest program, or a script whose interpreter is one, is run by starting this emulator again with its
  * options; everything else is the host kernel's to run or to refuse. See execve(2).
  */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -229,13 +230,23 @@ static int64_t host_exec(struct task *t, const char *path, const char *const *ar
     return ret == -SYS_RESTART ? -SYS_RESTART_ALWAYS : ret;
 }
 
+static bool is_elf(const char *path)
+{
+    uint8_t head[SELFMAG];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    bool is = fd >= 0 && read(fd, head, sizeof head) == sizeof head && !memcmp(head, ELFMAG, SELFMAG);
+    if (fd >= 0)
+        close(fd);
+    return is;
+}
+
 static int64_t exec_host(struct task *t, const char *path, struct arg_list *args, uint64_t envp)
 {
     struct process_limits saved;
     if (!put_arg(args, NULL))
         return -ENOMEM;
-    if (t->seccomp.mode) {
-        report_unimp("%s: a native program can't be put under the filters of a guest", path);
+    if ((t->seccomp.mode || t->tracee.active) && is_elf(path)) {
+        report_unimp("%s: a native program can't be put under a guest's filters or tracer", path);
         return -EPERM;
     }
     bool exists = !faccessat(AT_FDCWD, path, F_OK, 0); /* searches along PATH ask for many names */
@@ -271,6 +282,7 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const stru
     if (strcmp(p->execfn, p->path))
         ok = ok && put_arg(&l, "-execfn") && put_arg(&l, p->execfn);
     char number[12];
+    tracee_before_exec(t);
     int kept = inherit_save(t);
     if (kept >= 0) {
         snprintf(number, sizeof number, "%d", kept);
@@ -320,7 +332,7 @@ static int64_t exec_at(struct task *t, int dirfd, uint64_t path, uint64_t argv, 
         ret = check_loadable(t, final);
     if (!ret)
         ret = (!guest ? exec_host(t, p.path, &args, envp)
-               : privileged && !t->seccomp.mode ? exec_privileged(t, guest, &p, &args, envp) : exec_guest(t, guest, &p, &args, envp));
+               : privileged && !t->seccomp.mode && !t->tracee.active ? exec_privileged(t, guest, &p, &args, envp) : exec_guest(t, guest, &p, &args, envp));
     free(args.v);
     return ret;
 }

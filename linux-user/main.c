@@ -292,6 +292,7 @@ static int run(struct process *p, struct program *prog, const struct options *o)
                       e == -ENOMEM ? "its addresses can't be had, or memory is short" : strerror(-e));
     program_close(&prog->file);
     program_close(&prog->loader);
+    tracee_started(t);
     task_run(t);
     /* The first thread has ended by exit(2): other threads may go on, the process keeps this one's exit code. */
     syscall(SYS_exit, t->exit_code);

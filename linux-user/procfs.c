@@ -232,6 +232,8 @@ static const char *last_component(const char *path)
 bool procfs_interesting(const char *path)
 {
     const char *last = last_component(path);
+    if (!strcmp(last, "mem"))
+        return true;
     for (unsigned i = 0; i < ARRAY_SIZE(files); i++)
         if (!strcmp(last, last_component(files[i].name)))
             return true;
@@ -285,6 +287,8 @@ int64_t procfs_opened(struct task *t, int fd, bool close_on_exec)
     unsigned i = 0;
     while (i < ARRAY_SIZE(files) && ((files[i].scope == OF_MACHINE) == of_process || strcmp(files[i].name, name)))
         i++;
+    if (of_process && !strcmp(name, "mem") && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
+        watch_memory_files(t);
     if (i == ARRAY_SIZE(files))
         return fd;
     if (of_process && v.pid != getpid()) {

@@ -69,19 +69,6 @@ static bool strict_allows(const struct task *t, uint64_t number)
     return false;
 }
 
-/* The vDSO answers these itself on hardware; here its functions make calls. */
-static bool is_vdso_call(const struct task *t, uint64_t number)
-{
-    static const uint16_t calls[] = {CALL_clock_gettime, CALL_clock_getres, CALL_gettimeofday, CALL_getcpu};
-    const struct syscall_abi *abi = t->abi->syscalls;
-    if (t->cpu->pc - t->process->vdso_start >= t->process->vdso_end - t->process->vdso_start || number >= abi->ncalls)
-        return false;
-    for (unsigned i = 0; i < ARRAY_SIZE(calls); i++)
-        if (abi->calls[number] == calls[i])
-            return true;
-    return false;
-}
-
 static int32_t action_of(uint32_t value) { return (int32_t)(value & SECCOMP_RET_ACTION_FULL); }
 
 static siginfo_t sigsys(const struct seccomp_data *d, uint32_t value)
@@ -121,8 +108,6 @@ enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64
     };
     uint32_t value = SECCOMP_RET_ALLOW;
     const struct seccomp_filter *from = NULL;
-    if (is_vdso_call(t, number))
-        return VERDICT_RUN;
     if (t->seccomp.mode == SECCOMP_MODE_STRICT) {
         if (!strict_allows(t, number))
             signal_die(t, &(siginfo_t){.si_signo = SIGKILL});

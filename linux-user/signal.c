@@ -71,14 +71,24 @@ static siginfo_t undisguised(const siginfo_t *info)
 
 /* --- the host's side --- */
 
+/* Ends guest code soon, and a call of the host's that has not begun at once. */
+static void leave_for_main_loop(struct task *t, ucontext_t *uc)
+{
+    cpu_kick(t->cpu);
+    uintptr_t begin = (uintptr_t)safe_syscall_begin, end = (uintptr_t)safe_syscall_end;
+    if (context_pc(uc) - begin < end - begin)
+        context_set_pc(uc, (uintptr_t)safe_syscall_interrupted);
+}
+
 /*
  * A signal that isn't the guest's own fault. A sync signal stays unblocked, so it waits in a place of its own; another
  * fills the task's one siginfo and leaves all signals blocked when the handler returns.
  */
-static void catch_signal(struct task *t, int signo, const siginfo_t *info, ucontext_t *uc)
+void signal_caught(struct task *t, const siginfo_t *info, void *ucontext)
 {
     struct task_signals *s = &t->signals;
-    int i = sync_index(signo);
+    ucontext_t *uc = ucontext;
+    int signo = info->si_signo, i = sync_index(signo);
     if (i >= 0) {
         if (!(s->held & SIGNAL_BIT(signo)))
             s->held_info[i] = undisguised(info);
@@ -92,10 +102,13 @@ static void catch_signal(struct task *t, int signo, const siginfo_t *info, ucont
         memcpy(&uc->uc_sigmask, &blocked, MASK_SIZE); /* the kernel's set; the C library's type is longer */
         __atomic_fetch_or(&s->pending, SIGNAL_PENDING_INFO, __ATOMIC_SEQ_CST);
     }
-    cpu_kick(t->cpu);
-    uintptr_t begin = (uintptr_t)safe_syscall_begin, end = (uintptr_t)safe_syscall_end;
-    if (context_pc(uc) - begin < end - begin)
-        context_set_pc(uc, (uintptr_t)safe_syscall_interrupted);
+    leave_for_main_loop(t, uc);
+}
+
+void signal_wake(struct task *t, void *ucontext)
+{
+    __atomic_fetch_or(&t->signals.pending, SIGNAL_PENDING_TRACE, __ATOMIC_SEQ_CST);
+    leave_for_main_loop(t, ucontext);
 }
 
 static int64_t host_action(int signo, const struct linux_sigaction *new, struct linux_sigaction *old)
@@ -114,8 +127,11 @@ static void host_handler(int signo, siginfo_t *info, void *context)
     ucontext_t *uc = context;
     struct task *t = current_task;
     int saved_errno = errno;
-    if (sync_index(signo) < 0 || info->si_code <= 0 || !context_was_fault(uc, info)) {
-        catch_signal(t, signo, info, uc);
+    if (signo == SIGSEGV && (info->si_errno & TRACE_MESSAGE_MASK) == TRACE_MESSAGE) {
+        if (t)
+            tracee_message(t, info, uc);
+    } else if (sync_index(signo) < 0 || info->si_code <= 0 || !context_was_fault(uc, info)) {
+        signal_caught(t, info, uc);
     } else if (!uaccess_host_fault(uc)) {
         t->signals.fault_access = FAULT_MEMORY | (context_fault_was_write(uc) ? FAULT_WRITE : 0);
         if (!cpu_host_fault(t->cpu, signo, info, uc)) {
@@ -325,6 +341,7 @@ void signal_die(struct task *t, const siginfo_t *info)
     host_call(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, 0);
     host_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
     set_host_default(signo);
+    tracee_pass(t, signo);
     host_call(SYS_tgkill, getpid(), gettid(), signo);
     host_call(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, MASK_SIZE);
     process_exit(t, 128 + signo); /* the first process of a container survives its own signals */
@@ -340,9 +357,11 @@ static void default_action(struct task *t, const siginfo_t *info)
     case SIGURG:
     case SIGWINCH:
         break;
+    case SIGSTOP:
     case SIGTSTP:
     case SIGTTIN:
     case SIGTTOU: /* the host's own disposition stops the process as soon as its mask is the guest's */
+        tracee_pass(t, signo);
         host_call(SYS_tgkill, getpid(), gettid(), signo);
         break;
     default:
@@ -422,24 +441,47 @@ static void trace_delivery(struct task *t, const siginfo_t *info)
                    (unsigned long long)t->cpu->pc);
 }
 
+/* A call that is in progress (*in_call) is finished in front of a handler. */
+static void act(struct task *t, const siginfo_t *info, bool *in_call, int64_t result)
+{
+    trace_delivery(t, info);
+    struct linux_sigaction a = take_action(t->process, info->si_signo);
+    if (a.handler == HANDLER_DEFAULT)
+        default_action(t, info);
+    if (is_caught(&a)) {
+        if (*in_call)
+            finish_call(t, result, &a);
+        *in_call = false;
+        enter_handler(t, info, &a, 0);
+    }
+}
+
+void signal_act(struct task *t, const siginfo_t *info)
+{
+    bool in_call = false;
+    act(t, info, &in_call, 0);
+}
+
+/* The next signal to act on, after the tracer; 0: none. */
+static int next_signal(struct task *t, siginfo_t *info)
+{
+    struct task_signals *s = &t->signals;
+    if (__atomic_fetch_and(&s->pending, ~SIGNAL_PENDING_TRACE, __ATOMIC_SEQ_CST) & SIGNAL_PENDING_TRACE &&
+        tracee_pending(t, info))
+        return info->si_signo;
+    int signo;
+    while ((signo = take_pending(t, info)) && !tracee_signal(t, info))
+        continue;
+    return signo ? info->si_signo : 0;
+}
+
 void signals_deliver(struct task *t, bool in_call, int64_t result)
 {
     struct task_signals *s = &t->signals;
     siginfo_t info;
-    int signo;
     do {
-        while ((signo = take_pending(t, &info))) {
-            trace_delivery(t, &info);
-            struct linux_sigaction a = take_action(t->process, signo);
-            if (a.handler == HANDLER_DEFAULT)
-                default_action(t, &info);
-            if (is_caught(&a)) {
-                if (in_call)
-                    finish_call(t, result, &a);
-                in_call = false;
-                enter_handler(t, &info, &a, 0);
-            }
-        }
+        while (next_signal(t, &info))
+            act(t, &info, &in_call, result);
         if (in_call)
             finish_call(t, result, NULL);
         in_call = false;
@@ -454,11 +496,20 @@ void signal_force_info(struct task *t, const siginfo_t *info)
 {
     uint32_t access = t->signals.fault_access;
     t->signals.fault_access = 0;
-    trace_delivery(t, info);
-    struct linux_sigaction a = take_action(t->process, info->si_signo);
-    if (!is_caught(&a) || t->signals.mask & SIGNAL_BIT(info->si_signo))
-        signal_die(t, info);
-    enter_handler(t, info, &a, access);
+    siginfo_t own = *info;
+    bool blocked = t->signals.mask & SIGNAL_BIT(info->si_signo);
+    if (!tracee_signal(t, &own))
+        return;
+    trace_delivery(t, &own);
+    struct linux_sigaction a = take_action(t->process, own.si_signo);
+    if (own.si_signo != info->si_signo && !is_caught(&a)) {
+        if (a.handler == HANDLER_DEFAULT)
+            default_action(t, &own);
+        return;
+    }
+    if (!is_caught(&a) || blocked)
+        signal_die(t, &own);
+    enter_handler(t, &own, &a, access);
 }
 
 void signal_force(struct task *t, int signo, int code, uint64_t addr)

@@ -20,7 +20,7 @@ struct process;
 
 enum { LINUX_NSIG = 64 };
 enum { SYNC_SIGNALS = 3 }; /* SIGSEGV, SIGBUS, SIGFPE: raised on the host by guest instructions */
-enum { SIGNAL_PENDING_INFO = 1, SIGNAL_PENDING_HELD = 2 }; /* a siginfo stands in info; a held signal is not blocked */
+enum { SIGNAL_PENDING_INFO = 1, SIGNAL_PENDING_HELD = 2, SIGNAL_PENDING_TRACE = 4 }; /* a siginfo stands in info; a held signal is not blocked; a stop for the tracer is due */
 #define SS_AUTODISARM_FLAG (1u << 31) /* SS_AUTODISARM of <linux/signal.h> */
 enum { FAULT_MEMORY = 1, FAULT_WRITE = 2, FAULT_FETCH = 4 };
 #define SIGNAL_BIT(s) (UINT64_C(1) << ((s)-1))
@@ -95,6 +95,11 @@ void task_signals_forget(struct task *other);
  * which is stored, or turned into a restart, before the first handler's frame is written.
  */
 void signals_deliver(struct task *t, bool in_call, int64_t result);
+/* Does what the disposition says with a signal the tracer knows of already. */
+void signal_act(struct task *t, const siginfo_t *info);
+/* From the host's handler: a signal that came for the thread; or only something to look at in the main loop. */
+void signal_caught(struct task *t, const siginfo_t *info, void *ucontext);
+void signal_wake(struct task *t, void *ucontext);
 /* A fault of the guest's own instruction, which can't be blocked or ignored. */
 void signal_force(struct task *t, int signo, int code, uint64_t addr);
 /* The same with all that a handler is told: a signal the kernel would force. */

@@ -168,15 +168,30 @@ static void handle_exit(struct task *t, enum cpu_exit reason)
     }
 }
 
+/* One instruction for the tracer. What stopped it otherwise meanwhile counts as the step. */
+static void step(struct task *t)
+{
+    handle_exit(t, cpu_step(t->cpu));
+    if (t->watch & WATCH_STEP && !t->signals.pending && !t->exiting)
+        tracee_stepped(t);
+}
+
 void task_run(struct task *t)
 {
     t->tid = gettid();
+    tracee_begin(t);
+    if (UNLIKELY(t->signals.pending))
+        signals_deliver(t, false, 0);
     while (!t->exiting) {
         if (UNLIKELY(__atomic_load_n(&t->process->dying, __ATOMIC_RELAXED)))
             task_park(t);
-        handle_exit(t, cpu_run(t->cpu));
+        if (UNLIKELY(t->watch & WATCH_STEP))
+            step(t);
+        else
+            handle_exit(t, cpu_run(t->cpu));
         if (UNLIKELY(t->signals.pending) && !t->exiting)
             signals_deliver(t, false, 0);
     }
+    tracee_leave(t);
     thread_leave(t);
 }

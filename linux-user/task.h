@@ -12,6 +12,8 @@
 #include "linux-user/limits.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/signal.h"
+#include "linux-user/tracee.h"
+#include "linux-user/tracer.h"
 #include "linux-user/uring.h"
 #include "linux-user/watch.h"
 
@@ -40,9 +42,11 @@ struct process {
     bool dying;                /* threads stop for good in front of their next guest instruction: a core is being dumped */
     bool vfork_child;          /* shares mm and exec with the process that made it */
 
+    struct code_changes code_changes; /* by a tracer */
     pthread_mutex_t lock;      /* guards what follows; taken before mm's and exec's locks */
     struct task *tasks;
     struct signal_actions actions;
+    struct tracee_entry *tracees; /* that this process traces; each used by the thread that traces it */
     struct urings urings;
     struct host_stack *stacks; /* of ended threads, for new ones: thread.c */
 };
@@ -54,6 +58,7 @@ struct task {
     struct task *next; /* process->tasks */
     struct task_signals signals;
     struct task_seccomp seccomp;
+    struct tracee tracee;
     uint32_t watch; /* WATCH_…: its system calls are looked at */
     int32_t tid;
     bool in_call, parked; /* inside a system call; stopped for good */

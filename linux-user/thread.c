@@ -111,7 +111,7 @@ static int start_thread(struct process *p, struct host_stack *s, void *(*fn)(voi
 /* --- a child's registers and memory words --- */
 
 /* A task of p with the registers and the mask of t. */
-static struct task *child_task(struct task *t, struct process *p)
+static struct task *child_task(struct task *t, struct process *p, const struct clone_request *r)
 {
     struct cpu *cpu = cpu_clone(t->cpu);
     if (!cpu)
@@ -124,8 +124,9 @@ static struct task *child_task(struct task *t, struct process *p)
     child->signals.mask = t->signals.mask;
     pthread_mutex_lock(&p->lock); /* filters may be given to all threads meanwhile */
     child->seccomp = t->seccomp;
-    child->watch = t->seccomp.mode ? WATCH_SECCOMP : 0;
+    child->watch = t->watch & (WATCH_SECCOMP | WATCH_MEMORY);
     pthread_mutex_unlock(&p->lock);
+    tracee_born(child, t, r);
     return child;
 }
 
@@ -227,7 +228,7 @@ int64_t thread_create(struct task *t, const struct clone_request *r)
     if (!signal_block_all(t))
         return -SYS_RESTART_ALWAYS;
     struct host_stack *stack = stack_get(p);
-    start.task = stack ? child_task(t, p) : NULL;
+    start.task = stack ? child_task(t, p, r) : NULL;
     if (!start.task) {
         if (stack)
             stack_put(p, stack, 0);
@@ -383,10 +384,11 @@ static bool sharing_prepare(struct sharing_start *start, struct task *t, const s
     memcpy(start->process, t->process, sizeof *start->process);
     pthread_mutex_init(&start->process->lock, NULL);
     start->process->tasks = NULL;
+    tracer_forget_all(start->process);
     start->process->stacks = NULL;
     start->process->vfork_child = true;
     start->stack = stack_get(t->process);
-    start->task = start->stack ? child_task(t, start->process) : NULL;
+    start->task = start->stack ? child_task(t, start->process, r) : NULL;
     if (!start->task)
         return false;
     start->task->signals.altstack = r->flags & CLONE_VFORK ? t->signals.altstack : (struct linux_stack){.flags = SS_DISABLE};
@@ -485,6 +487,8 @@ static void forked_child(struct task *t, const struct clone_request *r)
     p->tasks = t;
     t->next = NULL;
     t->tid = getpid();
+    tracer_forget_all(p);
+    tracee_born(t, t, r);
     t->stack = NULL; /* the first thread of its process now */
     p->vfork_child = false;
     t->signals.held = 0;

@@ -1,20 +1,103 @@
-/* Watched system calls: the order of the kernel's syscall_enter_from_user_mode(): the filters, then the call. */
+/* Watched system calls: in the order of the kernel's syscall_enter_from_user_mode(), tracer, filters, the call, tracer.
+ */
 #include "linux-user/watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "base/bits.h"
+#include "exec/exec.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/task.h"
 
+static int call_of(const struct task *t, uint64_t number)
+{
+    const struct syscall_abi *abi = t->abi->syscalls;
+    return number < abi->ncalls ? abi->calls[number] : CALL_unknown;
+}
+
+/* The vDSO answers these itself on hardware; here its functions make calls, which nobody is to see. */
+static bool is_vdso_call(const struct task *t, int call)
+{
+    static const uint16_t calls[] = {CALL_clock_gettime, CALL_clock_getres, CALL_gettimeofday, CALL_getcpu};
+    if (t->cpu->pc - t->process->vdso_start >= t->process->vdso_end - t->process->vdso_start)
+        return false;
+    for (unsigned i = 0; i < ARRAY_SIZE(calls); i++)
+        if (call == calls[i])
+            return true;
+    return false;
+}
+
+/* What seccomp says; true: the call is to be made. */
+static bool judge(struct task *t, uint64_t *number, uint64_t a[6], int64_t *result)
+{
+    for (bool asked = false;; asked = true) {
+        enum seccomp_verdict v = seccomp_judge(t, *number, a, result);
+        bool skip = false;
+        if (v != VERDICT_TRACE || asked)
+            return v != VERDICT_DONE;
+        uint32_t data = (uint32_t)*result;
+        *result = -ENOSYS;
+        if (!tracee_seccomp(t, data, number, a, &skip))
+            return false;
+        *result = -SYS_KEEP_REGS;
+        if (skip)
+            return false;
+    }
+}
+
+/* --- writes to memory by its files: code that changes so is translated again --- */
+
+void watch_memory_files(struct task *t)
+{
+    pthread_mutex_lock(&t->process->lock);
+    for (struct task *each = t->process->tasks; each; each = each->next)
+        __atomic_fetch_or(&each->watch, WATCH_MEMORY, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&t->process->lock);
+}
+
+static void note_write(struct task *t, int call, const uint64_t a[6], uint64_t n)
+{
+    char link[40], name[64], *end;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", (int)a[0]);
+    ssize_t length = readlink(link, name, sizeof name - 1);
+    name[length > 0 ? length : 0] = 0;
+    pid_t pid = strncmp(name, "/proc/", 6) ? 0 : (pid_t)strtol(name + 6, &end, 10);
+    size_t used = strlen(name);
+    if (!pid || *end != '/' || used < 4 || strcmp(name + used - 4, "/mem"))
+        return;
+    off_t behind = call == CALL_write || call == CALL_writev ? lseek((int)a[0], 0, SEEK_CUR) : (off_t)(a[3] + n);
+    uint64_t addr = (uint64_t)behind - n;
+    if (pid == getpid())
+        exec_invalidate(t->process->exec, addr, addr + n);
+    else
+        tracer_wrote(t, pid, addr, n);
+}
+
+static int64_t run(struct task *t, uint64_t number, const uint64_t a[6])
+{
+    int64_t result = dispatch_number(t, number, a);
+    int call = call_of(t, number);
+    if (t->watch & WATCH_MEMORY && result > 0 &&
+        (call == CALL_write || call == CALL_pwrite64 || call == CALL_writev || call == CALL_pwritev))
+        note_write(t, call, a, (uint64_t)result);
+    return result;
+}
+
 int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6])
 {
-    int64_t result;
-    if (t->watch & WATCH_SECCOMP) {
-        switch (seccomp_judge(t, number, a, &result)) {
-        case VERDICT_RUN: break;
-        case VERDICT_DONE: return result;
-        case VERDICT_TRACE: return -ENOSYS; /* nobody traces */
-        }
+    int64_t result = -SYS_KEEP_REGS;
+    uint64_t first = a[0];
+    if (is_vdso_call(t, call_of(t, number)))
+        return dispatch_number(t, number, a);
+    if ((!(t->watch & WATCH_TRACE) || tracee_enter(t, &number, a)) &&
+        (!(t->watch & WATCH_SECCOMP) || judge(t, &number, a, &result))) {
+        first = a[0];
+        result = run(t, number, a);
     }
-    return dispatch_number(t, number, a);
+    return t->watch & WATCH_TRACE ? tracee_exit(t, result, first) : result;
 }

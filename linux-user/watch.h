@@ -6,7 +6,11 @@
 
 struct task;
 
-enum { WATCH_SECCOMP = 1, WATCH_TRACE = 2 }; /* task.watch: why */
+/* task.watch: why. A step is one of the main loop's; memory: the process has a file that is some process's memory. */
+enum { WATCH_SECCOMP = 1, WATCH_TRACE = 2, WATCH_STEP = 4, WATCH_MEMORY = 8 };
+
+/* The process has opened a /proc/…/mem for writing. */
+void watch_memory_files(struct task *t);
 
 /* Makes the call that the registers ask for, as far as those who watch let it. The result is as dispatch_syscall's. */
 int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6]);

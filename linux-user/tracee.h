@@ -1,0 +1,103 @@
+/*
+ * ptrace between guests, the traced thread's side: docs/design/ptrace.rst. The host's ptrace stops and resumes host
+ * threads for a tracer; struct tracee, in the traced thread's memory, says what the stop means to the guest.
+ */
+#ifndef LINUX_USER_TRACEE_H
+#define LINUX_USER_TRACEE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct task;
+struct clone_request;
+
+/*
+ * Both sides speak by SIGSEGV, which no guest blocks on the host. si_errno marks the message, which the kernel never
+ * sets: its kind, and in the low byte a signal's number.
+ */
+enum {
+    TRACE_MESSAGE = 0x6d740000,
+    TRACE_MESSAGE_MASK = ~0xffff,
+    MESSAGE_STOP = TRACE_MESSAGE | 1 << 8,      /* tracee: I have stopped; si_ptr: my struct tracee */
+    MESSAGE_HELLO = TRACE_MESSAGE | 2 << 8,     /* tracee: this is my struct tracee; no stop for the guest */
+    MESSAGE_START = TRACE_MESSAGE | 3 << 8,     /* tracer: you are traced now; si_int: START_… */
+    MESSAGE_INTERRUPT = TRACE_MESSAGE | 4 << 8, /* tracer: PTRACE_INTERRUPT */
+    MESSAGE_REDIRECT = TRACE_MESSAGE | 5 << 8,  /* tracer: the signal in the low byte has come for you */
+    START_SEIZED = 1,
+    START_STOP = 2, /* PTRACE_ATTACH: stop with SIGSTOP */
+    TRACEE_VERSION = 1,
+};
+
+enum tracee_stop { STOP_NONE, STOP_SIGNAL, STOP_ENTRY, STOP_EXIT, STOP_EVENT, STOP_GROUP };
+
+/* Where a tracer has written into the process's memory: [start, end), if pending. One for all threads. */
+struct code_changes {
+    uint64_t start, end;
+    uint32_t pending;
+};
+
+struct tracee {
+    /* What the tracer needs to make sense of the rest. */
+    uint32_t version, size, machine, state_size;
+    uint64_t cpu, changes; /* addresses of the thread's struct cpu and the process's struct code_changes */
+    /* The stop. */
+    uint32_t stop, event;     /* enum tracee_stop; PTRACE_EVENT_… of STOP_EVENT */
+    uint64_t message;         /* PTRACE_GETEVENTMSG */
+    siginfo_t info;           /* STOP_SIGNAL; the tracer may change it */
+    uint64_t number, args[6]; /* the system call; the tracer may change the number */
+    int64_t result;
+    uint32_t seccomp_data;
+    uint64_t mask;    /* of blocked signals; the tracer may change it */
+    uint32_t passing; /* a signal that the host is to act on: not one to report */
+    uint32_t forking; /* inside a call that makes a process or thread */
+    /* Written by the tracer. */
+    uint32_t asked, answered;       /* stops told, and the last one that the tracer has seen */
+    uint32_t active, seized, known; /* traced; by PTRACE_SEIZE; the tracer has this struct */
+    uint32_t options;               /* PTRACE_O_… */
+    uint32_t resume;                /* PTRACE_CONT, PTRACE_SYSCALL, … */
+    uint32_t signal;                /* to go on with */
+    /* The tracee's own: stops that are due at its next precise point. */
+    uint32_t first, attached, interrupted;
+};
+
+/* PTRACE_TRACEME. 0 or -errno. */
+int64_t tracee_me(struct task *t);
+/* From the host's signal handler: a message to the thread. */
+void tracee_message(struct task *t, const siginfo_t *info, void *ucontext);
+
+/* In front of a signal's delivery: the tracer may take it, change it or make it another. False: nothing to deliver. */
+bool tracee_signal(struct task *t, siginfo_t *info);
+/* Stops that are due. True: a signal came of it. */
+bool tracee_pending(struct task *t, siginfo_t *info);
+/* The host is about to act on a signal that the guest's tracer has let through: stop or death. */
+void tracee_pass(struct task *t, int signo);
+
+/* In front of a call; false: the tracer has taken the call away. */
+bool tracee_enter(struct task *t, uint64_t *number, uint64_t a[6]);
+/* SECCOMP_RET_TRACE: false where nobody wants to know; *skip: the call is taken away. */
+bool tracee_seccomp(struct task *t, uint32_t data, uint64_t *number, uint64_t a[6], bool *skip);
+/* Behind it: the result may change. */
+int64_t tracee_exit(struct task *t, int64_t result, uint64_t first_argument);
+/* A step was asked for and is done. */
+void tracee_stepped(struct task *t);
+
+/* The call that makes a child is about to begin; and its event when it has. result: of the call. */
+void tracee_fork_begin(struct task *t);
+void tracee_fork_end(struct task *t, const struct clone_request *r, int64_t result);
+/* A new thread or process, a copy of its maker's state: traced if the maker's tracer wants so. */
+/* On its own host thread, with its signals as they should be: the first stop is due now. */
+void tracee_begin(struct task *t);
+void tracee_born(struct task *child, const struct task *maker, const struct clone_request *r);
+
+/* A thread ends, whose struct goes before the host's own event. */
+void tracee_leave(struct task *t);
+
+/* execve: the tracer must know before; the new image stops at its start. */
+void tracee_before_exec(struct task *t);
+void tracee_started(struct task *t);
+bool tracee_save(const struct task *t, FILE *f);
+bool tracee_restore(struct task *t, FILE *f);
+
+#endif
