@@ -86,8 +86,10 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
         }
         uint32_t insn;
         memcpy(&insn, p, 4);
-        if (b_insn(b, s.pc, insn))
+        if (b_insn(b, s.pc, insn)) {
+            s.flags = (struct flags){.kind = FLAGS_STATE}; /* whoever jumps here has set them from values of its own */
             note_dead_flags(&s, s.pc);
+        }
         if (!decode_a64(&s, insn))
             a64_trap(&s, EXIT_ILLEGAL, s.pc, insn);
         u->ninsns++;
