@@ -39,6 +39,8 @@ struct code_block {
     struct ir_unit *unit;         /* interpreter and --verify: the IR */
     struct code_exit *incoming;   /* linked exits that jump here (list by next_in) */
     bool quick;                   /* of the quick tier: ends at its first conditional branch, counts its entries */
+    bool asked;                   /* its hot unit is being compiled in the background; */
+    bool alone;                   /* is not to be */
     bool dead;
 };
 

@@ -38,6 +38,19 @@ struct stale_range {
     uint64_t start, end;
 };
 
+/* A hot unit to be compiled in the background. */
+struct asked {
+    struct asked *next;
+    struct code_block *quick;
+    struct code_block block; /* of the hot one, as far as it is known */
+    struct ir_unit unit;
+    uint8_t *source;
+    size_t nsource;
+    uint64_t flushes; /* stats.flushes when it was asked for */
+    uint64_t cycles;  /* used so far, for jit-stats */
+    bool stale;       /* the guest code has changed since */
+};
+
 struct exec {
     const struct target *target;
     struct code_reader code;
@@ -60,6 +73,14 @@ struct exec {
     unsigned nold_blocks;
     struct cpu *cpus;
     struct disk_state disk;
+    struct {
+        struct asked *first; /* the one being compiled, then those that wait */
+        unsigned n;
+        bool running, stopping, ended_or_running;
+        pthread_t thread;    /* if that */
+        pid_t owner;         /* process that may have the thread */
+        pthread_cond_t wanted, stopped;
+    } back;
     _Atomic uint32_t stop; /* a thread waits for all others to leave generated code */
     struct {
         pthread_mutex_t lock;
@@ -105,11 +126,29 @@ void exec_link(struct code_exit *e, struct code_block *to);
 /* Clears the jump tables' entries for [start, end). */
 void exec_forget_jumps(struct exec *x, uint64_t start, uint64_t end);
 
+/* What compile() gave moves to the arena. */
+void exec_keep_description(struct exec *x, struct compiled *c);
+/* A block of translations from now on; the unit is kept where the engine needs it, else still the caller's. */
+struct code_block *exec_add_block(struct exec *x, const struct code_block *new, struct ir_unit *u);
+
+/* background.c; x->lock held. */
+void background_init(struct exec *x);
+bool background_can(const struct exec *x, const struct code_block *quick);
+bool background_full(const struct exec *x);
+/* Takes `a` over (from malloc). */
+void background_ask(struct exec *x, struct asked *a);
+void background_invalidate(struct exec *x, uint64_t start, uint64_t end);
+/* Waits until there is no thread, and drops what it was asked for. False: there was none. */
+bool background_stop(struct exec *x);
+void background_after_fork(struct exec *x); /* in the child */
+
 /* tier.c; x->lock held. Entries that a new quick unit counts before it is hot. */
 int32_t tier_first_count(const struct exec *x);
 bool tier_starts_quick(const struct exec *x);
 /* Is the block, reached through `from` (or NULL), a quick one that is to be replaced now? */
 bool tier_is_hot(const struct exec *x, const struct code_block *b, const struct code_exit *from);
+/* Entries to count while the hot unit is being compiled. */
+void tier_wait(struct code_block *quick);
 /* Leads everything that goes to the quick block to the hot one, which is in the tables already. */
 void tier_replace(struct exec *x, struct code_block *quick, struct code_block *hot);
 

@@ -55,6 +55,7 @@ struct exec *exec_new(const struct target *t, const struct code_reader *code, co
         x->disk.disk = NULL;
     pthread_mutex_init(&x->lock, NULL);
     pthread_mutex_init(&x->stale.lock, NULL);
+    background_init(x);
     if (x->host) {
         x->helpers = calloc(t->ir->nhelpers + 1, sizeof *x->helpers);
         if (!x->helpers || !code_memory_init(&x->mem, o->cache_bytes ? o->cache_bytes : DEFAULT_CACHE_BYTES)) {
@@ -77,6 +78,7 @@ struct exec *exec_new(const struct target *t, const struct code_reader *code, co
 
 void exec_free(struct exec *x)
 {
+    exec_stop_background(x);
     if (log_on(LOG_JIT_STATS))
         dump_stats(x);
     if (x->host) {
@@ -271,7 +273,7 @@ static struct code_block *next_block(struct exec *x, struct cpu *cpu, uint64_t p
     x->stats.lookups++;
     struct code_block *b = exec_block(x, cpu, (struct block_key){cpu->pc, physical, cpu->mode}, from);
     if (b && x->host && !x->options.nochain && flushes == x->stats.flushes && !b->tail) {
-        if (from && from->pc == b->pc && from->slot == from->unlinked) {
+        if (from && from->pc == b->pc && from->slot == from->unlinked && from != b->c.promote) {
             exec_link(from, b);
             x->stats.links++;
         } else if (indirect) {
@@ -388,4 +390,13 @@ void exec_fork_child(struct exec *x, struct cpu *self)
     self->next_cpu = NULL;
     atomic_store(&x->stop, 0);
     pthread_mutex_init(&x->lock, NULL);
+    background_after_fork(x);
+}
+
+bool exec_stop_background(struct exec *x)
+{
+    pthread_mutex_lock(&x->lock);
+    bool was = background_stop(x);
+    pthread_mutex_unlock(&x->lock);
+    return was;
 }

@@ -18,6 +18,7 @@ struct exec_options {
     bool one_insn;       /* a unit per instruction */
     bool nochain;        /* every unit returns to the run loop */
     enum exec_tier tier;
+    bool background;     /* hot code is compiled by a thread of its own */
     unsigned hot_after;  /* entries of a quick unit before it is compiled well; 0: default */
     size_t cache_bytes;  /* bound of the code cache; 0: default */
     const struct disk *disk; /* translations on disk, or NULL; outlives the struct exec */
@@ -78,6 +79,10 @@ void exec_stop_others(struct exec *x, struct cpu *self, void (*fn)(void *opaque)
  * code again, which they are asked to leave.
  */
 void exec_invalidate_later(struct exec *x, uint64_t start, uint64_t end);
+
+/* Ends the thread that compiles, until there is work again: for what a process with several threads may not do. False:
+   there was none. */
+bool exec_stop_background(struct exec *x);
 
 /* Around fork(): prepare takes the locks, parent/child release them; the child drops the cpus of other threads. */
 void exec_fork_prepare(struct exec *x);

@@ -28,6 +28,12 @@ bool tier_is_hot(const struct exec *x, const struct code_block *b, const struct 
     return from == b->c.promote || (x->options.nochain && *b->c.counter <= 0);
 }
 
+void tier_wait(struct code_block *quick)
+{
+    enum { MORE = 4000 };
+    *quick->c.counter = MORE;
+}
+
 void tier_replace(struct exec *x, struct code_block *quick, struct code_block *hot)
 {
     while (quick->incoming) {
@@ -38,6 +44,7 @@ void tier_replace(struct exec *x, struct code_block *quick, struct code_block *h
     if (!x->options.nochain)
         exec_link(quick->c.promote, hot);
     exec_forget_jumps(x, quick->pc, quick->pc + 1);
+    /* A counter that is just being counted down may lose this: it runs out again. */
     *quick->c.counter = 0; /* it is out at every entry from code that jumps to it directly */
     x->stats.promotions++;
 }

@@ -168,12 +168,23 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const stru
     if (log_on(LOG_OP))
         dump_unit("op", u);
     check_unit(x, u, "the front end");
-    if (!b->quick) {
+}
+
+static void optimize(const struct exec *x, struct ir_unit *u, bool quick)
+{
+    if (!quick) {
         ir_optimize(u);
         check_unit(x, u, "the passes");
     }
     if (log_on(LOG_OP_OPT))
         dump_unit("op_opt", u);
+}
+
+void exec_keep_description(struct exec *x, struct compiled *c)
+{
+    c->faults = arena_copy(&x->arena, c->faults, c->nfaults * sizeof *c->faults);
+    c->locs = arena_copy(&x->arena, c->locs, c->nlocs * sizeof *c->locs);
+    c->consts = arena_copy(&x->arena, c->consts, c->nconsts * sizeof *c->consts);
 }
 
 static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
@@ -202,9 +213,7 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
         if (x->host->compile(u, &ctx, buf, exec, room, &b->c)) {
             code_memory_commit(&x->mem, b->c.size);
             b->entry = b->c.code;
-            b->c.faults = arena_copy(&x->arena, b->c.faults, b->c.nfaults * sizeof *b->c.faults);
-            b->c.locs = arena_copy(&x->arena, b->c.locs, b->c.nlocs * sizeof *b->c.locs);
-            b->c.consts = arena_copy(&x->arena, b->c.consts, b->c.nconsts * sizeof *b->c.consts);
+            exec_keep_description(x, &b->c);
             x->disk.exits = x->mem.exits + nexits;
             x->disk.nexits = x->mem.nexits - nexits;
             return true;
@@ -226,6 +235,7 @@ static void compile_always(struct exec *x, struct cpu *cpu, struct code_block *b
         if (b->c.too_complex && max_insns > 1) {
             max_insns /= 2;
             build(x, cpu, u, b, source, max_insns);
+            optimize(x, u, b->quick);
         } else if (!flushed) {
             exec_flush(x);
             flushed = true;
@@ -252,6 +262,30 @@ static uint64_t tail_of(const struct exec *x, struct cpu *cpu, const struct code
     return physical;
 }
 
+struct code_block *exec_add_block(struct exec *x, const struct code_block *new, struct ir_unit *u)
+{
+    struct code_block *b = arena_copy(&x->arena, new, sizeof *new);
+    if (b->tail) {
+        b->tail_next = x->tails;
+        x->tails = b;
+    }
+    x->stats.units++;
+    x->stats.guest_insns += u->ninsns;
+    x->stats.guest_bytes += u->bytes;
+    x->stats.host_bytes += b->c.size;
+    if (log_on(LOG_OUT_ASM) && x->host)
+        dump_host(b);
+    if (x->options.engine != ENGINE_JIT) {
+        b->unit = malloc(sizeof *u);
+        CHECK(b->unit);
+        *b->unit = *u;
+        *u = (struct ir_unit){0};
+    }
+    blocks_insert(x, b);
+    disk_note(x, b);
+    return b;
+}
+
 static struct code_block *translate(struct exec *x, struct cpu *cpu, struct block_key key, bool quick)
 {
     struct ir_unit u = x->spare;
@@ -261,6 +295,7 @@ static struct code_block *translate(struct exec *x, struct cpu *cpu, struct bloc
     uint64_t start = log_on(LOG_JIT_STATS) ? host_cycles() : 0;
     struct code_block new = {.pc = key.pc, .physical = key.physical, .mode = key.mode, .quick = quick};
     build(x, cpu, &u, &new, &source, max_insns);
+    optimize(x, &u, quick);
     if (x->host)
         compile_always(x, cpu, &new, &u, &source, max_insns);
     new.bytes = u.bytes;
@@ -268,31 +303,41 @@ static struct code_block *translate(struct exec *x, struct cpu *cpu, struct bloc
     /* Not before now: compiling may have dropped everything. */
     if (new.bytes + CODE_MAX_INSN <= source.n) /* else some may have been read elsewhere */
         new.source = arena_copy(&x->arena, source.bytes, new.bytes);
-    struct code_block *b = arena_copy(&x->arena, &new, sizeof new);
-    if (b->tail) {
-        b->tail_next = x->tails;
-        x->tails = b;
-    }
     if (log_on(LOG_JIT_STATS)) {
         x->stats.cycles[quick] += host_cycles() - start;
         x->stats.insns[quick] += u.ninsns;
     }
-    x->stats.units++;
-    x->stats.guest_insns += u.ninsns;
-    x->stats.guest_bytes += u.bytes;
-    x->stats.host_bytes += b->c.size;
-    if (log_on(LOG_OUT_ASM) && x->host)
-        dump_host(b);
-    if (x->options.engine == ENGINE_JIT) {
-        x->spare = u;
-    } else {
-        b->unit = malloc(sizeof u);
-        CHECK(b->unit);
-        *b->unit = u;
-    }
-    blocks_insert(x, b);
-    disk_note(x, b);
+    struct code_block *b = exec_add_block(x, &new, &u);
+    x->spare = u;
     return b;
+}
+
+/* The front end runs here, the rest in the background; the quick block is used until then. */
+static void translate_later(struct exec *x, struct cpu *cpu, struct block_key key, struct code_block *quick)
+{
+    tier_wait(quick);
+    if (quick->asked || background_full(x))
+        return;
+    uint64_t start = log_on(LOG_JIT_STATS) ? host_cycles() : 0;
+    struct asked *a = calloc(1, sizeof *a);
+    struct source *source = malloc(sizeof *source);
+    CHECK(a && source);
+    source->n = copy_source(x, key.pc, source->bytes, sizeof source->bytes);
+    a->quick = quick;
+    a->block = (struct code_block){.pc = key.pc, .physical = key.physical, .mode = key.mode};
+    build(x, cpu, &a->unit, &a->block, source, MAX_INSNS);
+    a->block.bytes = a->unit.bytes;
+    if (a->block.bytes + CODE_MAX_INSN <= source->n) {
+        a->nsource = a->block.bytes;
+        a->source = malloc(a->nsource + 1);
+        CHECK(a->source);
+        memcpy(a->source, source->bytes, a->nsource);
+    }
+    free(source);
+    if (log_on(LOG_JIT_STATS))
+        a->cycles = host_cycles() - start;
+    quick->asked = true;
+    background_ask(x, a);
 }
 
 static void kill_block(struct exec *x, struct code_block *b);
@@ -315,6 +360,10 @@ struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key 
         return translate(x, cpu, key, tier_starts_quick(x));
     if (!tier_is_hot(x, b, from))
         return b;
+    if (background_can(x, b)) {
+        translate_later(x, cpu, key, b);
+        return b;
+    }
     uint64_t flushes = x->stats.flushes;
     struct code_block *hot = translate(x, cpu, key, false);
     if (flushes == x->stats.flushes) /* else the quick one is gone */
@@ -372,6 +421,7 @@ static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only
 {
     pthread_mutex_lock(&x->lock);
     bool any = false;
+    background_invalidate(x, start, end);
     if (disk_close_range(x, start, end))
         exec_flush(x);
     uint64_t first = start >> PAGE_HASH_SHIFT, last = (end - 1) >> PAGE_HASH_SHIFT;

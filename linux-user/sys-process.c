@@ -3,9 +3,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "exec/exec.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
 #include "linux-user/task.h"
@@ -111,6 +114,24 @@ int64_t sys_clone3(struct task *t, const uint64_t a[6])
         return -EFAULT;
     return create(t, &r);
 }
+
+/*
+ * Refused to processes with several threads: ours that compiles does not count. It may be there for a moment after its end.
+ */
+static int64_t as_one_thread(struct task *t, long nr, uint64_t x, uint64_t y)
+{
+    enum { TRIES = 100, PAUSE_US = 200 };
+    bool stopped = exec_stop_background(t->process->exec);
+    int64_t ret = host_call(nr, x, y);
+    for (unsigned i = 0; stopped && ret == -EINVAL && i < TRIES; i++) {
+        usleep(PAUSE_US);
+        ret = host_call(nr, x, y);
+    }
+    return ret;
+}
+
+int64_t sys_unshare(struct task *t, const uint64_t a[6]) { return as_one_thread(t, SYS_unshare, a[0], 0); }
+int64_t sys_setns(struct task *t, const uint64_t a[6]) { return as_one_thread(t, SYS_setns, a[0], a[1]); }
 
 int64_t sys_exit(struct task *t, const uint64_t a[6])
 {

@@ -272,6 +272,8 @@ void thread_leave(struct task *t)
     pthread_mutex_lock(&p->lock);
     bool last = !p->tasks;
     pthread_mutex_unlock(&p->lock);
+    if (last) /* its status is not the process's */
+        exec_stop_background(p->exec);
     if (first || last)
         for (;;)
             host_call(SYS_exit, code);

@@ -21,7 +21,7 @@ bool b_end_loop(struct ir_builder *b, uint64_t *next)
 {
     struct ir_unit *u = b->u;
     ir_ref last = IR_NONE;
-    if (b->quick || (b->region && b->region->known))
+    if (b->quick || b->region)
         return false;
     for (ir_ref r = 1; r < u->n; r++)
         if (u->inst[r].op == IR_GOTO_IF && (uint64_t)u->inst[r].imm == u->pc)
@@ -45,10 +45,9 @@ void b_note_jump(struct ir_builder *b, const struct ir_inst *in)
     uint64_t to = in->imm, start = b->u->pc, from = b->u->inst[b->last_pc_inst].imm;
     if (to - start > REGION_BYTES)
         return;
-    if (to <= from)
-        g->last = from;
     if (to == start) {
         g->loop = true;
+        g->last = from;
         return;
     }
     for (unsigned i = 0; i < g->n; i++)
@@ -84,7 +83,7 @@ static ir_ref find_insn(const struct ir_unit *u, uint64_t pc)
     return IR_NONE;
 }
 
-/* The end: in front of the instruction that follows the last one that jumps back. */
+/* The end: in front of the instruction that follows the last one that jumps to the start. */
 static uint64_t region_end(const struct ir_unit *u, uint64_t last)
 {
     for (ir_ref r = find_insn(u, last) + 1; r < u->n; r++)
@@ -105,8 +104,7 @@ bool b_find_region(struct ir_builder *b)
                 g->target[n++] = g->target[i];
     }
     g->n = n;
-    bool again = n || g->went_on;
-    if (!n)
+    if (!g->loop)
         b->region = NULL; /* a straight line after all */
-    return again;
+    return g->loop || g->went_on;
 }

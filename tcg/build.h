@@ -20,8 +20,8 @@ struct region {
     bool went_on;   /* behind a terminator */
     unsigned n;
     uint64_t target[REGION_TARGETS], from[REGION_TARGETS];
-    uint64_t last;  /* pc of the last instruction that jumps back to the unit's start or behind it; 0: none */
-    bool loop;      /* one jumps to the start */
+    bool loop;      /* there is a jump to the start; */
+    uint64_t last;  /* pc of the last one */
     uint64_t end;   /* the second time: ends in front of this pc */
 };
 
