@@ -129,7 +129,7 @@ static struct code_block **page_of(struct exec *x, uint64_t physical)
 void blocks_insert(struct exec *x, struct code_block *b)
 {
     append(x, b);
-    if (!x->table.entry || x->table.used > mask_of(&x->table) / 4 * 3)
+    if (!x->table.entry || x->table.used > mask_of(&x->table) / 2)
         grow(x);
     enter(x, b, x->nblocks);
     struct code_block **page = page_of(x, b->physical);

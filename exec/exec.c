@@ -117,6 +117,7 @@ static bool attach(struct exec *x, struct cpu *cpu)
                    -1, 0);
     if (p == MAP_FAILED)
         return false;
+    madvise(p, table, MADV_POPULATE_WRITE); /* each page would fault twice, when it is read and when it is written */
     mprotect(p + table, GUARD_SIZE, PROT_NONE);
     cpu->jump_table = p;
     cpu->ret_stack = p + table;

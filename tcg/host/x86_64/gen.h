@@ -175,6 +175,7 @@ struct gen {
     unsigned __int128 cells; /* spill cells in use */
     uint32_t nopen;
     uint32_t i;           /* current instruction */
+    uint32_t first_todo;
     uint64_t pc;          /* of the current guest instruction */
     ir_ref flags_of;      /* value by which the flags were set last */
     uint8_t *flags_at;    /* and where in the code */
@@ -200,6 +201,7 @@ struct gen {
     uint32_t ntouched;
     bool all_touched; /* local pins: all slots may differ from fresh ones */
     struct value *val;        /* by ir_ref */
+    ir_ref *todo;             /* from first_todo on: the instructions that code is made for, in order */
     struct stub *stubs;
     struct pending *pending;
     struct pool_use *pool;

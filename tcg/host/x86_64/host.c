@@ -180,6 +180,7 @@ static void free_work(void *work)
 {
     struct gen *g = work;
     free(g->val);
+    free(g->todo);
     free(g->stubs);
     free(g->pending);
     free(g->pool);
@@ -206,11 +207,8 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     g->rbx_in = RBX;
     x86_plan(g);
     begin(g);
-    for (g->i = 1; g->i < u->n; g->i++) {
-        if (g->val[g->i].no_code)
-            continue;
-        if (!asm_fits(&g->a) || g->stop)
-            break;
+    for (uint32_t k = g->first_todo; k < u->n && asm_fits(&g->a) && !g->stop; k++) {
+        g->i = g->todo[k];
         instruction(g, &u->inst[g->i]);
     }
     x86_emit_stubs(g);

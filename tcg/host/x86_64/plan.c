@@ -100,14 +100,29 @@ static ir_ref find_result(const struct gen *g, ir_ref r, unsigned type, const st
     return IR_NONE;
 }
 
-/* Ops that the passes do something of their own for: most instructions are none of these. */
-enum { FORWARD = 1, BACKWARD = 2 };
-static const uint8_t special[IR_OP_COUNT] = {
-    [IR_NOP] = BACKWARD, [IR_INSN] = BACKWARD, [IR_LABEL] = BACKWARD, [IR_CONST] = BACKWARD, [IR_GET] = BACKWARD, [IR_PUT] = BACKWARD,
-    [IR_FSETFLAGS] = BACKWARD, [IR_NZCV_FCMP] = FORWARD | BACKWARD,
-    [IR_ZEXT] = FORWARD, [IR_TRUNC] = FORWARD, [IR_VLOW] = FORWARD, [IR_VZEXT] = FORWARD,
-    [IR_GOTO_IF] = FORWARD, [IR_SETCC] = FORWARD, [IR_SELCC] = FORWARD,
-    [IR_NZCV_ADC] = FORWARD, [IR_NZCV_ADD] = FORWARD, [IR_NZCV_SUB] = FORWARD, [IR_NZCV_LOGIC] = FORWARD,
+/*
+ * What the passes do for an op. Most instructions are PLAIN and take the same way through both, with as few branches as can
+ * be: what decides them changes from one instruction to the next, and a wrong guess costs more than the work.
+ */
+enum class {
+    PLAIN,   /* reads its first three operands, where there are so many */
+    NOTHING, /* INSN */
+    NO_CODE, /* NOP, CONST */
+    READ,    /* GET */
+    WRITE,   /* PUT */
+    OTHER,
+};
+static const uint8_t class_of[IR_OP_COUNT] = {
+    [IR_INSN] = NOTHING, [IR_NOP] = NO_CODE, [IR_CONST] = NO_CODE, [IR_GET] = READ, [IR_PUT] = WRITE,
+    [IR_LABEL] = OTHER, [IR_FSETFLAGS] = OTHER, [IR_FFLAGS] = OTHER, [IR_NZCV_FCMP] = OTHER, [IR_CALL] = OTHER,
+    [IR_GOTO_IF] = OTHER, [IR_SETCC] = OTHER, [IR_SELCC] = OTHER,
+};
+
+/* Has more to begin with than a fresh value. */
+static const bool begins[IR_OP_COUNT] = {
+    [IR_ZEXT] = true, [IR_TRUNC] = true, [IR_VLOW] = true, [IR_VZEXT] = true,
+    [IR_GOTO_IF] = true, [IR_SETCC] = true, [IR_SELCC] = true,
+    [IR_NZCV_FCMP] = true, [IR_NZCV_ADC] = true, [IR_NZCV_ADD] = true, [IR_NZCV_SUB] = true, [IR_NZCV_LOGIC] = true,
 };
 
 /* --- forward --- */
@@ -143,7 +158,7 @@ static void forward(struct gen *g)
         *v = fresh;
         v->root = r;
         v->type = ir_result_type(in);
-        if (special[in->op] & FORWARD)
+        if (begins[in->op])
             begin_special(g, r, in, v);
         if (is_float_type(v->type))
             v->clean = makes_clean(g, in);
@@ -154,21 +169,29 @@ static void forward(struct gen *g)
 
 struct plan {
     uint32_t next_put[MAX_SLOTS];  /* the next PUT of the slot behind here, where there is one */
-    ir_ref wanted[MAX_SLOTS];      /* root that is to be PUT in the slot's pin and may be made there, */
-    uint32_t since[MAX_SLOTS];     /* if this is `now`: what looks at the state ends all wishes at once */
     uint64_t put[MAX_SLOTS / 64];  /* a bit for each slot: there is one */
+    /* By 1 + slot, entry 0 for values without a wish: */
+    ir_ref wanted[1 + MAX_SLOTS];  /* root that is to be PUT in the slot's pin and may be made there, */
+    uint32_t since[1 + MAX_SLOTS]; /* if this is `now`: what looks at the state ends all wishes at once */
+    int8_t pin[1 + MAX_SLOTS];
     uint32_t now;
     uint32_t end;                  /* the next label, or the unit's end: slots go to the state there */
     bool cleared;                  /* flags of floats are cleared behind here */
 };
 
-static void need(struct gen *g, ir_ref v, uint32_t at)
+/* IR_NONE has a value, too, which nobody looks at. */
+static inline void need(struct gen *g, ir_ref v, uint32_t at)
 {
-    if (v == IR_NONE)
-        return;
     struct value *root = &g->val[g->val[v].root];
-    if (root->last < at)
-        root->last = at;
+    root->last = root->last < at ? at : root->last;
+}
+
+static void wish(struct gen *g, struct plan *p, unsigned slot, ir_ref root)
+{
+    p->wanted[1 + slot] = root;
+    p->since[1 + slot] = p->now;
+    p->pin[1 + slot] = g->slot[slot].pin;
+    g->val[root].hint_slot = slot;
 }
 
 static bool sees_state(const struct ir_inst *in)
@@ -185,13 +208,10 @@ static void plan_put(struct gen *g, struct plan *p, ir_ref r, const struct ir_in
     if (g->slot[s].pin != NO_REG) { /* a pin wants the value itself */
         need(g, v, r);
         g->val[v].late = false;
-        p->wanted[s] = IR_NONE;
-        p->since[s] = p->now;
+        p->wanted[1 + s] = IR_NONE;
         unsigned size = type_size(g->guest->slots[s].type);
-        if (is_xmm(g->slot[s].pin) == in_xmm(g->val[root].type) && size >= type_size(g->val[root].type)) {
-            p->wanted[s] = root;
-            g->val[root].hint_slot = s;
-        }
+        if (is_xmm(g->slot[s].pin) == in_xmm(g->val[root].type) && size >= type_size(g->val[root].type))
+            wish(g, p, s, root);
     } else if (g->ctx->quick && !g->val[v].late) {
         need(g, v, r);
     } else {
@@ -216,9 +236,7 @@ static void pass_on(struct gen *g, struct plan *p, ir_ref r, const struct ir_ins
     unsigned slot = g->val[r].hint_slot;
     if (!in_place(in->op) || va->last != r || va->hint_slot >= 0 || in_xmm(va->type) != in_xmm(g->val[r].type))
         return;
-    va->hint_slot = slot;
-    p->wanted[slot] = a;
-    p->since[slot] = p->now;
+    wish(g, p, slot, a);
 }
 
 /*
@@ -250,50 +268,57 @@ static void plan_args(struct gen *g, ir_ref r, const struct ir_inst *in)
     }
 }
 
-/* True: that was all. */
-static bool plan_special(struct gen *g, struct plan *p, ir_ref r, const struct ir_inst *in)
+/* The register that the value is wanted in, or NO_REG. */
+static int8_t hint_of(const struct plan *p, ir_ref r, const struct value *v)
 {
-    switch (in->op) {
-    case IR_PUT: plan_put(g, p, r, in); return true;
-    case IR_LABEL:
-        memset(p->put, 0, sizeof p->put);
-        p->end = r;
-        p->now++;
-        return true;
-    case IR_INSN: return true;
-    case IR_FSETFLAGS: p->cleared = true; return false;
-    case IR_NZCV_FCMP: g->val[r].late &= !p->cleared; return false;
-    case IR_GET: return false;
-    default: g->val[r].no_code = true; return true; /* NOP, CONST */
-    }
+    unsigned k = 1 + v->hint_slot;
+    bool wanted = (p->wanted[k] == r) & (p->since[k] == p->now);
+    return wanted ? p->pin[k] : NO_REG;
 }
 
-static void plan_inst(struct gen *g, struct plan *p, ir_ref r, const struct ir_inst *in, struct value *v)
+/* PLAIN, and OTHER when what is its own has been done. */
+static inline void plan_value(struct gen *g, struct plan *p, ir_ref r, const struct ir_inst *in, struct value *v, bool plain)
 {
-    if (special[in->op] & BACKWARD && plan_special(g, p, r, in))
-        return;
-    if (v->hint_slot >= 0 && p->wanted[v->hint_slot] == r && p->since[v->hint_slot] == p->now)
-        v->hint = g->slot[v->hint_slot].pin;
-    if (in->op == IR_GET)
-        p->wanted[in->ir_slot_] = IR_NONE;
-    if (v->root != r) {
-        v->no_code = true;
-    } else if (!v->last && (in->op == IR_GET || in->op == IR_FFLAGS || ir_props(in) & IR_P_PURE)) {
-        v->no_code = true; /* and its operands are not needed here */
+    unsigned props = plain ? ir_facts[in->op].props : ir_props(in);
+    v->hint = hint_of(p, r, v);
+    v->no_code = v->root != r;
+    if (UNLIKELY(!v->no_code & !v->last & ((props & IR_P_PURE || in->op == IR_FFLAGS) != 0))) {
+        v->no_code = true; /* nobody reads it; its operands are not needed here */
         return;
     }
-    if (sees_state(in))
-        p->now++;
-    if (v->late) {
+    p->now += plain ? (props & (IR_P_FAULT | IR_P_SIDE_EXIT | IR_P_EXIT)) != 0 : sees_state(in);
+    if (UNLIKELY(v->late)) {
         plan_late(g, r, in);
         if (in->op != IR_NZCV_FCMP) { /* that one is computed where it stands, too, for its flags */
             v->no_code = true;
             return;
         }
     }
-    plan_args(g, r, in);
+    if (plain) {
+        for (unsigned k = 0; k < 3; k++) {
+            need(g, in->arg[k], r);
+            g->val[in->arg[k]].late = false;
+        }
+    } else {
+        plan_args(g, r, in);
+    }
     if (v->hint != NO_REG)
         pass_on(g, p, r, in);
+}
+
+static void plan_other(struct gen *g, struct plan *p, ir_ref r, const struct ir_inst *in, struct value *v)
+{
+    switch (in->op) {
+    case IR_LABEL:
+        memset(p->put, 0, sizeof p->put);
+        p->end = r;
+        p->now++;
+        return;
+    case IR_FSETFLAGS: p->cleared = true; break;
+    case IR_NZCV_FCMP: v->late &= !p->cleared; break;
+    default: break;
+    }
+    plan_value(g, p, r, in, v, false);
 }
 
 static void backward(struct gen *g)
@@ -302,9 +327,32 @@ static void backward(struct gen *g)
     p.now = 1;
     p.cleared = false;
     p.end = g->u->n;
+    p.wanted[0] = p.since[0] = 0;
+    p.pin[0] = NO_REG;
     memset(p.put, 0, sizeof p.put);
-    for (ir_ref r = g->u->n; r-- > 1;)
-        plan_inst(g, &p, r, &g->u->inst[r], &g->val[r]);
+    uint32_t first = g->u->n;
+    const struct ir_inst *in = &g->u->inst[g->u->n];
+    struct value *v = &g->val[g->u->n];
+    for (ir_ref r = g->u->n; r-- > 1;) {
+        in--;
+        v--;
+        switch ((enum class)class_of[in->op]) {
+        case PLAIN: plan_value(g, &p, r, in, v, true); break;
+        case NOTHING: break;
+        case NO_CODE: v->no_code = true; break;
+        case READ:
+            v->hint = hint_of(&p, r, v);
+            v->no_code = !v->last;
+            p.wanted[1 + in->ir_slot_] = IR_NONE;
+            break;
+        case WRITE: plan_put(g, &p, r, in); break;
+        case OTHER: plan_other(g, &p, r, in, v); break;
+        }
+        g->todo[first - 1] = r;
+        first -= !v->no_code;
+    }
+    g->first_todo = first;
+    g->val[IR_NONE].last = UINT32_MAX;
 }
 
 /* --- pins --- */
@@ -454,6 +502,7 @@ void x86_plan(struct gen *g)
     if (g->max_val < g->u->n) {
         g->max_val = g->u->n + g->u->n / 2;
         g->val = x86_grow(g->val, g->max_val, sizeof *g->val);
+        g->todo = x86_grow(g->todo, g->max_val, sizeof *g->todo);
     }
     bool loop = g->ctx->loops && !g->ctx->quick && find_labels(g);
     if (!loop)

@@ -450,10 +450,11 @@ static inline void forget_value(struct gen *g, ir_ref root)
     struct value *v = &g->val[root];
     if (v->reg != NO_REG)
         release(g, v->reg);
-    if (v->cell >= 0)
-        free_cell(g, v);
-    if (v->home >= 0)
+    if ((v->cell & v->home) != -1) { /* one of them is there */
+        if (v->cell >= 0)
+            free_cell(g, v);
         leave_home(g, root);
+    }
 }
 
 /* The last need of a slot's former value (or of what a late one would be computed from) is over. */
@@ -469,7 +470,7 @@ static void drop(struct gen *g, ir_ref v)
 static inline void forget_over(struct gen *g, ir_ref v)
 {
     ir_ref root = root_of(g, v);
-    if (root && !live_after(g, root))
+    if (!live_after(g, root)) /* IR_NONE lives for ever */
         forget_value(g, root);
 }
 
@@ -477,12 +478,15 @@ static inline void forget_over(struct gen *g, ir_ref v)
 void ra_step(struct gen *g, const struct ir_inst *in)
 {
     const struct value *v = &g->val[g->i];
+    unsigned n = ir_nargs(in);
     g->locked = 0;
-    for (unsigned k = 0, n = ir_nargs(in); k < n; k++)
+    for (unsigned k = 0; k < 3; k++) /* those that are not there are IR_NONE */
         forget_over(g, in->arg[k]);
-    if (v->result)
+    for (unsigned k = 3; UNLIKELY(k < n); k++)
+        forget_over(g, in->arg[k]);
+    if (UNLIKELY(v->result))
         forget_over(g, v->result);
-    if (v->type && v->last <= g->i)
+    if (UNLIKELY((v->type != IR_VOID) & (v->last <= g->i)))
         forget_value(g, g->i);
 }
 
