@@ -5,12 +5,20 @@
     X(aclint)                                                                                                          \
     X(goldfish_rtc)                                                                                                    \
     X(ns16550a)                                                                                                        \
+    X(pci_ecam)                                                                                                        \
+    X(pci_root)                                                                                                        \
+    X(pcie_root_port)                                                                                                  \
     X(plic)                                                                                                            \
     X(syscon)                                                                                                          \
     X(virtio_blk)                                                                                                      \
+    X(virtio_blk_pci)                                                                                                  \
     X(virtio_console)                                                                                                  \
+    X(virtio_console_pci)                                                                                              \
     X(virtio_mmio)                                                                                                     \
-    X(virtio_rng)
+    X(virtio_net)                                                                                                      \
+    X(virtio_net_pci)                                                                                                  \
+    X(virtio_rng)                                                                                                      \
+    X(virtio_rng_pci)
 
 #define DECLARE(name) extern const struct device_class device_##name;
 DEVICES(DECLARE)

@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "softmmu/sockets.h"
 
 enum { PART = 4096, RETRY_MS = 300 };
 
@@ -259,49 +259,6 @@ static gboolean accept_client(gint at, GIOCondition what, gpointer opaque)
     return G_SOURCE_CONTINUE;
 }
 
-static int unix_socket(const char *path, bool server)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof a.sun_path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    strcpy(a.sun_path, path);
-    int at = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (server)
-        unlink(path);
-    if (at >= 0 && (server ? bind(at, (void *)&a, sizeof a) || listen(at, 1) : connect(at, (void *)&a, sizeof a))) {
-        int e = errno;
-        close(at);
-        errno = e;
-        return -1;
-    }
-    return at;
-}
-
-static int tcp_socket(const char *host, const char *port, bool server)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = server ? AI_PASSIVE : 0}, *list = NULL;
-    int at = -1, e = EADDRNOTAVAIL, yes = 1;
-    if (getaddrinfo(host && *host ? host : NULL, port, &hints, &list))
-        list = NULL;
-    for (const struct addrinfo *a = list; a && at < 0; a = a->ai_next) {
-        at = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
-        if (at < 0)
-            continue;
-        setsockopt(at, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-        if (server ? bind(at, a->ai_addr, a->ai_addrlen) || listen(at, 1) : connect(at, a->ai_addr, a->ai_addrlen)) {
-            e = errno;
-            close(at);
-            at = -1;
-        }
-    }
-    if (list)
-        freeaddrinfo(list);
-    errno = e;
-    return at;
-}
-
 static char *own_address(int at, const char *path)
 {
     struct sockaddr_storage a;
@@ -320,7 +277,7 @@ static char *open_socket(struct chardev_fd *s, struct options *o)
     bool server, wait;
     if (!options_bool(o, "server", false, &server) || !options_bool(o, "wait", true, &wait) || !path == !port)
         return message("chardev socket wants path=FILE or host=NAME,port=NUMBER, and perhaps server=on, wait=off");
-    int at = path ? unix_socket(path, server) : tcp_socket(host, port, server);
+    int at = path ? socket_unix(path, server) : socket_tcp(host, port, server);
     if (at < 0)
         return message("chardev socket: cannot %s %s%s%s: %s", server ? "listen at" : "connect to", path ? path : host ? host : "",
                        path ? "" : ":", path ? "" : port, strerror(errno));
