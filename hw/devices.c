@@ -3,11 +3,13 @@
 
 #define DEVICES(X)                                                                                                     \
     X(aclint)                                                                                                          \
+    X(fw_cfg)                                                                                                          \
     X(goldfish_rtc)                                                                                                    \
     X(ns16550a)                                                                                                        \
     X(pci_ecam)                                                                                                        \
     X(pci_root)                                                                                                        \
     X(pcie_root_port)                                                                                                  \
+    X(pflash)                                                                                                          \
     X(plic)                                                                                                            \
     X(syscon)                                                                                                          \
     X(virtio_blk)                                                                                                      \
