@@ -62,7 +62,10 @@ void b_note_jump(struct ir_builder *b, const struct ir_inst *in)
 bool b_goes_on(struct ir_builder *b, uint64_t *pc)
 {
     struct region *g = b->region;
+    const struct ir_inst *last = &b->u->inst[b->u->n - 1];
     uint64_t next = UINT64_MAX;
+    if (last->op == IR_GOTO_IND && last->ir_sub == JUMP_PLAIN) /* a switch: its cases come from elsewhere */
+        return false;
     for (unsigned i = 0; g && i < g->n; i++)
         if (g->target[i] >= *pc && g->target[i] < next)
             next = g->target[i];
