@@ -97,7 +97,12 @@ void dump_stats(const struct exec *x)
         {"guest instructions translated", offsetof(struct exec, stats.guest_insns)},
         {"guest bytes", offsetof(struct exec, stats.guest_bytes)},
         {"host bytes", offsetof(struct exec, stats.host_bytes)},
+        {"helper calls in them", offsetof(struct exec, stats.helper_calls)},
         {"run loop look-ups", offsetof(struct exec, stats.lookups)},
+        {"look-ups that found a unit", offsetof(struct exec, stats.found)},
+#define X(NAME, text) {text, offsetof(struct exec, stats.exits[EXIT_KIND_##NAME])},
+        EXITS(X)
+#undef X
         {"exits linked", offsetof(struct exec, stats.links)},
         {"units invalidated", offsetof(struct exec, stats.invalidations)},
         {"units made hot", offsetof(struct exec, stats.promotions)},

@@ -38,6 +38,22 @@ struct stale_range {
     uint64_t start, end;
 };
 
+/* Why generated code was left. X(NAME, text of -d jit-stats) */
+#define EXITS(X)                                    \
+    X(UNLINKED, "left: exits not linked yet")       \
+    X(HOT, "left: quick units that are hot")        \
+    X(INDIRECT, "left: jumps not in the table")     \
+    X(SYSCALL, "left: system calls")                \
+    X(FAULT, "left: faults")                        \
+    X(INTERRUPT, "left: asked to")                  \
+    X(OTHER, "left: other reasons")
+enum exit_kind {
+#define X(NAME, text) EXIT_KIND_##NAME,
+    EXITS(X)
+#undef X
+        EXIT_KINDS
+};
+
 /* A hot unit to be compiled in the background. */
 struct asked {
     struct asked *next;
@@ -91,7 +107,8 @@ struct exec {
     struct {
         uint64_t cycles[2], insns[2]; /* of compiling, and guest instructions compiled: hot, quick */
         uint64_t units, guest_insns, guest_bytes, host_bytes, flushes, invalidations, links, lookups, promotions, disk_files, disk_units,
-            disk_stored;
+            disk_stored, found, helper_calls;
+        uint64_t exits[EXIT_KINDS]; /* of generated code */
     } stats;
 };
 

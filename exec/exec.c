@@ -265,14 +265,18 @@ static bool locate(struct exec *x, struct cpu *cpu, uint64_t *physical)
  * The block to run next, translated if need be; links the exit that led here and fills the jump table.
  * Generated code has been left, so that a flush may happen inside.
  */
-static struct code_block *next_block(struct exec *x, struct cpu *cpu, uint64_t physical, bool indirect)
+static struct code_block *next_block(struct exec *x, struct cpu *cpu, uint64_t physical, bool indirect, bool first)
 {
     pthread_mutex_lock(&x->lock);
     uint64_t flushes = x->stats.flushes;
     struct code_exit *from = cpu->last_exit;
     cpu->last_exit = NULL;
     x->stats.lookups++;
+    uint64_t units = x->stats.units;
     struct code_block *b = exec_block(x, cpu, (struct block_key){cpu->pc, physical, cpu->mode}, from);
+    x->stats.found += units == x->stats.units;
+    if (b && !first)
+        x->stats.exits[!from ? EXIT_KIND_INDIRECT : from == b->c.promote ? EXIT_KIND_HOT : EXIT_KIND_UNLINKED]++;
     if (b && x->host && !x->options.nochain && flushes == x->stats.flushes && !b->tail) {
         if (from && from->pc == b->pc && from->slot == from->unlinked && from != b->c.promote) {
             exec_link(from, b);
@@ -312,6 +316,17 @@ static void run_block(struct exec *x, struct cpu *cpu, struct code_block *b)
     }
 }
 
+static void count_reason(struct exec *x, enum cpu_exit reason)
+{
+    static const uint8_t kinds[] = {[EXIT_SYSCALL] = EXIT_KIND_SYSCALL, [EXIT_FAULT] = EXIT_KIND_FAULT, [EXIT_FETCH] = EXIT_KIND_FAULT,
+                                    [EXIT_INTERRUPT] = EXIT_KIND_INTERRUPT, [EXIT_NONE] = EXIT_KIND_OTHER,
+                                    [EXIT_BREAKPOINT] = EXIT_KIND_OTHER, [EXIT_ILLEGAL] = EXIT_KIND_OTHER,
+                                    [EXIT_ALIGN] = EXIT_KIND_OTHER, [EXIT_DIV] = EXIT_KIND_OTHER, [EXIT_ICACHE] = EXIT_KIND_OTHER};
+    pthread_mutex_lock(&x->lock);
+    x->stats.exits[reason < ARRAY_SIZE(kinds) ? kinds[reason] : EXIT_KIND_OTHER]++;
+    pthread_mutex_unlock(&x->lock);
+}
+
 enum cpu_exit cpu_run(struct cpu *cpu)
 {
     struct exec *x = cpu->exec;
@@ -320,7 +335,7 @@ enum cpu_exit cpu_run(struct cpu *cpu)
     cpu->exit_reason = EXIT_NONE;
     _setjmp(leave); /* exec_leave() and faults in helpers come back here, with the reason set */
     __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
-    bool indirect = true;
+    bool indirect = true, first = true; /* first: generated code has not run, or was left with a reason */
     while (cpu->exit_reason == EXIT_NONE) {
         if (UNLIKELY(__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST))) {
             __atomic_store_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST);
@@ -334,7 +349,8 @@ enum cpu_exit cpu_run(struct cpu *cpu)
             reset_prediction(cpu);
         }
         uint64_t physical;
-        struct code_block *b = locate(x, cpu, &physical) ? next_block(x, cpu, physical, indirect) : NULL;
+        struct code_block *b = locate(x, cpu, &physical) ? next_block(x, cpu, physical, indirect, first) : NULL;
+        first = false;
         if (!b) {
             cpu->exit_reason = EXIT_TARGET;
             cpu->last_exit = NULL;
@@ -355,6 +371,8 @@ enum cpu_exit cpu_run(struct cpu *cpu)
         indirect = !cpu->last_exit;
     }
     cpu->leave_env = NULL;
+    if (log_on(LOG_JIT_STATS))
+        count_reason(x, cpu->exit_reason);
     uint64_t physical;
     if (cpu->exit_reason == EXIT_FETCH && locate(x, cpu, &physical)) /* the page may be there when the guest comes back */
         exec_invalidate(x, physical, physical + 1);

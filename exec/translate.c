@@ -273,6 +273,9 @@ struct code_block *exec_add_block(struct exec *x, const struct code_block *new, 
     x->stats.guest_insns += u->ninsns;
     x->stats.guest_bytes += u->bytes;
     x->stats.host_bytes += b->c.size;
+    if (log_on(LOG_JIT_STATS))
+        for (ir_ref r = 1; r < u->n; r++)
+            x->stats.helper_calls += u->inst[r].op == IR_CALL;
     if (log_on(LOG_OUT_ASM) && x->host)
         dump_host(b);
     if (x->options.engine != ENGINE_JIT) {

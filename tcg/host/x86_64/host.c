@@ -16,7 +16,7 @@ static const struct {
     size_t offset;
 } features[] = {
 #define X(name) {#name, offsetof(struct x86_features, name)}
-    X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul), X(pins), X(loop_pins), X(regions),
+    X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul), X(pins), X(loop_pins), X(regions), X(late_nans),
 #undef X
 };
 
@@ -63,6 +63,7 @@ static void init(void)
         .pins = true,
         .loop_pins = true,
         .regions = true,
+        .late_nans = true,
     };
     const char *list = getenv("METIC_HOST_FEATURES");
     if (list)

@@ -7,7 +7,7 @@
 #include "base/softfloat.h"
 #include "tcg/host/x86_64/gen.h"
 
-bool x86_nans_are_late(const struct gen *g) { return g->guest->fp && g->guest->fp->nan == FP_PICK_DEFAULT; }
+bool x86_nans_are_late(const struct gen *g) { return x86.late_nans && g->guest->fp && g->guest->fp->nan == FP_PICK_DEFAULT; }
 
 uint64_t x86_guest_nan(const struct ir_guest *guest, enum raw raw)
 {
