@@ -18,6 +18,7 @@ SCRIPT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc none /proc
 mount -t sysfs none /sys
+mount -t devtmpfs none /dev
 echo "machine $(uname -m), processors $(nproc)"
 seq 30000 | md5sum
 i=0; while [ $i -lt 300 ]; do /bin/busybox true; i=$((i+1)); done; echo "$i processes"
