@@ -16,7 +16,7 @@
 
 /* X(NAME, word, argument, environment, help) */
 #define OPTIONS(X)                                                                                                        \
-    X(FOLDER, "-code-cache", "folder", "METIC_CODE_CACHE", "the user's folder, if it is not ~/.cache/metic")              \
+    X(FOLDER, "-code-cache", "folder", "METIC_CODE_CACHE", "the user's folder, if it is not ~/.cache/metic/code")         \
     X(SIZE, "-code-cache-size", "size", "METIC_CODE_CACHE_SIZE", "prune: what may be left in bytes, or with K, M, G")     \
     X(SYSTEM, "--system", NULL, NULL, "warm: fill the folder so that it serves all users, also in copies of the files; "  \
                                       "/var/cache/metic if none is named")                                                \

@@ -21,6 +21,7 @@
 enum {
     STALE_SECONDS = 60,   /* an unfinished file this old has no writer any more */
     TOUCH_SECONDS = 3600, /* precision of "last used" */
+    MAX_PARENTS = 2,      /* ~/.cache/metic */
     NAME_LENGTH = 32,     /* hex digits of a file's name */
 };
 
@@ -102,25 +103,25 @@ static uint64_t make_secret(int folder)
 
 /* --- the folders --- */
 
-/* The name's parents must be there, but for one: ~/.cache. */
-static bool make_folder(const char *path)
+/* With up to `parents` folders above it that are not there. */
+static bool make_folder(const char *path, unsigned parents)
 {
     if (mkdir(path, 0700) == 0 || errno == EEXIST)
         return true;
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
-    if (errno != ENOENT || !slash || slash == path)
+    if (errno != ENOENT || !parents || !slash || slash == path)
         return false;
     snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
-    return mkdir(parent, 0700) == 0 && mkdir(path, 0700) == 0;
+    return make_folder(parent, parents - 1) && mkdir(path, 0700) == 0;
 }
 
 char *disk_default_folder(void)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     char *path = NULL;
-    int n = cache && *cache == '/' ? asprintf(&path, "%s/metic", cache)
-            : home && *home == '/' ? asprintf(&path, "%s/.cache/metic", home)
+    int n = cache && *cache == '/' ? asprintf(&path, "%s/metic/code", cache)
+            : home && *home == '/' ? asprintf(&path, "%s/.cache/metic/code", home)
                                    : -1;
     return n < 0 ? NULL : path;
 }
@@ -147,7 +148,7 @@ struct disk *disk_new(const struct disk_options *o)
         close(fd);
     }
     fd = open_folder(d->user, false);
-    if (fd < 0 && d->user && make_folder(d->user))
+    if (fd < 0 && d->user && make_folder(d->user, MAX_PARENTS))
         fd = open_folder(d->user, false);
     if (fd >= 0) {
         uint64_t secret = read_secret(fd);

@@ -127,15 +127,15 @@ void disk_map_close(struct disk_map *m)
     *m = (struct disk_map){0};
 }
 
-static uint32_t hash_of(uint32_t pc, uint32_t mode)
+uint32_t disk_hash(uint32_t pc, uint32_t mode)
 {
-    return ((pc >> 1) + mode * 31) * UINT32_C(0x9e3779b1) >> 7;
+    return (pc | (uint64_t)mode << 32) * UINT64_C(0x9e3779b97f4a7c15) >> 40; /* the high bits are the mixed ones */
 }
 
 int64_t disk_map_find(const struct disk_map *m, uint32_t pc, uint32_t mode)
 {
     uint32_t mask = m->h->index_size - 1;
-    for (uint32_t i = hash_of(pc, mode) & mask; m->index[i]; i = (i + 1) & mask) {
+    for (uint32_t i = disk_hash(pc, mode) & mask; m->index[i]; i = (i + 1) & mask) {
         const struct disk_block *b = &m->blocks[m->index[i] - 1];
         if (b->pc == pc && b->mode == mode)
             return m->index[i] - 1;
@@ -149,7 +149,7 @@ void disk_map_make_index(const struct disk_map *m, uint32_t *index)
     memset(index, 0, m->h->index_size * sizeof *index);
     for (uint32_t k = m->h->nblocks; k-- > 0;) { /* the last of the same pc is the one to be found */
         const struct disk_block *b = &m->blocks[k];
-        uint32_t i = hash_of(b->pc, b->mode) & mask;
+        uint32_t i = disk_hash(b->pc, b->mode) & mask;
         while (index[i])
             i = (i + 1) & mask;
         index[i] = k + 1;

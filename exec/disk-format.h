@@ -98,6 +98,8 @@ bool disk_map_open(struct disk_map *m, int fd, const struct disk_key *key, bool 
 void disk_map_close(struct disk_map *m);
 uint64_t disk_sum(const uint8_t *file, size_t bytes);
 
+/* 24 bits. */
+uint32_t disk_hash(uint32_t pc, uint32_t mode);
 /* Number of the block for a guest file's offset in the mode, or -1. */
 int64_t disk_map_find(const struct disk_map *m, uint32_t pc, uint32_t mode);
 /* Fills an index of h->index_size entries for m's blocks. */

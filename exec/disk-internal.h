@@ -36,6 +36,9 @@ struct image {
 /* --- disk.c --- */
 const struct image *disk_image_of(struct exec *x, uint64_t pc); /* NULL: none is open for it */
 
+/* --- disk-save.c: stores what is worth it; x->lock held, no other threads --- */
+void disk_save(struct exec *x);
+
 /* --- disk-dir.c --- */
 /* Opens the file for the key to read: the user's or the system's, whose key is changed. -1: there is none, or it is not safe. */
 int disk_open_file(const struct disk *d, struct disk_key *key);

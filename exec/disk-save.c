@@ -47,7 +47,7 @@ struct work {
 
 static uint32_t table_place(const struct work *w, uint32_t pc, uint32_t mode)
 {
-    uint32_t mask = w->table_size - 1, i = (pc >> 1 ^ mode * 31) * UINT32_C(0x9e3779b1) >> 5 & mask;
+    uint32_t mask = w->table_size - 1, i = disk_hash(pc, mode) & mask;
     while (w->table[i] && (w->placed[w->table[i] - 1].pc != pc || w->placed[w->table[i] - 1].unit->block->mode != mode))
         i = (i + 1) & mask;
     return i;
@@ -119,15 +119,36 @@ static void place(struct work *w)
 
 /* --- filling --- */
 
+static void make_room(struct bytes *b, size_t room)
+{
+    b->room = room;
+    b->p = realloc(b->p, room);
+    CHECK(b->p || !room);
+}
+
 static void *more(struct bytes *b, size_t n)
 {
-    if (b->n + n > b->room) {
-        b->room = 2 * (b->n + n);
-        b->p = realloc(b->p, b->room);
-        CHECK(b->p);
-    }
+    if (b->n + n > b->room)
+        make_room(b, 2 * (b->n + n));
     b->n += n;
     return b->p + b->n - n;
+}
+
+/* What is known beforehand is not copied from one place to the next. */
+static void make_rooms(struct work *w)
+{
+    const struct disk_header *old = w->old->h;
+    size_t code = old ? old->code_bytes : 0, faults = old ? old->nfaults : 0, blocks = (old ? old->nblocks : 0) + w->stored;
+    for (uint32_t i = 0; i < w->n; i++) {
+        const struct placed *p = &w->placed[i];
+        if (p->left_out)
+            continue;
+        code = p->code + p->unit->block->c.size;
+        faults += p->unit->block->c.nfaults;
+    }
+    make_room(&w->code, code);
+    make_room(&w->faults, faults * sizeof(struct fault_point));
+    make_room(&w->blocks, blocks * sizeof(struct disk_block));
 }
 
 static void append(struct bytes *b, const void *from, size_t n)
@@ -306,7 +327,7 @@ static void *assemble(struct work *w, uint64_t *size)
         h.index_size *= 2;
     if (!disk_layout(&h, &l))
         return NULL;
-    uint8_t *file = mmap(NULL, l.end, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *file = mmap(NULL, l.end, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (file == MAP_FAILED)
         return NULL;
     *size = h.size = l.end;
@@ -339,6 +360,7 @@ static void *build(struct work *w, uint64_t *size)
     leave_out(w);
     place(w);
     if (w->stored) {
+        make_rooms(w);
         if (w->old->at)
             fill_old(w);
         reserve_counters(w);
@@ -404,6 +426,15 @@ static bool is_worth_it(const struct image *im)
     return !im->closed && fresh >= MIN_UNITS && fresh >= there / MIN_PART;
 }
 
+void disk_save(struct exec *x)
+{
+    for (unsigned i = 0; i < x->disk.nimages; i++) {
+        struct image *im = x->disk.image[i];
+        if (is_worth_it(im))
+            save(x, im);
+    }
+}
+
 void exec_save(struct exec *x, bool is_end)
 {
     sigset_t all, before;
@@ -415,11 +446,7 @@ void exec_save(struct exec *x, bool is_end)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_mutex_lock(&x->lock);
-    for (unsigned i = 0; i < x->disk.nimages; i++) {
-        struct image *im = x->disk.image[i];
-        if (is_worth_it(im))
-            save(x, im);
-    }
+    disk_save(x);
     pthread_mutex_unlock(&x->lock);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -209,17 +209,23 @@ void disk_flush(struct exec *x)
         drop(x->disk.image[i]);
 }
 
-bool disk_close_range(struct exec *x, uint64_t start, uint64_t end)
+static bool touches(const struct image *im, uint64_t start, uint64_t end)
 {
-    bool any = false;
+    return !im->closed && im->file.start < end && im->file.end > start;
+}
+
+bool disk_close_range(struct exec *x, uint64_t start, uint64_t end, bool changed)
+{
+    bool any = false, mapped = false;
     for (unsigned i = 0; i < x->disk.nimages; i++) {
-        struct image *im = x->disk.image[i];
-        if (im->closed || im->file.start >= end || im->file.end <= start)
-            continue;
-        im->closed = true;
-        any |= im->map.at != NULL;
+        any |= touches(x->disk.image[i], start, end);
+        mapped |= touches(x->disk.image[i], start, end) && x->disk.image[i]->map.at;
     }
-    return any;
+    if (any && !changed && x->cpus && !x->cpus->next_cpu) /* a library is unloaded: what it was used for is not lost */
+        disk_save(x);
+    for (unsigned i = 0; i < x->disk.nimages; i++)
+        x->disk.image[i]->closed |= touches(x->disk.image[i], start, end);
+    return mapped;
 }
 
 void disk_after_fork(struct exec *x)

@@ -17,7 +17,7 @@ struct disk;
 #define DISK_SYSTEM_FOLDER "/var/cache/metic"
 
 struct disk_options {
-    const char *folder;   /* the user's; NULL: $XDG_CACHE_HOME/metic or ~/.cache/metic */
+    const char *folder;   /* the user's; NULL: $XDG_CACHE_HOME/metic/code or ~/.cache/metic/code */
     const char *system;   /* the system's; NULL: DISK_SYSTEM_FOLDER; "": none */
     uint64_t max_bytes;   /* bound of the user's; 0: default */
     bool for_others;      /* what is stored is to be found by others and in copies, as in the system's folder */

@@ -174,8 +174,11 @@ struct code_block *disk_find(struct exec *x, uint64_t pc, uint32_t mode);
 /* A reference of the unit that is being compiled; the unit itself, new: it may be stored. */
 void disk_note_ref(struct exec *x, const struct code_ref *r);
 void disk_note(struct exec *x, struct code_block *b);
-/* The guest changes code in the range: its files are used no more. True: all blocks must be dropped. */
-bool disk_close_range(struct exec *x, uint64_t start, uint64_t end);
+/*
+ * The guest changes code in the range, or has done so already: its files are used no more. True: all blocks must be
+ * dropped. Alone, the thread stores what is new before a change.
+ */
+bool disk_close_range(struct exec *x, uint64_t start, uint64_t end, bool changed);
 /* In a forked child. */
 void disk_after_fork(struct exec *x);
 /* All blocks are dropped; nobody runs. */

@@ -425,7 +425,7 @@ static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only
     pthread_mutex_lock(&x->lock);
     bool any = false;
     background_invalidate(x, start, end);
-    if (disk_close_range(x, start, end))
+    if (disk_close_range(x, start, end, changed_only))
         exec_flush(x);
     uint64_t first = start >> PAGE_HASH_SHIFT, last = (end - 1) >> PAGE_HASH_SHIFT;
     /* A unit begins at most MAX_UNIT_BYTES, so at most a page, before its last byte. */

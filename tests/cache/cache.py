@@ -137,13 +137,13 @@ class Cache(unittest.TestCase):
     def test_no_folder(self):
         want = self.answer()
         (self.folder / "file").write_text("")
-        for bad in "/proc/nothing", str(self.folder / "file"), "/dev/null/x", str(self.folder / "a/b/c"):
+        for bad in "/proc/nothing", str(self.folder / "file"), "/dev/null/x", str(self.folder / "a/b/c/d"):
             self.assertEqual(self.run_guest(METIC_CODE_CACHE=bad), want)
         if os.getuid():
             self.cache.mkdir(0o500)
             self.assertEqual(self.run_guest(), want)
         self.assertEqual(self.run_guest(METIC_CODE_CACHE="", HOME=str(self.folder)), want)
-        self.assertTrue((self.folder / ".cache/metic/secret").is_file())
+        self.assertTrue((self.folder / ".cache/metic/code/secret").is_file())
 
     def test_at_the_same_time(self):
         want = self.answer()
@@ -221,6 +221,12 @@ class Cache(unittest.TestCase):
             r = subprocess.run([METIC, *words], env=self.environment(), text=True, capture_output=True)
             self.assertEqual(r.returncode, code, words)
             self.assertEqual(len(r.stderr.splitlines()), 1, words)
+
+    def test_libraries_come_and_go(self):
+        want = self.run_guest("100", "libraries", program=DYNAMIC, METIC_CODE_CACHE="off")
+        for _ in range(4):
+            self.assertEqual(self.run_guest("100", "libraries", program=DYNAMIC), want)
+        self.assertGreater(self.stats["files of the disk cache"], 100)  # the library's each time it comes
 
     def test_two_metics(self):
         want = self.answer()

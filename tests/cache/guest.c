@@ -1,4 +1,6 @@
 /* A guest for the tests of the translation cache: many functions, an answer that depends on all of them. */
+#include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +28,52 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+#ifdef LIBRARIES
+/* Libraries that come and go while other threads run code of the same kind. */
+static _Atomic int done;
+
+static void *compute(void *arg)
+{
+    unsigned x = *(unsigned *)arg;
+    while (!done)
+        for (unsigned i = 0; i < sizeof functions / sizeof *functions; i++)
+            x = functions[i](x);
+    return NULL;
+}
+
+static int load_and_unload(unsigned rounds)
+{
+    pthread_t thread[2];
+    unsigned seed[2] = {1, 2};
+    double sum = 0;
+    for (unsigned r = 0; r < rounds; r++) {
+        for (unsigned i = 0; r == rounds / 2 && i < 2; i++) /* alone at first */
+            if (pthread_create(&thread[i], NULL, compute, &seed[i]))
+                return 1;
+        void *lib = dlopen("libm.so.6", RTLD_NOW);
+        double (*f)(double) = lib ? (double (*)(double))dlsym(lib, r % 2 ? "tgamma" : "cbrt") : NULL;
+        if (!f)
+            return 2;
+        sum += f(1 + r % 7);
+        if (dlclose(lib))
+            return 3;
+    }
+    done = 1;
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(thread[i], NULL);
+    printf("%.6f\n", sum);
+    return 0;
+}
+
+#endif
+
 int main(int argc, char **argv)
 {
     unsigned rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 1, v[sizeof functions / sizeof *functions], x = 1;
+#ifdef LIBRARIES
+    if (argc > 2 && !strcmp(argv[2], "libraries"))
+        return load_and_unload(rounds);
+#endif
     for (unsigned r = 0; r < rounds; r++)
         for (unsigned i = 0; i < sizeof v / sizeof *v; i++)
             x = v[i] = functions[i](x);
