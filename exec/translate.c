@@ -120,7 +120,7 @@ static bool may_read(const struct page_reader *r, uint64_t pc)
 static const uint8_t *page_window(void *opaque, uint64_t pc, size_t *avail)
 {
     struct page_reader *r = opaque;
-    if (pc - r->unit->pc + CODE_MAX_INSN <= r->source->n) {
+    if (pc >= r->unit->pc && pc - r->unit->pc + CODE_MAX_INSN <= r->source->n) {
         *avail = r->source->n - (pc - r->unit->pc);
         return r->source->bytes + (pc - r->unit->pc);
     }
