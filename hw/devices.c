@@ -3,8 +3,10 @@
 
 #define DEVICES(X)                                                                                                     \
     X(aclint)                                                                                                          \
+    X(aplic)                                                                                                           \
     X(fw_cfg)                                                                                                          \
     X(goldfish_rtc)                                                                                                    \
+    X(imsic)                                                                                                           \
     X(ns16550a)                                                                                                        \
     X(pci_ecam)                                                                                                        \
     X(pci_root)                                                                                                        \

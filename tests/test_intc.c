@@ -1,5 +1,7 @@
 /* Interrupt controllers of the riscv64 virt machine. */
 #include "hw/intc/aclint.h"
+#include "hw/intc/aplic.h"
+#include "hw/intc/imsic.h"
 #include "hw/intc/plic.h"
 #include "tests/device-board.h"
 
@@ -197,4 +199,203 @@ Test(plic, wrong_properties)
     free(error);
     device_free(b.device);
     mem_space_free(&b.memory);
+}
+
+/* --- IMSIC --- */
+
+static uint64_t swap_reg(struct board *b, unsigned file, unsigned select, uint64_t value)
+{
+    uint64_t old;
+    cr_assert(imsic_access(b->device, file, select, 64, &old, value, UINT64_MAX));
+    return old;
+}
+
+Test(imsic, messages_thresholds_and_claims)
+{
+    struct board b;
+    uint64_t old;
+    board_begin(&b, "imsic");
+    board_set(&b, "files", "2");
+    board_realize(&b);
+    wr(&b, 0, 4, 70);
+    wr(&b, 4, 4, __builtin_bswap32(5));
+    wr(&b, IMSIC_PAGE, 4, 9);
+    wr(&b, 0, 4, 0);
+    wr(&b, 0, 4, 256);
+    cr_assert_eq(swap_reg(&b, 0, IMSIC_EIP, 1 << 5), 1 << 5);
+    cr_assert_eq(swap_reg(&b, 0, IMSIC_EIP + 2, 1 << 6), 1 << 6);
+    cr_assert_eq(imsic_top(b.device, 0), 0, "nothing is enabled");
+    swap_reg(&b, 0, IMSIC_EIE, UINT64_MAX);
+    swap_reg(&b, 0, IMSIC_EIE + 2, UINT64_MAX);
+    cr_assert_eq(swap_reg(&b, 0, IMSIC_EIE, UINT64_MAX), ~UINT64_C(1), "identity 0 does not exist");
+    cr_assert_eq(imsic_top(b.device, 0), 5 << 16 | 5);
+    cr_assert_not(b.level[0]);
+    swap_reg(&b, 0, IMSIC_EIDELIVERY, 1);
+    cr_assert(b.level[0] && !b.level[1]);
+    swap_reg(&b, 0, IMSIC_EITHRESHOLD, 5);
+    cr_assert_not(b.level[0]);
+    swap_reg(&b, 0, IMSIC_EITHRESHOLD, 71);
+    imsic_claim(b.device, 0);
+    cr_assert(b.level[0] && imsic_top(b.device, 0) == (70 << 16 | 70));
+    imsic_claim(b.device, 0);
+    cr_assert(!b.level[0]);
+    cr_assert_not(imsic_access(b.device, 0, IMSIC_EIP + 1, 64, &old, 0, 0), "odd ones are for 32 bits");
+    cr_assert(imsic_access(b.device, 1, IMSIC_EIP, 32, &old, 0, 0) && old == 1 << 9);
+    cr_assert_not(imsic_access(b.device, 0, 0x71, 64, &old, 0, 0));
+    cr_assert_not(imsic_access(b.device, 2, IMSIC_EIP, 64, &old, 0, 0));
+    unplug(&b);
+}
+
+Test(imsic, state_and_any_access)
+{
+    struct board a, b;
+    uint64_t seed = 6, old;
+    board_begin(&a, "imsic");
+    board_realize(&a);
+    board_begin(&b, "imsic");
+    board_realize(&b);
+    wr(&a, 0, 4, 200);
+    swap_reg(&a, 0, IMSIC_EIE + 6, UINT64_MAX);
+    swap_reg(&a, 0, IMSIC_EIDELIVERY, 1);
+    transfer(a.device, b.device);
+    cr_assert(b.level[0] && imsic_top(b.device, 0) >> 16 == 200);
+    for (unsigned i = 0; i < 20000; i++) {
+        mem_store(&a.memory, BOARD_WINDOW + (chance(&seed) % 0x1000 & ~3u), 4, chance(&seed) >> chance(&seed) % 64);
+        imsic_access(a.device, chance(&seed) % 2, chance(&seed) % 0x120, 32 << chance(&seed) % 2, &old, chance(&seed), chance(&seed));
+        imsic_claim(a.device, 0);
+    }
+    unplug(&a);
+    unplug(&b);
+}
+
+/* --- APLIC --- */
+
+enum { DOMAINCFG = 0, SOURCECFG = 0, SETIPNUM = 0x1cdc, IN_CLRIP = 0x1d00, SETIENUM = 0x1edc, CLRIENUM = 0x1fdc, TARGET = 0x3000, IDC = 0x4000 };
+
+static void plug_aplic(struct board *b, const char *msi)
+{
+    board_begin(b, "aplic");
+    board_set(b, "harts", "2");
+    board_set(b, "msi", msi);
+    board_realize(b);
+    wr(b, DOMAINCFG, 4, 0x100);
+}
+
+Test(aplic, direct_delivery)
+{
+    struct board b;
+    plug_aplic(&b, "off");
+    cr_assert_eq(rd(&b, DOMAINCFG, 4), 0x80000100);
+    wr(&b, SOURCECFG + 4 * 3, 4, 6);
+    wr(&b, SOURCECFG + 4 * 7, 4, 4);
+    wr(&b, TARGET + 4 * 3, 4, 1 << 18 | 5);
+    wr(&b, TARGET + 4 * 7, 4, 1 << 18);
+    cr_assert_eq(rd(&b, TARGET + 4 * 7, 4), 1 << 18 | 1, "priority 0 is 1");
+    wr(&b, SETIENUM, 4, 3);
+    wr(&b, SETIENUM, 4, 7);
+    wr(&b, IDC + 32, 4, 1);
+    line(&b, 3, true);
+    cr_assert(b.level[1] && !b.level[0]);
+    cr_assert_eq(rd(&b, IN_CLRIP, 4), 8);
+    line(&b, 7, true);
+    line(&b, 7, false);
+    cr_assert_eq(rd(&b, IDC + 32 + 0x18, 4), 7 << 16 | 1);
+    wr(&b, IDC + 32 + 8, 4, 1);
+    cr_assert_not(b.level[1], "below the threshold only");
+    wr(&b, IDC + 32 + 8, 4, 0);
+    cr_assert_eq(rd(&b, IDC + 32 + 0x1c, 4), 7 << 16 | 1);
+    cr_assert_eq(rd(&b, IDC + 32 + 0x1c, 4), 3 << 16 | 5);
+    cr_assert(b.level[1], "a level stays");
+    line(&b, 3, false);
+    cr_assert_not(b.level[1]);
+    wr(&b, IDC + 32 + 4, 4, 1);
+    cr_assert(b.level[1] && rd(&b, IDC + 32 + 0x1c, 4) == 0 && !b.level[1], "forced once");
+    wr(&b, SOURCECFG + 4 * 7, 4, 1);
+    wr(&b, SETIPNUM, 4, 7);
+    cr_assert(b.level[1], "detached: by software");
+    wr(&b, SOURCECFG + 4 * 7, 4, 0);
+    cr_assert(!b.level[1] && rd(&b, TARGET + 4 * 7, 4) == 0);
+    unplug(&b);
+}
+
+struct mailbox {
+    uint64_t at[16];
+    uint32_t id[16];
+    unsigned n;
+};
+
+static void mail(void *device, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct mailbox *m = device;
+    m->at[m->n % 16] = offset;
+    m->id[m->n++ % 16] = (uint32_t)value;
+}
+
+static const struct mem_ops mail_ops = {.write = mail};
+
+Test(aplic, messages_and_delegation)
+{
+    struct board b;
+    struct mailbox m = {.n = 0};
+    struct mem_region box;
+    plug_aplic(&b, "on");
+    mem_init_io(&box, "imsics", 0x8000000, &mail_ops, &m);
+    mem_add(&b.memory, b.memory.root, 0x24000000, &box, 0);
+    struct device *child = device_new(device_class_by_name("aplic"), NULL, &b.host);
+    cr_assert(!device_set(child, "msi", "on") && !device_set(child, "supervisor", "on") && !device_realize(child));
+    aplic_set_child(b.device, child);
+    mem_add(&b.memory, b.memory.root, 0x100000, &child->view[0].region, 0);
+    cr_assert_eq(mem_store(&b.memory, 0x100000, 4, 0x100), MEM_OK);
+    wr(&b, 0x1bc0, 4, 0x24000);
+    wr(&b, 0x1bc4, 4, 2 << 12); /* two bits of hart number */
+    wr(&b, 0x1bc8, 4, 0x28000);
+    wr(&b, 0x1bcc, 4, 1 << 20); /* two pages each */
+    wr(&b, SOURCECFG + 4 * 5, 4, 6);
+    wr(&b, TARGET + 4 * 5, 4, 1 << 18 | 33);
+    line(&b, 5, true);
+    cr_assert_eq(m.n, 0);
+    wr(&b, SETIENUM, 4, 5);
+    cr_assert(m.n == 1 && m.at[0] == 0x1000 && m.id[0] == 33);
+    wr(&b, SETIPNUM, 4, 5);
+    cr_assert_eq(m.n, 2, "the level is still high");
+    line(&b, 5, false);
+    wr(&b, SETIPNUM, 4, 5);
+    cr_assert_eq(m.n, 2);
+    uint64_t v;
+    cr_assert(mem_store(&b.memory, 0x100000 + 4 * 9, 4, 4) == MEM_OK && mem_load(&b.memory, 0x100000 + 4 * 9, 4, &v) == MEM_OK && v == 0);
+    wr(&b, SOURCECFG + 4 * 9, 4, 0x400);
+    mem_store(&b.memory, 0x100000 + 4 * 9, 4, 4);
+    mem_store(&b.memory, 0x100000 + TARGET + 4 * 9, 4, 1 << 18 | 1 << 12 | 44);
+    mem_store(&b.memory, 0x100000 + SETIENUM, 4, 9);
+    line(&b, 9, true);
+    cr_assert(m.n == 3 && m.at[2] == 0x4003000 && m.id[2] == 44, "hart 1, guest 1");
+    wr(&b, 0x3000, 4, 1 << 18 | 55);
+    cr_assert(m.n == 4 && m.at[3] == 0x1000 && m.id[3] == 55);
+    wr(&b, SOURCECFG + 4 * 9, 4, 0);
+    cr_assert(mem_load(&b.memory, 0x100000 + 4 * 9, 4, &v) == MEM_OK && v == 0, "taken back");
+    fuzz_registers(&b, 30000, 12);
+    mem_remove(&b.memory, &child->view[0].region);
+    mem_remove(&b.memory, &box);
+    device_free(child);
+    unplug(&b);
+}
+
+Test(aplic, state_and_any_access)
+{
+    struct board a, b;
+    plug_aplic(&a, "off");
+    plug_aplic(&b, "off");
+    wr(&a, SOURCECFG + 4 * 3, 4, 6);
+    wr(&a, SETIENUM, 4, 3);
+    wr(&a, IDC, 4, 1);
+    line(&a, 3, true);
+    transfer(a.device, b.device);
+    cr_assert(b.level[0] && rd(&b, IDC + 0x1c, 4) == (3 << 16 | 1));
+    uint64_t seed = 31;
+    for (unsigned i = 0; i < 100; i++) {
+        fuzz_registers(&a, 200, chance(&seed));
+        line(&a, chance(&seed) % APLIC_MAX_SOURCES, chance(&seed) % 2);
+    }
+    unplug(&a);
+    unplug(&b);
 }
