@@ -143,6 +143,27 @@ static void across(char *p, long page)
 }
 #endif
 
+#if defined __aarch64__
+/* Flags that are read at a branch's target, which stands closely before the compare that a unit of code begins with. */
+#define LOWER(n, a, b, nops)                                                                                           \
+    __asm__ volatile("b 2f\n1: cset %0, lo\n" nops "b 3f\n2: cmp %1, %2\nb.ne 1b\nmov %0, 9\n3:"                     \
+                     : "=r"(n)                                                                                         \
+                     : "r"((long)(a)), "r"((long)(b))                                                                  \
+                     : "cc")
+
+static void flags_before(void)
+{
+    for (int i = 0; i < 4; i++) {
+        long n[3];
+        LOWER(n[0], i, 2, "");
+        LOWER(n[1], i, 2, "nop\n");
+        LOWER(n[2], i, 2, "nop\nnop\n");
+        for (int k = 0; k < 3; k++)
+            CHECK(n[k] == (i == 2 ? 9 : i < 2));
+    }
+}
+#endif
+
 int main(void)
 {
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
@@ -199,7 +220,9 @@ int main(void)
     CHECK(fault(p + page - 4) == SIGILL || seen.signo == SIGSEGV); /* zeros: undefined, or add [rax], al */
     put_function(p + page, 79);
     CHECK(call(p + page - 4) == 79);
-#if defined __riscv
+#if defined __aarch64__
+    flags_before();
+#elif defined __riscv
     everywhere(p, page);
     across(p, page);
     illegal();
