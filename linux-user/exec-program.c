@@ -282,7 +282,6 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const stru
     if (strcmp(p->execfn, p->path))
         ok = ok && put_arg(&l, "-execfn") && put_arg(&l, p->execfn);
     char number[12];
-    tracee_before_exec(t);
     int kept = inherit_save(t);
     if (kept >= 0) {
         snprintf(number, sizeof number, "%d", kept);

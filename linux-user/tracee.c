@@ -109,7 +109,7 @@ void tracee_message(struct task *t, const siginfo_t *info, void *ucontext)
         return;
     case MESSAGE_START:
         /* Perhaps in the middle of the stop that another tracer has just let go: what that looks at stays. */
-        e->known = e->options = e->first = e->interrupted = e->passing = 0;
+        e->options = e->first = e->interrupted = e->passing = 0;
         e->active = true;
         e->seized = info->si_value.sival_int & START_SEIZED;
         e->attached = info->si_value.sival_int & START_STOP;
@@ -284,12 +284,6 @@ void tracee_leave(struct task *t)
 }
 
 /* --- execve --- */
-
-void tracee_before_exec(struct task *t)
-{
-    if (t->tracee.active && !t->tracee.known)
-        tell_tracer(t, MESSAGE_HELLO);
-}
 
 struct saved_tracee {
     uint32_t active, seized, options, resume;

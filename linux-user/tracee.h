@@ -54,7 +54,7 @@ struct tracee {
     uint32_t forking; /* inside a call that makes a process or thread */
     /* Written by the tracer. */
     uint32_t asked, answered;       /* stops told, and the last one that the tracer has seen */
-    uint32_t active, seized, known; /* traced; by PTRACE_SEIZE; the tracer has this struct */
+    uint32_t active, seized; /* traced; by PTRACE_SEIZE */
     uint32_t options;               /* PTRACE_O_… */
     uint32_t resume;                /* PTRACE_CONT, PTRACE_SYSCALL, … */
     uint32_t signal;                /* to go on with */
@@ -94,8 +94,7 @@ void tracee_born(struct task *child, const struct task *maker, const struct clon
 /* A thread ends, whose struct goes before the host's own event. */
 void tracee_leave(struct task *t);
 
-/* execve: the tracer must know before; the new image stops at its start. */
-void tracee_before_exec(struct task *t);
+/* execve: the new image stops at its start. */
 void tracee_started(struct task *t);
 bool tracee_save(const struct task *t, FILE *f);
 bool tracee_restore(struct task *t, FILE *f);

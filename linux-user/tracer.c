@@ -105,7 +105,6 @@ static bool read_tracee(struct tracee_entry *e, uint64_t at)
         if (e->options)
             WRITE(e, options, e->options);
         e->options = e->now.options;
-        WRITE(e, known, true);
         if (e->resume)
             WRITE(e, resume, e->resume);
         host_ptrace(PTRACE_SETOPTIONS, e->tid, 0, PTRACE_O_TRACEEXEC | (e->options & HOST_OPTIONS));
@@ -205,6 +204,11 @@ static int host_signal(struct tracee_entry *e, siginfo_t *info)
     }
     if (is_fault(info)) {
         resume_host(e->tid, signo);
+        return HIDDEN;
+    }
+    /* Of execve, by a child that has not stopped before; its new image tells the stop. */
+    if (signo == SIGTRAP && !e->at && info->si_code == SI_USER && info->si_pid == e->tid) {
+        resume_host(e->tid, 0);
         return HIDDEN;
     }
     if (signo == SIGSTOP && info->si_code == SI_USER &&

@@ -431,9 +431,9 @@ static int executes(void)
     return 1;
 }
 
-static void exec_trap(void)
+static void exec_trap(bool shares)
 {
-    pid_t pid = fork();
+    pid_t pid = shares ? vfork() : fork();
     if (pid == 0) {
         ptrace(PTRACE_TRACEME, 0, 0, 0);
         _exit(executes());
@@ -576,7 +576,8 @@ int main(int argc, char **argv)
     } parts[] = {
         {"calls", NULL, system_calls, 0},   {"registers", NULL, register_sets, 0}, {"signals", NULL, signal_stops, 0},
         {"fault", NULL, fault, 0},          {"breakpoints", breakpoints, NULL, false}, {"breakpoints by file", breakpoints, NULL, true},
-        {"events", events, NULL, false},    {"events of a seized", events, NULL, true}, {"exec", NULL, exec_trap, 0},
+        {"events", events, NULL, false},    {"events of a seized", events, NULL, true}, {"exec", exec_trap, NULL, false},
+        {"exec of a vfork", exec_trap, NULL, true},
         {"seccomp", NULL, seccomp_event, 0}, {"attach", attaches, NULL, false}, {"attach to a waiting", attaches, NULL, true},
         {"end", tracer_ends, NULL, false},  {"end that kills", tracer_ends, NULL, true},
     };
