@@ -7,11 +7,13 @@
 #include "softmmu/chardev-mux.h"
 #include "softmmu/chardev-open.h"
 #include "softmmu/main-loop.h"
+#include "system/devices.h"
 #include "system/options.h"
 
 /* What is made for a run, in this order. */
 struct run {
     struct system_options o;
+    struct backends backends;
     struct main_loop loop;
     struct chardev *terminal;
     struct chardev_mux mux;
@@ -62,27 +64,56 @@ static void reset(void *opaque)
         machine_ask(&r->board->machine, REQUEST_SHUTDOWN, 1);
 }
 
+static bool add_all(char **texts, bool (*add)(struct backends *b, const char *text), struct backends *b)
+{
+    for (; texts && *texts; texts++)
+        if (!add(b, *texts))
+            return false;
+    return true;
+}
+
+static bool add_devices(struct run *r)
+{
+    for (char **text = r->o.devices; text && *text; text++)
+        if (!devices_add(&r->backends, r->board, *text))
+            return false;
+    return devices_add_drives(&r->backends, r->board);
+}
+
+/* Runs the machine to its end. */
+static int run_board(struct run *r, GMainContext *context)
+{
+    struct machine *m = &r->board->machine;
+    int code = 1;
+    main_loop_init(&r->loop, m, context, reset, r);
+    r->loop.no_reboot = r->o.no_reboot;
+    machine_lock(m);
+    bool ok = add_devices(r);
+    if (ok && !r->o.stopped)
+        machine_run(m);
+    machine_unlock(m);
+    if (ok)
+        code = main_loop_run(&r->loop);
+    machine_lock(m);
+    main_loop_free(&r->loop);
+    machine_unlock(m);
+    return code;
+}
+
 static int run(struct run *r)
 {
     GMainContext *context = g_main_context_new();
     int code = 1;
-    if (open_serial(r, context)) {
-        if (r->serial)
-            r->o.b.serial[0] = r->serial;
-        if (!failed(board_new(r->o.board, &r->o.b, &r->board))) {
-            main_loop_init(&r->loop, &r->board->machine, context, reset, r);
-            r->loop.no_reboot = r->o.no_reboot;
-            machine_lock(&r->board->machine);
-            if (!r->o.stopped)
-                machine_run(&r->board->machine);
-            machine_unlock(&r->board->machine);
-            code = main_loop_run(&r->loop);
-            machine_lock(&r->board->machine);
-            main_loop_free(&r->loop);
-            machine_unlock(&r->board->machine);
-            board_free(r->board);
-        }
+    backends_init(&r->backends, context);
+    bool ok = open_serial(r, context) && add_all(r->o.chardevs, backends_add_chardev, &r->backends) &&
+              add_all(r->o.drives, backends_add_drive, &r->backends) && add_all(r->o.netdevs, backends_add_netdev, &r->backends);
+    if (r->serial)
+        r->o.b.serial[0] = r->serial;
+    if (ok && !failed(board_new(r->o.board, &r->o.b, &r->board))) {
+        code = run_board(r, context);
+        board_free(r->board);
     }
+    backends_free(&r->backends);
     if (r->serial)
         chardev_close(r->serial);
     if (r->terminal)

@@ -7,7 +7,7 @@
 
 #include "base/cmdline.h"
 #include "base/log.h"
-#include "softmmu/options.h"
+#include "system/devices.h"
 
 /* X(NAME, word, argument, help) */
 #define OPTIONS(X)                                                                                               \
@@ -22,6 +22,10 @@
     X(APPEND, "-append", "text", "the kernel's command line")                                                    \
     X(DTB, "-dtb", "file", "device tree instead of the machine's own")                                           \
     X(SERIAL, "-serial", "chardev", "what the serial line is connected to: stdio, null, pty, file,path=F …")     \
+    X(CHARDEV, "-chardev", "kind,id=N,...", "a character device: stdio, file, socket, pty, null")               \
+    X(DRIVE, "-drive", "file=F,...", "a disk: raw or qcow2 (format=, readonly=, id=, if=none|virtio)")           \
+    X(NETDEV, "-netdev", "kind,id=N,...", "a network: user (hostfwd=...), tap, socket")                          \
+    X(DEVICE, "-device", "name,...", "plug a device in (\"help\", \"NAME,help\")")                              \
     X(NOGRAPHIC, "-nographic", NULL, "the serial line and Ctrl-a commands on the terminal")                      \
     X(NO_REBOOT, "-no-reboot", NULL, "end instead of resetting")                                                 \
     X(STOPPED, "-S", NULL, "do not start the processors yet")                                                    \
@@ -146,6 +150,17 @@ static enum system_result read_log(const char *value)
     return SYSTEM_RUN;
 }
 
+static void append(char ***list, const char *text)
+{
+    size_t n = 0;
+    while (*list && (*list)[n])
+        n++;
+    *list = realloc(*list, (n + 2) * sizeof **list);
+    CHECK(*list);
+    (*list)[n] = (char *)text;
+    (*list)[n + 1] = NULL;
+}
+
 static enum system_result read_one(struct system_options *o, enum option which, const char *value)
 {
     switch (which) {
@@ -156,6 +171,14 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_CPU: return read_cpu(value);
     case OPT_TIER: return read_tier(o, value);
     case OPT_LOG: return read_log(value);
+    case OPT_CHARDEV: append(&o->chardevs, value); break;
+    case OPT_DRIVE: append(&o->drives, value); break;
+    case OPT_NETDEV: append(&o->netdevs, value); break;
+    case OPT_DEVICE:
+        if (devices_help(value))
+            return SYSTEM_DONE;
+        append(&o->devices, value);
+        break;
     case OPT_BIOS: o->b.firmware = value; break;
     case OPT_KERNEL: o->b.kernel = value; break;
     case OPT_INITRD: o->b.initrd = value; break;

@@ -10,6 +10,7 @@ struct system_options {
     const char *serial; /* a chardev's text; NULL: the terminal */
     const char *log_file;
     bool no_reboot, stopped;
+    char **chardevs, **drives, **netdevs, **devices; /* as given: NULL-terminated, owned; NULL: none */
     bool on_terminal; /* -nographic: the serial line and Ctrl-a commands on the terminal */
 };
 

@@ -57,11 +57,34 @@ char *board_new(const struct board_class *class, const struct board_options *o, 
 char *board_reset(struct board *b)
 {
     machine_reset_processors(&b->machine);
+    for (unsigned i = 0; i < b->ndevices; i++)
+        device_reset(b->device[i]);
     return b->class->reset(b);
+}
+
+char *board_add(struct board *b, struct device *d)
+{
+    char *error = NULL;
+    if (b->ndevices == BOARD_MAX_DEVICES)
+        error = device_error("a machine has at most %d devices of the user's", BOARD_MAX_DEVICES);
+    if (!error)
+        error = device_realize(d);
+    if (!error)
+        error = b->class->plug(b, d);
+    if (error)
+        device_free(d);
+    else
+        b->device[b->ndevices++] = d;
+    return error;
 }
 
 void board_free(struct board *b)
 {
+    while (b->ndevices) {
+        struct device *d = b->device[--b->ndevices];
+        b->class->unplug(b, d);
+        device_free(d);
+    }
     b->class->take_apart(b);
     machine_free(&b->machine);
     free(b);

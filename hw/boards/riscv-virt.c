@@ -5,7 +5,9 @@
  *   0x00001000  reset code and what it needs        0x0c000000  PLIC
  *   0x00100000  power off and reset                 0x10000000  UART, PLIC source 10
  *   0x00101000  clock chip, source 11               0x10001000  eight virtio-mmio slots, sources 1 to 8
- *   0x02000000  ACLINT                              0x80000000  RAM
+ *   0x02000000  ACLINT                              0x30000000  PCI Express: configuration space
+ *   0x03000000  PCI: ports                          0x40000000  PCI: memory
+ *   0x80000000  RAM; above it PCI memory of 64 bits, at a multiple of its size
  *
  * Firmware starts at the beginning of RAM in machine mode, the kernel 2 MiB above it in supervisor mode, as OpenSBI's
  * "dynamic" firmware expects it to be told (docs/firmware/fw_dynamic.md of OpenSBI); without firmware the kernel starts there
@@ -22,11 +24,12 @@
 #include "hw/intc/aclint.h"
 #include "hw/intc/plic.h"
 #include "hw/misc/syscon.h"
+#include "hw/pci/ecam.h"
 #include "hw/riscv/hart.h"
 #include "hw/virtio/mmio.h"
 #include "targets/riscv/extensions.h"
 
-enum { NVIRTIO = 8, SOURCES = 96, SOURCE_VIRTIO = 1, SOURCE_UART = 10, SOURCE_RTC = 11 };
+enum { NVIRTIO = 8, SOURCES = 96, SOURCE_VIRTIO = 1, SOURCE_UART = 10, SOURCE_RTC = 11, SOURCE_PCI = 32 };
 enum { TIMEBASE = 10000000, UART_CLOCK = 3686400 };
 
 #define ROM_BASE    UINT64_C(0x1000)
@@ -41,6 +44,13 @@ enum { TIMEBASE = 10000000, UART_CLOCK = 3686400 };
 #define UART_SIZE   UINT64_C(0x100)
 #define VIRTIO_BASE UINT64_C(0x10001000)
 #define CHIP_SIZE   UINT64_C(0x1000)
+#define ECAM_BASE   UINT64_C(0x30000000)
+#define ECAM_SIZE   UINT64_C(0x10000000)
+#define PORTS_BASE  UINT64_C(0x3000000)
+#define PORTS_SIZE  UINT64_C(0x10000)
+#define PCI_BASE    UINT64_C(0x40000000)
+#define PCI_SIZE    UINT64_C(0x40000000)
+#define WIDE_SIZE   UINT64_C(0x400000000)
 #define RAM_BASE    UINT64_C(0x80000000)
 #define KERNEL_BASE (RAM_BASE + UINT64_C(0x200000))
 #define MIB         (UINT64_C(1) << 20)
@@ -53,7 +63,8 @@ struct virt {
     struct board board;
     struct mem_region ram, rom;
     struct riscv_harts harts;
-    struct device *aclint, *plic, *uart, *rtc, *syscon, *virtio[NVIRTIO];
+    struct device *aclint, *plic, *uart, *rtc, *syscon, *pci, *virtio[NVIRTIO];
+    struct mem_region pci_ports, pci_memory, pci_wide; /* windows onto the bus */
 };
 
 /* --- the chips --- */
@@ -128,6 +139,30 @@ static char *build_chips(struct virt *v)
     return error;
 }
 
+static uint64_t wide_base(const struct virt *v)
+{
+    return ALIGN_UP(RAM_BASE + v->board.options.ram_size, WIDE_SIZE);
+}
+
+static char *build_pci(struct virt *v)
+{
+    struct mem_space *s = &v->board.machine.memory;
+    v->pci = chip(v, "pci-host-ecam-generic");
+    for (unsigned i = 0; i < PCI_PINS; i++)
+        v->pci->irq[i] = device_input(v->plic, SOURCE_PCI + i);
+    char *error = plug(v, v->pci, ECAM_BASE);
+    if (error)
+        return error;
+    struct pci_bus *bus = pci_ecam_bus(v->pci);
+    mem_init_alias(&v->pci_ports, "pci-ports", &bus->ports, 0, PORTS_SIZE);
+    mem_init_alias(&v->pci_memory, "pci-memory", &bus->memory, PCI_BASE, PCI_SIZE);
+    mem_init_alias(&v->pci_wide, "pci-memory-64", &bus->memory, wide_base(v), WIDE_SIZE);
+    mem_add(s, s->root, PORTS_BASE, &v->pci_ports, 0);
+    mem_add(s, s->root, PCI_BASE, &v->pci_memory, 0);
+    mem_add(s, s->root, wide_base(v), &v->pci_wide, 0);
+    return NULL;
+}
+
 static char *build(struct board *b)
 {
     struct virt *v = (struct virt *)b;
@@ -139,7 +174,37 @@ static char *build(struct board *b)
         return device_error("no memory for the boot ROM");
     mem_add(s, s->root, ROM_BASE, &v->rom, 0);
     char *error = build_interrupts(v);
-    return error ? error : build_chips(v);
+    if (!error)
+        error = build_chips(v);
+    return error ? error : build_pci(v);
+}
+
+/* --- devices of the user's --- */
+
+static char *plug_in(struct board *b, struct device *d)
+{
+    struct virt *v = (struct virt *)b;
+    switch (d->class->bus) {
+    case BUS_PCI: return pci_plug(pci_ecam_bus(v->pci), d, -1);
+    case BUS_VIRTIO:
+        for (unsigned i = NVIRTIO; i-- > 0;) /* Linux finds the last slot first */
+            if (!virtio_mmio_device(v->virtio[i])) {
+                virtio_mmio_plug(v->virtio[i], (struct virtio *)d);
+                return NULL;
+            }
+        return device_error("all %d virtio-mmio slots of the machine are taken; use the device's -pci form", NVIRTIO);
+    default: return device_error("device %s is part of boards and cannot be plugged in", d->class->name);
+    }
+}
+
+static void unplug(struct board *b, struct device *d)
+{
+    struct virt *v = (struct virt *)b;
+    if (d->class->bus == BUS_PCI)
+        pci_unplug(d);
+    for (unsigned i = 0; i < NVIRTIO; i++)
+        if (virtio_mmio_device(v->virtio[i]) == (struct virtio *)d)
+            virtio_mmio_plug(v->virtio[i], NULL);
 }
 
 static void remove_chip(struct virt *v, struct device *d)
@@ -153,7 +218,11 @@ static void remove_chip(struct virt *v, struct device *d)
 static void take_apart(struct board *b)
 {
     struct virt *v = (struct virt *)b;
-    struct device *const chips[] = {v->syscon, v->rtc, v->uart, v->plic, v->aclint};
+    struct mem_region *const windows[] = {&v->pci_ports, &v->pci_memory, &v->pci_wide};
+    struct device *const chips[] = {v->pci, v->syscon, v->rtc, v->uart, v->plic, v->aclint};
+    for (unsigned i = 0; i < ARRAY_SIZE(windows); i++)
+        if (windows[i]->parent)
+            mem_remove(&b->machine.memory, windows[i]);
     for (unsigned i = 0; i < NVIRTIO; i++)
         remove_chip(v, v->virtio[i]);
     for (unsigned i = 0; i < ARRAY_SIZE(chips); i++)
@@ -245,6 +314,34 @@ static void describe_source(struct fdt *f, unsigned source)
     fdt_cells(f, "interrupt-parent", PHANDLE_PLIC);
 }
 
+/* PCI Bus Binding to IEEE 1275, and Linux' host-generic-pci.yaml: pin p of device d drives source 32 + (d + p - 1) mod 4. */
+static void describe_pci(struct virt *v, struct fdt *f)
+{
+    enum { PORTS = 0x01000000, MEMORY = 0x02000000, WIDE = 0x03000000, CELLS = 6, DEVICE_MASK = 0x1800 };
+    uint32_t map[PCI_PINS * PCI_PINS * CELLS];
+#define CELLS_OF(x) (uint32_t)((x) >> 32), (uint32_t)(x)
+    for (unsigned slot = 0; slot < PCI_PINS; slot++)
+        for (unsigned pin = 0; pin < PCI_PINS; pin++) {
+            const uint32_t row[CELLS] = {slot << 11, 0, 0, pin + 1, PHANDLE_PLIC, SOURCE_PCI + (slot + pin) % PCI_PINS};
+            memcpy(map + (slot * PCI_PINS + pin) * CELLS, row, sizeof row);
+        }
+    fdt_at(f, "/soc", "pci@%llx", (unsigned long long)ECAM_BASE);
+    fdt_text(f, "compatible", "pci-host-ecam-generic");
+    fdt_text(f, "device_type", "pci");
+    fdt_wide(f, "reg", ECAM_BASE, ECAM_SIZE);
+    fdt_cells(f, "#address-cells", 3);
+    fdt_cells(f, "#size-cells", 2);
+    fdt_cells(f, "#interrupt-cells", 1);
+    fdt_cells(f, "linux,pci-domain", 0);
+    fdt_cells(f, "bus-range", 0, 255);
+    fdt_flag(f, "dma-coherent");
+    fdt_cells(f, "ranges", PORTS, 0, 0, CELLS_OF(PORTS_BASE), CELLS_OF(PORTS_SIZE), MEMORY, CELLS_OF(PCI_BASE),
+              CELLS_OF(PCI_BASE), CELLS_OF(PCI_SIZE), WIDE, CELLS_OF(wide_base(v)), CELLS_OF(wide_base(v)), CELLS_OF(WIDE_SIZE));
+    fdt_cells_of(f, "interrupt-map", ARRAY_SIZE(map), map);
+    fdt_cells(f, "interrupt-map-mask", DEVICE_MASK, 0, 0, 7);
+#undef CELLS_OF
+}
+
 static void describe_chips(struct virt *v, struct fdt *f)
 {
     static const char syscon[] = "sifive,test1\0sifive,test0\0syscon";
@@ -281,6 +378,7 @@ static void describe_chips(struct virt *v, struct fdt *f)
         fdt_wide(f, "reg", VIRTIO_BASE + i * CHIP_SIZE, CHIP_SIZE);
         describe_source(f, SOURCE_VIRTIO + i);
     }
+    describe_pci(v, f);
     fdt_at(f, "/soc", "test@%llx", (unsigned long long)SYSCON_BASE);
     fdt_bytes(f, "compatible", syscon, sizeof syscon);
     fdt_wide(f, "reg", SYSCON_BASE, CHIP_SIZE);
@@ -463,7 +561,7 @@ static char *load(struct virt *v)
 static char *reset(struct board *b)
 {
     struct virt *v = (struct virt *)b;
-    struct device *const chips[] = {v->aclint, v->plic, v->uart, v->rtc, v->syscon};
+    struct device *const chips[] = {v->aclint, v->plic, v->uart, v->rtc, v->syscon, v->pci};
     for (unsigned i = 0; i < ARRAY_SIZE(chips); i++)
         device_reset(chips[i]);
     for (unsigned i = 0; i < NVIRTIO; i++)
@@ -487,4 +585,6 @@ const struct board_class board_riscv_virt = {
     .build = build,
     .reset = reset,
     .take_apart = take_apart,
+    .plug = plug_in,
+    .unplug = unplug,
 };

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Boots Debian's riscv64 kernel to a busybox shell: boot.py METIC-SYSTEM [OPTION...].
 
-Kernel and busybox are packages of trixie, fetched into the cache folder (METIC_CACHE). The initial RAM disk runs commands,
-whose output is compared, and powers the machine off.
+Kernel and busybox are packages of trixie, fetched into the cache folder (METIC_CACHE). The initial RAM disk runs commands
+on processors, a disk and a network, whose output is compared, and powers the machine off; then the disk is looked at.
 """
 
 import gzip
+import lzma
 import pathlib
 import subprocess
 import sys
@@ -23,6 +24,12 @@ echo "machine $(uname -m), processors $(nproc)"
 seq 30000 | md5sum
 i=0; while [ $i -lt 300 ]; do /bin/busybox true; i=$((i+1)); done; echo "$i processes"
 (for n in 1 2 3 4; do seq 20000 | sort -n | tail -n 1 & done; wait)
+for m in virtio_blk failover net_failover virtio_net; do insmod /lib/$m.ko; done
+sleep 1
+echo "disk says $(head -c 12 /dev/vda)"
+seq 100000 | dd of=/dev/vda bs=4096 seek=1 conv=fsync 2>/dev/null
+ip link set eth0 up
+udhcpc -i eth0 -n -q -s /bin/true 2>&1 | grep obtained
 sleep 1
 echo done
 poweroff -f
@@ -36,9 +43,15 @@ def record(number, name, mode, body=b"", device=(0, 0)):
     return head + b"\0" * (-len(head) % 4) + body + b"\0" * (-len(body) % 4)
 
 
-def initrd(busybox):
-    files = [(d, 0o40755, b"") for d in ("bin", "dev", "proc", "sys", "tmp")]
-    files += [("bin/busybox", 0o100755, busybox.read_bytes()), ("init", 0o100755, SCRIPT.encode())]
+MODULES = ["virtio_blk", "failover", "net_failover", "virtio_net"]
+
+
+def initrd(root):
+    files = [(d, 0o40755, b"") for d in ("bin", "dev", "lib", "proc", "sys", "tmp")]
+    files += [("bin/busybox", 0o100755, (root / "usr/bin/busybox").read_bytes()), ("init", 0o100755, SCRIPT.encode())]
+    for m in MODULES:
+        packed = next(root.glob(f"usr/lib/modules/**/{m}.ko.xz"))
+        files.append((f"lib/{m}.ko", 0o100644, lzma.decompress(packed.read_bytes())))
     archive = b"".join(record(i, *f) for i, f in enumerate(files))
     archive += record(len(files), "dev/console", 0o20600, device=(5, 1)) + record(0, "TRAILER!!!", 0)
     return gzip.compress(archive)
@@ -48,18 +61,23 @@ def main():
     machine, *options = sys.argv[1:]
     root = roots.root("riscv64", "kernel", ["linux-image-riscv64", "busybox-static"])
     kernel = next(root.glob("boot/vmlinu*"))
-    with tempfile.NamedTemporaryFile() as disk:
-        disk.write(initrd(root / "usr/bin/busybox"))
-        disk.flush()
-        command = [machine, "-M", "virt", "-m", "512", "-smp", "2", "-nographic", "-no-reboot", "-kernel", kernel, "-initrd", disk.name,
-                   "-append", "console=ttyS0 quiet", *options]
+    with tempfile.TemporaryDirectory() as folder:
+        ram, disk = pathlib.Path(folder) / "initrd", pathlib.Path(folder) / "disk"
+        ram.write_bytes(initrd(root))
+        disk.write_bytes(b"disk content".ljust(16 << 20, b"\0"))
+        command = [machine, "-M", "virt", "-m", "512", "-smp", "2", "-nographic", "-no-reboot", "-kernel", kernel, "-initrd", ram,
+                   "-append", "console=ttyS0 quiet", "-drive", f"file={disk},format=raw", "-device", "virtio-rng-pci",
+                   "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net", *options]
         r = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
+        numbers = "".join(f"{n}\n" for n in range(1, 100001)).encode()
+        written = disk.read_bytes()[4096:4096 + len(numbers)] == numbers
     out = r.stdout.replace(b"\r", b"").decode(errors="replace")
     print(out)
-    wanted = ["machine riscv64, processors 2", "0a61f0919f546ce04fc119b028b88a2e  -", "300 processes", "20000\n20000\n20000\n20000", "done"]
+    wanted = ["machine riscv64, processors 2", "0a61f0919f546ce04fc119b028b88a2e  -", "300 processes", "20000\n20000\n20000\n20000",
+              "disk says disk content", "lease of 10.0.2.15 obtained", "done"]
     missing = [w for w in wanted if w not in out]
-    if r.returncode or missing:
-        sys.exit(f"exit code {r.returncode}; not in the output: {missing}\n{r.stderr.decode(errors='replace')}")
+    if r.returncode or missing or not written:
+        sys.exit(f"exit code {r.returncode}; not in the output: {missing}; disk written: {written}\n{r.stderr.decode(errors='replace')}")
 
 
 main()
