@@ -35,36 +35,41 @@ enum {
 
 struct exec;
 
+/*
+ * What generated code uses most comes last, before the guest's registers: STATE_MIDDLE (tcg/host.h) is there, from where
+ * both are reached by displacements of one byte.
+ */
 struct cpu {
-    uint32_t exit_request; /* written by signal handlers and other threads */
-    uint32_t exit_reason;  /* enum cpu_exit */
-    uint64_t pc;
-    uint32_t mxcsr;        /* x86 host: guest rounding mode + sticky flags; kept by target code, see fp_host.h */
+    uint64_t spill[CPU_SPILL_CELLS] __attribute__((aligned(16)));
     uint32_t in_code;      /* 1 while generated code runs (signal handlers look) */
-    void *host_sp, *ret_sp;
-    void *jump_table;
-    void (*const *helpers)(void);
-    uint64_t exit_detail;
-    uint64_t icache_start, icache_end;
-    struct code_exit *last_exit;
-    void *host_own[HOST_OWN]; /* exec's entry.own */
-    uint32_t mxcsr_c;         /* MXCSR_DEFAULT, for C code */
+    uint32_t mode;         /* mode the jump table and return stack are valid for */
     /* EXIT_FAULT: as in the host's siginfo */
     int fault_signo, fault_code;
     uint64_t fault_addr;
+    uint64_t icache_start, icache_end;
     struct exec *exec;      /* the process's translations */
     const struct target *target;
     void *user;             /* the embedding mode's own per-thread data (linux-user: struct task) */
-    void *ret_stack;        /* return-prediction stack: guard page first, then RET_STACK_SIZE bytes */
-    uint32_t mode;          /* mode the jump table and return stack are valid for */
     uint64_t insn_pc;       /* interpreter: guest pc of the instruction being executed */
     struct cpu *next_cpu;   /* exec's list */
     void *leave_env;        /* exec_leave()'s jump buffer while helpers run */
-    /* Guests behind a TLB (exec/memory.h): */
-    uint64_t tlb_mask;
+
+    host_access_fn *slow_access; /* guests behind a TLB (exec/memory.h) */
+    void (*const *helpers)(void);
+    uint64_t exit_detail;
+    void *ret_stack;        /* return-prediction stack: guard page first, then RET_STACK_SIZE bytes */
+    void *host_sp, *ret_sp;
+    void *jump_table;
+    struct code_exit *last_exit;
+    uint64_t pc;
+    uint32_t mxcsr;        /* x86 host: guest rounding mode + sticky flags; kept by target code, see fp_host.h */
+    uint32_t mxcsr_c;      /* MXCSR_DEFAULT, for C code */
+    uint64_t tlb_mask;     /* guests behind a TLB */
     struct tlb_entry *tlb_table;
-    host_access_fn *slow_access;
-    uint64_t spill[CPU_SPILL_CELLS] __attribute__((aligned(16)));
+    void *host_own[HOST_OWN]; /* exec's entry.own */
+    uint32_t exit_reason;  /* enum cpu_exit */
+    uint32_t exit_request; /* written by signal handlers and other threads */
 };
+_Static_assert(offsetof(struct cpu, tlb_mask) == STATE_MIDDLE - 128, "the window of short displacements begins here");
 
 #endif

@@ -9,6 +9,9 @@
 
 union ir_value; /* tcg/eval.h */
 
+/* Offset in the guest's state from which 128 bytes before and behind are cheapest to reach for generated code. */
+enum { STATE_MIDDLE = 1320 };
+
 /* Where generated code finds what it needs in struct cpu; byte offsets, constant (exec/cpu.h asserts them). */
 struct host_layout {
     uint16_t exit_request; /* uint32: non-zero makes backward jumps and indirect jumps leave */

@@ -338,7 +338,7 @@ size_t x86_emit_prologue(uint8_t *buf, uint8_t *exec, const struct ir_guest *gue
     for (unsigned i = 0; i < ARRAY_SIZE(callee_saved); i++)
         emit_push(a, callee_saved[i]);
     emit_alu_imm(a, ALU_SUB, true, RSP, 8);
-    emit_lea(a, true, RBP, MEM(RDI, STATE_BIAS));
+    emit_lea(a, true, RBP, MEM(RDI, STATE_MIDDLE));
     emit_store(a, true, state_mem(l->host_sp), RSP);
     mxcsr_in(a, l);
     move_pins(a, guest, false);

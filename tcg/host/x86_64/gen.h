@@ -8,7 +8,7 @@
  *   nan.c        NaNs made the guest's where they are seen
  *   abi.c        prologue, helper calls, ops done by C     recover.c   the state at a fault
  *
- * Register use: RBP is the state pointer plus STATE_BIAS, RSP the return-prediction stack. `pins` map guest registers
+ * Register use: RBP is the state pointer plus STATE_MIDDLE, RSP the return-prediction stack. `pins` map guest registers
  * to host registers: global ones are there in every unit, local ones only inside a unit that loops to itself. XMM15
  * is never allocated: scratch inside one instruction.
  *
@@ -22,7 +22,7 @@
 #include "tcg/host.h"
 #include "tcg/host/x86_64/emit.h"
 
-enum { STATE_BIAS = 128, NGPR = 16, NXMM = 16, XSCRATCH = 15, REGS = 32, XMM0 = 16, MAX_SLOTS = 256 };
+enum { NGPR = 16, NXMM = 16, XSCRATCH = 15, REGS = 32, XMM0 = 16, MAX_SLOTS = 256 };
 
 /* Host registers in one numbering: 0 to 15 GPR, 16 to 31 XMM. */
 static inline bool is_xmm(int r) { return r >= XMM0; }
@@ -226,7 +226,7 @@ void *x86_grow(void *p, uint32_t n, size_t size);
 enum { NCELLS = 116, CELL_ARG = NCELLS, CELL_LATE = CELL_ARG + 1 /* and each second */, CELL_RESULT = CELL_ARG + 8 };
 
 /* --- operands of memory --- */
-static inline struct mem state_mem(unsigned offset) { return MEM(RBP, (int)offset - STATE_BIAS); }
+static inline struct mem state_mem(unsigned offset) { return MEM(RBP, (int)offset - STATE_MIDDLE); }
 static inline void jump_own(struct asmbuf *a, const struct host_layout *l, enum own i)
 {
     emit_rm(a, 0xff, 4, state_mem(l->own + 8 * i));
