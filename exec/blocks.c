@@ -1,5 +1,6 @@
 /*
- * The tables of translated units: by key (pc, mode, physical address), by guest page, by host address. All but the last under x->lock.
+ * The tables of translated units: by key (pc, mode, physical address), by guest page, by host address. All but the last
+ * under x->lock.
  */
 #include "exec/exec-internal.h"
 

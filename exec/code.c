@@ -55,7 +55,7 @@ struct code_exit *code_memory_exit(struct code_memory *m)
     struct code_exit *e = &m->exits[m->nexits++];
     if ((uint8_t *)(e + 1) > m->ready)
         m->ready = make_ready(m->ready, MADV_POPULATE_WRITE);
-    *e = (struct code_exit){0};
+    *e = (struct code_exit){.pc = 0};
     return e;
 }
 

@@ -11,7 +11,7 @@ const struct ir_op_info ir_ops[IR_OP_COUNT] = {
 #undef X
 };
 
-#define LETTER(string, k) (sizeof(string) > (k) ? (string)[k] : 0)
+#define LETTER(string, k) ((string "\0\0\0\0")[k])
 #define TYPE_OF(letter)                                                                                  \
     ((letter) == 'i'   ? IR_I32                                                                           \
      : (letter) == 'l' ? IR_I64                                                                           \
