@@ -14,6 +14,8 @@
     X(pflash)                                                                                                          \
     X(plic)                                                                                                            \
     X(syscon)                                                                                                          \
+    X(virtio_9p)                                                                                                       \
+    X(virtio_9p_pci)                                                                                                   \
     X(virtio_blk)                                                                                                      \
     X(virtio_blk_pci)                                                                                                  \
     X(virtio_console)                                                                                                  \

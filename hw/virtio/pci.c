@@ -339,6 +339,7 @@ static const struct device_saved saved[] = {
         .loaded = loaded,                                                                                              \
     };
 
+VIRTIO_PCI(9p, "virtio access to a folder of the host")
 VIRTIO_PCI(blk, "virtio disk")
 VIRTIO_PCI(console, "virtio console of one port")
 VIRTIO_PCI(net, "virtio network interface")
