@@ -117,7 +117,7 @@ static uint64_t elf_span(const uint8_t *head, size_t n, uint64_t *align)
     uint64_t low = UINT64_MAX, high = 0;
     memcpy(&e, head, sizeof e);
     *align = PAGE;
-    for (unsigned i = 0; i < e.e_phnum && e.e_phoff + (i + 1) * sizeof(Elf64_Phdr) <= n; i++) {
+    for (unsigned i = 0; e.e_phoff <= n && i < e.e_phnum && e.e_phoff + (i + 1) * sizeof(Elf64_Phdr) <= n; i++) {
         Elf64_Phdr p;
         memcpy(&p, head + e.e_phoff + i * sizeof p, sizeof p);
         if (p.p_type != PT_LOAD)
