@@ -23,6 +23,18 @@ struct placed {
     bool left_out;
 };
 
+/* A new unit by its guest code. */
+struct table_entry {
+    uint32_t pc, mode;
+    uint32_t number; /* in placed, plus 1; 0: empty */
+};
+
+/* Where an exit of a unit leads in the file. */
+struct way {
+    int64_t to;    /* its code, or -1: none there */
+    uint32_t cell; /* 1 + the number of its cell; 0: it needs none */
+};
+
 /* A section of the new file. */
 struct bytes {
     uint8_t *p;
@@ -36,21 +48,21 @@ struct work {
     uint64_t centre;
     struct placed *placed;
     uint32_t n, stored;
-    uint32_t *table; /* by hash of pc and mode: number in placed, plus 1; for the new units alone */
+    struct table_entry *table; /* by hash of pc and mode; of the new units alone */
     uint32_t table_size;
     struct bytes cells; /* number 0 first */
     uint32_t counter_cells, counters; /* where in them the new counters are; counters in use */
     int32_t first_count;
     struct bytes code, blocks, faults, locs, consts;
-    struct bytes numbers; /* scratch */
+    struct bytes ways; /* scratch: of one unit's exits */
 };
 
-static uint32_t table_place(const struct work *w, uint32_t pc, uint32_t mode)
+static struct table_entry *table_place(const struct work *w, uint32_t pc, uint32_t mode)
 {
     uint32_t mask = w->table_size - 1, i = disk_hash(pc, mode) & mask;
-    while (w->table[i] && (w->placed[w->table[i] - 1].pc != pc || w->placed[w->table[i] - 1].unit->block->mode != mode))
+    while (w->table[i].number && (w->table[i].pc != pc || w->table[i].mode != mode))
         i = (i + 1) & mask;
-    return i;
+    return &w->table[i];
 }
 
 /* Where code for the pc is or will be, from the beginning of the code; -1: nowhere. */
@@ -59,7 +71,7 @@ static int64_t code_for(const struct work *w, uint64_t pc, uint32_t mode)
     uint64_t offset = pc - w->im->key.bias;
     if (offset > UINT32_MAX)
         return -1;
-    uint32_t k = w->table[table_place(w, offset, mode)];
+    uint32_t k = table_place(w, offset, mode)->number;
     if (k && !w->placed[k - 1].left_out)
         return w->placed[k - 1].code;
     int64_t old = w->old->at ? disk_map_find(w->old, offset, mode) : -1;
@@ -74,15 +86,16 @@ static void choose(struct work *w)
     for (uint32_t i = 0; i < w->im->nunits; i++) {
         const struct disk_unit *u = &w->im->units[i];
         const struct code_block *b = u->block;
-        uint32_t pc = b->pc - w->im->key.bias, at = table_place(w, pc, b->mode);
+        uint32_t pc = b->pc - w->im->key.bias;
+        struct table_entry *e = table_place(w, pc, b->mode);
         int64_t old = w->old->at ? disk_map_find(w->old, pc, b->mode) : -1;
-        bool better = w->table[at] ? w->placed[w->table[at] - 1].unit->block->quick : old < 0 || w->old->blocks[old].quick;
-        if (b->dead || ((w->table[at] || old >= 0) && (b->quick || !better)))
+        bool better = e->number ? w->placed[e->number - 1].unit->block->quick : old < 0 || w->old->blocks[old].quick;
+        if (b->dead || ((e->number || old >= 0) && (b->quick || !better)))
             continue;
-        if (w->table[at])
-            w->placed[w->table[at] - 1].left_out = true;
+        if (e->number)
+            w->placed[e->number - 1].left_out = true;
         w->placed[w->n] = (struct placed){.unit = u, .pc = pc};
-        w->table[at] = ++w->n;
+        *e = (struct table_entry){pc, b->mode, ++w->n};
     }
 }
 
@@ -246,43 +259,46 @@ static void set_distance(struct work *w, uint32_t end, int64_t to)
     memcpy(w->code.p + end - 4, &distance, 4);
 }
 
-/* Does the exit's code jump to what is in the file itself, without a cell? A quick unit's way to the hot tier never does. */
-static bool is_direct(const struct work *w, const struct code_block *b, const struct code_exit *e)
-{
-    return e != b->c.promote && code_for(w, e->pc, b->mode) >= 0;
-}
-
-static void mend(struct work *w, const struct placed *p, struct disk_block *d)
+/* Gives the unit's exits cells where they need them: a quick unit's way to the hot tier always does. */
+static struct way *find_ways(struct work *w, const struct placed *p, struct disk_block *d)
 {
     const struct disk_unit *u = p->unit;
     const struct code_block *b = u->block;
-    const struct code_ref *r = w->im->refs + u->first_ref;
-    const int64_t cell_size = sizeof(struct code_exit);
-    uint32_t *number = more(&w->numbers, u->nexits * sizeof *number); /* 1 + the number of each exit's cell; 0: it has none */
-    w->numbers.n = 0;
+    struct way *way = more(&w->ways, u->nexits * sizeof *way);
+    w->ways.n = 0;
     for (uint32_t i = 0; i < u->nexits; i++) {
         const struct code_exit *e = &u->exits[i];
-        number[i] = 0;
-        if (is_direct(w, b, e))
+        bool promotes = e == b->c.promote;
+        way[i] = (struct way){.to = promotes ? -1 : code_for(w, e->pc, b->mode)};
+        if (way[i].to >= 0)
             continue;
         void *stub = address(w, p->code + ((const uint8_t *)e->unlinked - b->c.code));
         struct code_exit now = {.pc = e->pc, .unlinked = stub};
         atomic_store_explicit(&now.slot, stub, memory_order_relaxed);
         append(&w->cells, &now, sizeof now);
-        number[i] = w->cells.n / sizeof now;
-        if (e == b->c.promote)
-            d->promote = number[i];
+        way[i].cell = w->cells.n / sizeof now;
+        if (promotes)
+            d->promote = way[i].cell;
     }
+    return way;
+}
+
+static void mend(struct work *w, const struct placed *p, struct disk_block *d)
+{
+    const struct disk_unit *u = p->unit;
+    const struct code_ref *r = w->im->refs + u->first_ref;
+    const struct way *way = find_ways(w, p, d);
     for (uint32_t i = 0; i < u->nrefs; i++) {
-        uint32_t end = p->code + r[i].end, cell = r[i].exit ? number[r[i].exit - u->exits] : 0;
+        uint32_t end = p->code + r[i].end;
+        const struct way *to = r[i].exit ? &way[r[i].exit - u->exits] : NULL;
         if (r[i].kind == REF_COUNTER)
             set_distance(w, end, -(int64_t)(d->counter = new_counter(w)));
         else if (r[i].kind == REF_UNIT)
-            set_distance(w, end, code_for(w, r[i].pc, b->mode));
-        else if (cell)
-            set_distance(w, end, -cell_size * cell);
+            set_distance(w, end, code_for(w, r[i].pc, u->block->mode));
+        else if (to->cell)
+            set_distance(w, end, -(int64_t)sizeof(struct code_exit) * to->cell);
         else if (r[i].kind != REF_CELL) /* else it is not reached any more */
-            w->host->make_direct(w->code.p + end, r[i].kind, code_for(w, r[i].pc, b->mode) - end);
+            w->host->make_direct(w->code.p + end, r[i].kind, to->to - end);
     }
 }
 
@@ -374,7 +390,7 @@ static void *build(struct work *w, uint64_t *size)
 
 static void free_work(struct work *w)
 {
-    struct bytes *section[] = {&w->cells, &w->code, &w->blocks, &w->faults, &w->locs, &w->consts, &w->numbers};
+    struct bytes *section[] = {&w->cells, &w->code, &w->blocks, &w->faults, &w->locs, &w->consts, &w->ways};
     for (unsigned i = 0; i < ARRAY_SIZE(section); i++)
         free(section[i]->p);
     free(w->placed);
