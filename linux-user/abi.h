@@ -34,6 +34,7 @@ struct vdso_desc {
 struct regset {
     uint16_t note; /* NT_… */
     uint16_t size; /* bytes; 0 ends the list */
+    uint16_t slot; /* bytes: ptrace moves whole slots */
     void (*get)(const struct cpu *cpu, void *out);
     /* False, and nothing changed: values a program can't have. */
     bool (*set)(struct cpu *cpu, const void *in);

@@ -475,7 +475,7 @@ static int64_t registers(struct task *t, struct tracee_entry *e, bool set, uint6
         return put_user(t, v, vector);
     }
     const struct regset *r = regset_of(t, note);
-    if (!r || (set && v.iov_len % sizeof(uint32_t)))
+    if (!r || v.iov_len % r->slot)
         return -EINVAL;
     struct cpu *cpu = read_state(t, e);
     if (!cpu)

@@ -16,6 +16,15 @@ struct fpsimd_state {
     uint32_t fpsr, fpcr, reserved[2];
 };
 
+/* struct user_hwdebug_state; info: the number of slots, and from bit 8 the debug architecture. */
+struct debug_state {
+    uint32_t info, padding;
+    struct {
+        uint64_t addr;
+        uint32_t control, padding;
+    } slot[16];
+};
+
 _Static_assert(sizeof(struct pt_regs) == 272 && sizeof(struct fpsimd_state) == 528, "<asm/ptrace.h>");
 
 enum { PSTATE_NZCV_SHIFT = 28, PSTATE_MODE = 0x1f }; /* mode 0: EL0 of AArch64 */
@@ -71,9 +80,29 @@ static bool set_tls(struct cpu *cpu, const void *in)
     return true;
 }
 
+/* A machine whose debug hardware has no breakpoints and no watchpoints. */
+static void get_debug(const struct cpu *cpu, void *out)
+{
+    enum { DEBUG_ARMV8 = 6 };
+    struct debug_state s = {.info = DEBUG_ARMV8 << 8};
+    memcpy(out, &s, sizeof s);
+}
+
+static bool set_debug(struct cpu *cpu, const void *in)
+{
+    struct debug_state s;
+    memcpy(&s, in, sizeof s);
+    for (unsigned i = 0; i < ARRAY_SIZE(s.slot); i++)
+        if (s.slot[i].control & 1)
+            return false;
+    return true;
+}
+
 const struct regset a64_regsets[] = {
-    {NT_PRSTATUS, sizeof(struct pt_regs), get_general, set_general},
-    {NT_PRFPREG, sizeof(struct fpsimd_state), get_fpsimd, set_fpsimd},
-    {NT_ARM_TLS, sizeof(uint64_t), get_tls, set_tls},
-    {0, 0, NULL, NULL},
+    {NT_PRSTATUS, sizeof(struct pt_regs), sizeof(uint64_t), get_general, set_general},
+    {NT_PRFPREG, sizeof(struct fpsimd_state), sizeof(uint32_t), get_fpsimd, set_fpsimd},
+    {NT_ARM_TLS, sizeof(uint64_t), sizeof(uint64_t), get_tls, set_tls},
+    {NT_ARM_HW_BREAK, sizeof(struct debug_state), sizeof(uint32_t), get_debug, set_debug},
+    {NT_ARM_HW_WATCH, sizeof(struct debug_state), sizeof(uint32_t), get_debug, set_debug},
+    {0, 0, 0, NULL, NULL},
 };

@@ -52,7 +52,7 @@ static bool set_float(struct cpu *cpu, const void *in)
 }
 
 const struct regset rv64_regsets[] = {
-    {NT_PRSTATUS, sizeof(struct user_regs), get_general, set_general},
-    {NT_PRFPREG, sizeof(struct d_state), get_float, set_float},
-    {0, 0, NULL, NULL},
+    {NT_PRSTATUS, sizeof(struct user_regs), sizeof(uint64_t), get_general, set_general},
+    {NT_PRFPREG, sizeof(struct d_state), sizeof(uint64_t), get_float, set_float},
+    {0, 0, 0, NULL, NULL},
 };

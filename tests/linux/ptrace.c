@@ -186,6 +186,8 @@ static void register_sets(void)
     v = (struct iovec){again, 8};
     CHECK(ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &v) == 0 && v.iov_len == 8);
     FAILS(ptrace(PTRACE_GETREGSET, pid, 0x7777, &v), EINVAL);
+    v.iov_len = 9; /* no whole registers */
+    FAILS(ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &v), EINVAL);
     FAILS(ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, BAD_POINTER), EFAULT);
     FAILS(ptrace(0x7777, pid, 0, 0), EIO);
     FAILS(ptrace(PTRACE_CONT, pid, 0, 1000), EIO);
