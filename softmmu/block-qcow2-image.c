@@ -190,7 +190,10 @@ static int walk_snapshots(struct walk *w)
 static int count_uses(struct block *b, struct walk *w)
 {
     const struct qcow2 *s = qcow2(b);
-    *w = (struct walk){.b = b, .clusters = s->end >> s->cluster_bits};
+    off_t end = lseek(b->fd, 0, SEEK_END); /* tables are counted, not what they claim */
+    if (end < 0)
+        return errno;
+    *w = (struct walk){.b = b, .clusters = ALIGN_UP((uint64_t)end, s->cluster_size) >> s->cluster_bits};
     if (!(w->uses = calloc(w->clusters + 1, sizeof *w->uses)))
         return ENOMEM;
     use(w, 0, s->cluster_size, true);
@@ -203,15 +206,6 @@ static int count_uses(struct block *b, struct walk *w)
     return error ? error : walk_snapshots(w);
 }
 
-/* The file's end as the allocator knows it may be short of tables that have been written since. */
-static void update_end(struct block *b)
-{
-    struct qcow2 *s = qcow2(b);
-    off_t end = lseek(b->fd, 0, SEEK_END);
-    if (end > 0 && (uint64_t)end > s->end)
-        s->end = ALIGN_UP((uint64_t)end, s->cluster_size);
-}
-
 int qcow2_check(struct block *b, struct qcow2_check *result)
 {
     struct qcow2 *s = qcow2(b);
@@ -219,7 +213,6 @@ int qcow2_check(struct block *b, struct qcow2_check *result)
     *result = (struct qcow2_check){0};
     pthread_rwlock_wrlock(&s->lock);
     int error = b->read_only ? 0 : qcow2_write_back(b);
-    update_end(b);
     if (!error)
         error = count_uses(b, &w);
     result->errors = w.errors;

@@ -10,7 +10,7 @@ enum { NS_PER_SECOND = 1000000000 };
 struct aclint {
     struct device device;
     uint32_t harts, frequency;
-    int64_t offset; /* mtime less the ticks of the virtual clock; atomic, since any hart reads the time */
+    uint64_t offset; /* mtime less the ticks of the virtual clock; atomic, since any hart reads the time */
     uint32_t msip[ACLINT_MAX_HARTS];
     uint64_t compare[ACLINT_MAX_HARTS];
     struct hart_timer {
@@ -27,18 +27,17 @@ uint64_t aclint_time(struct device *d)
     struct aclint *s = aclint(d);
     uint64_t ns = (uint64_t)clock_now(d->host->clocks, CLOCK_VIRTUAL);
     uint64_t ticks = (uint64_t)((unsigned __int128)ns * s->frequency / NS_PER_SECOND);
-    return ticks + (uint64_t)__atomic_load_n(&s->offset, __ATOMIC_RELAXED);
+    return ticks + __atomic_load_n(&s->offset, __ATOMIC_RELAXED);
 }
 
 int64_t aclint_time_to_ns(struct device *d, uint64_t ticks)
 {
     const struct aclint *s = aclint(d);
-    int64_t own;
-    if (__builtin_sub_overflow((__int128)ticks, s->offset, &own))
-        return INT64_MAX;
-    if (own <= 0)
+    uint64_t now = aclint_time(d);
+    if (ticks <= now)
         return 0;
-    unsigned __int128 ns = ((unsigned __int128)own * NS_PER_SECOND + s->frequency - 1) / s->frequency;
+    unsigned __int128 own = (unsigned __int128)(now - s->offset) + (ticks - now); /* ticks of the virtual clock */
+    unsigned __int128 ns = (own * NS_PER_SECOND + s->frequency - 1) / s->frequency;
     return ns > INT64_MAX ? INT64_MAX : (int64_t)ns;
 }
 
@@ -92,7 +91,7 @@ static void write_time(struct device *d, const struct device_reg *r, unsigned ha
 {
     struct aclint *s = aclint(d);
     uint64_t now = aclint_time(d), wanted = deposit64(now, 32 * half, 32, value);
-    __atomic_store_n(&s->offset, s->offset + (int64_t)(wanted - now), __ATOMIC_RELAXED);
+    __atomic_store_n(&s->offset, s->offset + (wanted - now), __ATOMIC_RELAXED);
     for (unsigned i = 0; i < s->harts; i++)
         update_timer(s, i);
 }
@@ -152,7 +151,7 @@ static void update_all(struct device *d)
 
 static void reset(struct device *d)
 {
-    __atomic_store_n(&aclint(d)->offset, -(int64_t)(aclint_time(d) - (uint64_t)aclint(d)->offset), __ATOMIC_RELAXED);
+    __atomic_store_n(&aclint(d)->offset, aclint(d)->offset - aclint_time(d), __ATOMIC_RELAXED);
     update_all(d);
 }
 

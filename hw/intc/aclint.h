@@ -11,7 +11,7 @@ enum { ACLINT_SOFTWARE, ACLINT_TIMER, ACLINT_LINES };
 
 /* The machine's time in ticks of the timebase, as mtime and the `time` CSR read. Safe in any thread. */
 uint64_t aclint_time(struct device *d);
-/* Virtual nanoseconds at which mtime will be `ticks`; INT64_MAX: later than that. */
+/* Virtual nanoseconds at which mtime will be `ticks`; 0: it has been; INT64_MAX: later than that. */
 int64_t aclint_time_to_ns(struct device *d, uint64_t ticks);
 
 #endif
