@@ -80,12 +80,22 @@ void limits_read(struct process_limits *l)
         host_get(kept[i].resource, &l->v[i]);
 }
 
+/* Where the host's hard limit binds guest and metic together, metic's translations need some of it. */
+static uint64_t guest_share(uint64_t bytes)
+{
+    struct process_limit host;
+    host_get(RLIMIT_AS, &host);
+    uint64_t share = host.max == UINT64_MAX ? host.max : host.max - host.max / 8;
+    return bytes < share ? bytes : share;
+}
+
 void limit_changed(struct process *p, unsigned resource)
 {
     const struct process_limit *l = limit_kept(&p->limits, resource);
     if (resource == RLIMIT_AS || resource == RLIMIT_DATA) {
         if (!p->vfork_child) /* its memory is its parent's */
-            mm_set_limits(p->mm, limit_kept(&p->limits, RLIMIT_AS)->cur, limit_kept(&p->limits, RLIMIT_DATA)->cur);
+            mm_set_limits(p->mm, guest_share(limit_kept(&p->limits, RLIMIT_AS)->cur),
+                          limit_kept(&p->limits, RLIMIT_DATA)->cur);
     } else {
         /* The host's kernel measures growing stacks and the arguments of execve by its own limit. */
         struct process_limit host;
