@@ -142,6 +142,18 @@ static int64_t resolve(struct task *t, int dirfd, uint64_t path, int flags, stru
 
 /* --- what would run --- */
 
+/*
+ * Somebody has the file open for writing: who asks for a read lease is told (fcntl(2)). Of another user's file, and on file
+ * systems without leases, it is not known.
+ */
+static bool is_being_written(int fd)
+{
+    if (fcntl(fd, F_SETLEASE, F_RDLCK))
+        return errno == EAGAIN;
+    fcntl(fd, F_SETLEASE, F_UNLCK);
+    return false;
+}
+
 static int64_t may_execute(int fd, const char *path)
 {
     struct stat st;
@@ -149,7 +161,7 @@ static int64_t may_execute(int fd, const char *path)
         return -errno;
     if (!S_ISREG(st.st_mode))
         return -EACCES;
-    return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) ? -errno : 0;
+    return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) ? -errno : is_being_written(fd) ? -ETXTBSY : 0;
 }
 
 /* Would executing the open file change the process's rights, if the kernel did it? */

@@ -180,6 +180,26 @@ static void refused(void)
     unlink(name);
 }
 
+/* A program that is being written can't be executed, neither can a script. */
+static void busy(void)
+{
+    char program[] = "/tmp/metic-exec-XXXXXX", script[] = "/tmp/metic-exec-XXXXXX";
+    static char bytes[1 << 16];
+    ssize_t n;
+    int from = open(self, O_RDONLY), to = mkstemp(program), line = mkstemp(script);
+    while ((n = read(from, bytes, sizeof bytes)) > 0)
+        CHECK(write(to, bytes, (size_t)n) == n);
+    CHECK(close(from) == 0 && fchmod(to, 0755) == 0 && fchmod(line, 0755) == 0);
+    FAILS(execl(program, program, NULL), ETXTBSY);
+    dprintf(line, "#!%s\n", program);
+    FAILS(execl(script, script, NULL), ETXTBSY);
+    close(line);
+    FAILS(execl(script, script, NULL), ETXTBSY); /* its interpreter is */
+    close(to);
+    unlink(program);
+    unlink(script);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -189,5 +209,6 @@ int main(int argc, char **argv)
     limits();
     names();
     refused();
+    busy();
     DONE();
 }
