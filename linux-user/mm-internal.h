@@ -30,6 +30,7 @@ struct mm {
     uint64_t limit;        /* guest addresses are below */
     uint64_t max_bytes;    /* RLIMIT_AS of the guest */
     uint64_t max_data;     /* RLIMIT_DATA */
+    bool lock_new;         /* MCL_FUTURE: what is mapped from now on is locked */
     uint64_t top;          /* placements grow down from here */
     uint64_t program_base;
     uint64_t brk_start, brk_now, brk_room;

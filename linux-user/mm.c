@@ -460,6 +460,8 @@ static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, ui
     if (len > mm->limit)
         return -ENOMEM;
     len = ALIGN_UP(len, (uint64_t)PAGE);
+    if (mm->lock_new)
+        flags |= MAP_LOCKED;
     bool noreplace = flags & MAP_FIXED_NOREPLACE, fixed = noreplace || flags & MAP_FIXED;
     if (fixed && addr & (PAGE - 1))
         return -EINVAL;
@@ -955,6 +957,11 @@ void mm_fork_begin(struct mm *mm)
 void mm_fork_prepare(struct mm *mm)
 {
     pthread_mutex_lock(&mm->areas_lock);
+}
+
+void mm_fork_child(struct mm *mm)
+{
+    mm->lock_new = false;
 }
 
 void mm_fork_done(struct mm *mm)

@@ -48,6 +48,9 @@ int64_t mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot);
 int64_t mm_mremap(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t new_len, uint32_t flags, uint64_t new_addr);
 int64_t mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice);
 int64_t mm_mseal(struct mm *mm, uint64_t addr, uint64_t len);
+/* mlockall(2)'s flags; 0, -EINVAL, -EPERM or -ENOMEM. */
+int64_t mm_lock_all(struct mm *mm, int flags);
+void mm_unlock_all(struct mm *mm);
 int64_t mm_brk(struct mm *mm, uint64_t to);
 int64_t mm_shmat(struct mm *mm, int id, uint64_t addr, int flags);
 int64_t mm_shmdt(struct mm *mm, uint64_t addr);
@@ -103,6 +106,8 @@ uint64_t mm_brk_start(const struct mm *mm);
 void mm_fork_begin(struct mm *mm);
 void mm_fork_prepare(struct mm *mm);
 void mm_fork_done(struct mm *mm);
+/* In the child, before: locked memory is not inherited. */
+void mm_fork_child(struct mm *mm);
 /* In the child, before that: what fork left behind in the parent. */
 void mm_forget_not_forked(struct mm *mm);
 

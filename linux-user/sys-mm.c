@@ -147,6 +147,18 @@ int64_t sys_munlock(struct task *t, const uint64_t a[6])
     return on_range(t, SYS_munlock, a, -EINVAL);
 }
 
+int64_t sys_mlockall(struct task *t, const uint64_t a[6])
+{
+    return mm_lock_all(t->process->mm, (int)a[0]);
+}
+
+int64_t sys_munlockall(struct task *t, const uint64_t a[6])
+{
+    (void)a;
+    mm_unlock_all(t->process->mm);
+    return 0;
+}
+
 int64_t sys_shmat(struct task *t, const uint64_t a[6])
 {
     return mm_shmat(t->process->mm, (int)a[0], a[1], (int)a[2]);

@@ -523,6 +523,7 @@ int64_t process_fork(struct task *t, const struct clone_request *r)
     if (pid == 0) {
         exec_fork_child(p->exec, t->cpu);
         mm_forget_not_forked(p->mm);
+        mm_fork_child(p->mm);
         mm_fork_done(p->mm);
         forked_child(t, r);
         signal_set_mask(t, t->signals.mask);

@@ -86,6 +86,35 @@ static void protection(void)
     close(fd);
 }
 
+/* mlockall, for a process that has a limit: what it maps later counts, and fails, until munlockall; nothing of it is inherited. */
+static void lock_all(void)
+{
+    enum { MANY = 64 };
+    pid_t pid = fork();
+    if (!pid) {
+        struct rlimit little = {MANY / 2 * PAGE, MANY / 2 * PAGE};
+        if (setrlimit(RLIMIT_MEMLOCK, &little) || (!getuid() && setuid(65534)))
+            _exit(1);
+        errno = 0;
+        if (mlockall(0) != -1 || errno != EINVAL || mlockall(MCL_CURRENT) != -1 || errno != ENOMEM || mlockall(MCL_FUTURE))
+            _exit(2);
+        char *p = map(NULL, MANY / 4, RW, ANON);
+        unsigned char in[MANY / 4];
+        if (p == MAP_FAILED || mincore(p, MANY / 4 * PAGE, in) || !(in[MANY / 4 - 1] & 1))
+            _exit(3);
+        if (map(NULL, MANY, RW, ANON) != MAP_FAILED || errno != EAGAIN)
+            _exit(4);
+        if (!fork())
+            _exit(map(NULL, MANY, RW, ANON) == MAP_FAILED);
+        int status;
+        if (wait(&status) < 0 || status)
+            _exit(5);
+        _exit(munlockall() || map(NULL, MANY, RW, ANON) == MAP_FAILED ? 6 : 41);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 41);
+}
+
 /* --- mmap --- */
 
 static void mappings(void)
@@ -114,6 +143,7 @@ static void mappings(void)
     FAILS(madvise(p + 1, PAGE, MADV_DONTNEED), EINVAL);
     FAILS(madvise(p, PAGE, 12345), EINVAL);
     CHECK(mlock(p, PAGE) == 0 && munlock(p, PAGE) == 0);
+    lock_all();
     unsigned char in_core[8] = {0};
     CHECK(mincore(p, 8 * PAGE, in_core) == 0 && (in_core[0] & 1));
     CHECK(msync(p, PAGE, MS_ASYNC) == 0);

@@ -1,0 +1,51 @@
+/*
+ * mlockall(2) and munlockall(2) for the guest's areas. The host's own would lock metic's memory, too, which has to grow
+ * where the guest's limit (RLIMIT_MEMLOCK) is used up.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "linux-user/host.h"
+#include "linux-user/mm-internal.h"
+#include "linux-user/mm.h"
+
+static void unlock_areas(struct mm *mm, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        host_call(SYS_munlock, mm->list.v[i].start, mm->list.v[i].end - mm->list.v[i].start);
+}
+
+static int64_t lock_areas(struct mm *mm, bool on_fault)
+{
+    for (size_t i = 0; i < mm->list.n; i++) {
+        const struct area *a = &mm->list.v[i];
+        int64_t r = host_call(SYS_mlock2, a->start, a->end - a->start, on_fault ? MLOCK_ONFAULT : 0);
+        /* Pages that can't be brought in are no failure of mlockall: those that nobody may read, a file's behind its end. */
+        if (r == -EPERM || (r == -ENOMEM && a->prot & PROT_READ && !a->shared)) {
+            unlock_areas(mm, i + 1);
+            return r;
+        }
+    }
+    return 0;
+}
+
+int64_t mm_lock_all(struct mm *mm, int flags)
+{
+    if (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || !(flags & (MCL_CURRENT | MCL_FUTURE)))
+        return -EINVAL;
+    pthread_mutex_lock(&mm->op);
+    int64_t r = flags & MCL_CURRENT ? lock_areas(mm, flags & MCL_ONFAULT) : 0;
+    if (!r)
+        mm->lock_new = flags & MCL_FUTURE;
+    pthread_mutex_unlock(&mm->op);
+    return r;
+}
+
+void mm_unlock_all(struct mm *mm)
+{
+    pthread_mutex_lock(&mm->op);
+    mm->lock_new = false;
+    unlock_areas(mm, mm->list.n);
+    pthread_mutex_unlock(&mm->op);
+}
