@@ -107,6 +107,9 @@ char *qcow2_create(const char *path, const struct qcow2_layout *l)
 
 /* --- checking --- */
 
+/* Files with more clusters are not checked: 16 TiB in clusters of 64 KiB. */
+enum { MAX_CLUSTERS = 1 << 28 };
+
 struct walk {
     struct block *b;
     uint32_t *uses; /* per cluster of the file */
@@ -194,6 +197,8 @@ static int count_uses(struct block *b, struct walk *w)
     if (end < 0)
         return errno;
     *w = (struct walk){.b = b, .clusters = ALIGN_UP((uint64_t)end, s->cluster_size) >> s->cluster_bits};
+    if (w->clusters > MAX_CLUSTERS)
+        return EFBIG;
     if (!(w->uses = calloc(w->clusters + 1, sizeof *w->uses)))
         return ENOMEM;
     use(w, 0, s->cluster_size, true);
