@@ -316,8 +316,8 @@ class Parser:
 
 
 class Writer:
-    def __init__(self, name, parser, base_name=None, base_header=None):
-        self.name, self.p, self.base_name, self.base_header = name, parser, base_name, base_header
+    def __init__(self, name, parser, runs, base_name=None, base_header=None):
+        self.name, self.p, self.runs, self.base_name, self.base_header = name, parser, runs, base_name, base_header
         self.type = f"uint{parser.width}_t"
 
     def header(self, guard):
@@ -346,7 +346,10 @@ class Writer:
     def source(self, include):
         out = ["/* Made by tools/decodegen.py: do not edit. */", f'#include "{include}"', "", '#include "base/bits.h"', ""]
         out += [f"bool decode_{self.name}(struct DisasContext *ctx, {self.type} insn)", "{"]
-        self.tree(out, self.p.patterns, 0, 1)
+        if self.runs:
+            self.index_by(out, self.runs)
+        else:
+            self.tree(out, self.p.patterns, 0, 1)
         out += ["    return false;", "}", "", f"const struct decode_pattern {self.name}_patterns[] = {{"]
         for p in self.p.patterns:
             group = -1 if p.group is None else p.group
@@ -355,6 +358,30 @@ class Writer:
             out.append(f'    {{"{p.name}", "{p.chapter}", {group}, {{{p.mask:#x}, {p.value:#x}}}{excluded}}},')
         out += ["};", f"const unsigned {self.name}_npatterns = {len(self.p.patterns)};", ""]
         return "\n".join(out)
+
+    def index_by(self, out, runs):
+        """Splits all at once by some bits, [(highest, lowest), ...]: a table says which patterns are left."""
+        runs, total = [(low, high - low + 1) for high, low in sorted(runs)], 0
+        for k, (low, n) in enumerate(runs):
+            runs[k] = (low, n, total)
+            total += n
+        tested, groups, table = sum((1 << n) - 1 << low for low, n, _ in runs), {}, []
+        for i in range(1 << total):
+            value = sum((i >> place & (1 << n) - 1) << low for low, n, place in runs)
+            left = tuple(k for k, p in enumerate(self.p.patterns) if not (p.value ^ value) & p.mask & tested)
+            table.append(groups.setdefault(left, len(groups)))
+        kind = "uint8_t" if len(groups) <= 256 else "uint16_t"
+        out.append(f"    static const {kind} left[{len(table)}] = {{")
+        out += ["        " + ", ".join(map(str, table[i:i + 24])) + "," for i in range(0, len(table), 24)]
+        out.append("    };")
+        parts = " | ".join(f"extract64(insn, {low}, {n}) << {place}" for low, n, place in runs)
+        out.append(f"    switch (left[{parts}]) {{")
+        for left, number in groups.items():
+            if left:
+                out.append(f"    case {number}:")
+                self.tree(out, [self.p.patterns[k] for k in left], tested, 2)
+                out.append("        break;")
+        out.append("    }")
 
     def leaf(self, out, p, tested, pad):
         rest = p.mask & ~tested
@@ -408,6 +435,8 @@ def main():
     ap.add_argument("--source", required=True)
     ap.add_argument("--include", help="how the source includes the header (default: its path)")
     ap.add_argument("--base", nargs=3, metavar=("NAME", "HEADER", "TABLE"), help="table whose handlers are shared")
+    ap.add_argument("--index", type=lambda t: [tuple(map(int, run.split(":"))) for run in t.split(",")], default=[],
+                    metavar="HIGH:LOW,...", help="bits by which a table splits the patterns first, at most 12 (default: none)")
     ap.add_argument("tables", nargs="+")
     o = ap.parse_args()
     try:
@@ -419,7 +448,7 @@ def main():
             parser.read(t)
     except TableError as e:
         sys.exit(str(e))
-    w = Writer(o.name, parser, *(o.base[:2] if o.base else ()))
+    w = Writer(o.name, parser, o.index, *(o.base[:2] if o.base else ()))
     with open(o.header, "w") as f:
         f.write(w.header(f"DECODE_{o.name.upper()}_H"))
     with open(o.source, "w") as f:

@@ -225,6 +225,10 @@ bool a64_flags_dead_at(const struct code_reader *code, uint64_t pc)
             return false;
         uint32_t w;
         memcpy(&w, p, 4);
+        if ((w & 0x0a000000) == 0x08000000) { /* loads and stores: many, and none knows flags */
+            pc += 4;
+            continue;
+        }
         if ((w & 0x7c000000) == 0x14000000) { /* B, BL */
             pc += sextract64(w, 0, 26) * 4;
             continue;
