@@ -275,7 +275,8 @@ struct entry {
 
 static bool is_name(const char *name)
 {
-    return strspn(name, "0123456789abcdef") == NAME_LENGTH && (!name[NAME_LENGTH] || !strcmp(name + NAME_LENGTH, UNFINISHED));
+    return strspn(name, "0123456789abcdef") == NAME_LENGTH &&
+           (!name[NAME_LENGTH] || !strcmp(name + NAME_LENGTH, UNFINISHED));
 }
 
 static int older(const void *a, const void *b)
@@ -373,7 +374,8 @@ static bool write_all(int fd, const char *bytes, size_t size)
     return fchmod(fd, 0644) == 0;
 }
 
-bool disk_store_end(struct disk_store *s, const struct disk *d, const struct disk_key *key, const void *bytes, size_t size)
+bool disk_store_end(struct disk_store *s, const struct disk *d, const struct disk_key *key, const void *bytes,
+                    size_t size)
 {
     char name[DISK_NAME], unfinished[DISK_NAME];
     struct stat st;

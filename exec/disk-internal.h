@@ -40,7 +40,7 @@ const struct image *disk_image_of(struct exec *x, uint64_t pc); /* NULL: none is
 void disk_save(struct exec *x);
 
 /* --- disk-dir.c --- */
-/* Opens the file for the key to read: the user's or the system's, whose key is changed. -1: there is none, or it is not safe. */
+/* Opens the file for the key to read: the user's, or one that serves all (*key becomes its). -1: none, or not safe. */
 int disk_open_file(const struct disk *d, struct disk_key *key);
 /* Where the code of the key's file would like to be. */
 uint64_t disk_centre(const struct disk *d, const struct disk_key *key);

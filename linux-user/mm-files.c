@@ -46,7 +46,8 @@ static bool has_build_id(const uint8_t *head, size_t n)
             memcpy(&note, head + at, sizeof note);
             if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && note.n_descsz >= 16)
                 return true;
-            at += sizeof note + ALIGN_UP((uint64_t)note.n_namesz, UINT64_C(4)) + ALIGN_UP((uint64_t)note.n_descsz, UINT64_C(4));
+            at += sizeof note + ALIGN_UP((uint64_t)note.n_namesz, UINT64_C(4)) +
+                  ALIGN_UP((uint64_t)note.n_descsz, UINT64_C(4));
         }
     }
     return false;
@@ -64,7 +65,8 @@ bool mm_file_id(struct mm *mm, int fd, struct code_file_id *id)
     if (ctime + (uint64_t)SETTLED_SECONDS * SECOND > nanoseconds(now))
         return false;
     struct known_file *known = &mm->known_file;
-    if (known->dev != st.st_dev || known->ino != st.st_ino || known->id.ctime != ctime || known->id.size != (uint64_t)st.st_size) {
+    if (known->dev != st.st_dev || known->ino != st.st_ino || known->id.ctime != ctime ||
+        known->id.size != (uint64_t)st.st_size) {
         ssize_t n = pread(fd, head, sizeof head, 0);
         if (n < (ssize_t)sizeof(Elf64_Ehdr) || memcmp(head, ELFMAG, SELFMAG) || head[EI_CLASS] != ELFCLASS64)
             return false;
@@ -160,7 +162,8 @@ uint64_t mm_program_place(struct mm *mm, int fd)
         return mm->program_base;
     id.ctime = id.dev = id.ino = 0;
     id.mtime -= id.mtime % SECOND;
-    return mm->program_base = ALIGN_DOWN(mm->limit / 6, (uint64_t)PAGE) + hash_bytes(mm->secret, &id, sizeof id) % (mm->limit >> 6 >> 12) * PAGE;
+    uint64_t pages = (mm->limit >> 6) / PAGE, chosen = hash_bytes(mm->secret, &id, sizeof id) % pages;
+    return mm->program_base = ALIGN_DOWN(mm->limit / 6, (uint64_t)PAGE) + chosen * PAGE;
 }
 
 /* Would another process have the mapping at the same address? Addresses below the programs' are chosen by linkers. */

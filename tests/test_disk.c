@@ -53,8 +53,8 @@ static const uint8_t *window(void *opaque, uint64_t pc, size_t *avail)
 
 static bool file_at(void *opaque, uint64_t pc, struct code_file *f)
 {
-    *f = (struct code_file){FILE_AT, FILE_AT + FILE_BYTES, FILE_AT, mapping, {.size = FILE_BYTES, .mtime = 1, .ctime = 2, .ino = 3,
-                                                                              .head = guest_file[0]}};
+    *f = (struct code_file){FILE_AT, FILE_AT + FILE_BYTES, FILE_AT, mapping,
+                            {.size = FILE_BYTES, .mtime = 1, .ctime = 2, .ino = 3, .head = guest_file[0]}};
     return pc >= FILE_AT && pc < FILE_AT + FILE_BYTES;
 }
 
