@@ -15,7 +15,7 @@
 #include "linux-user/task.h"
 #include "linux-user/vdso.h"
 
-enum { RECORD_VERSION = 1, MAX_AUXV_WORDS = 128, TRIES = 8, MAX_AREAS = 1 << 20 };
+enum { RECORD_VERSION = 2, MAX_AUXV_WORDS = 128, TRIES = 8, MAX_AREAS = 1 << 20 };
 static const char magic[8] = "metic-g";
 
 void guest_record_fill(struct process *p)
@@ -25,6 +25,7 @@ void guest_record_fill(struct process *p)
         .machine = p->abi->target->elf_machine,
         .exe_path = (uintptr_t)p->exe_path,
         .areas = (uintptr_t)mm_areas(p->mm),
+        .tasks = (uintptr_t)&p->tasks,
     };
     memcpy(p->record.magic, magic, sizeof magic);
 }
@@ -126,5 +127,22 @@ bool guest_areas(pid_t pid, const struct guest_record *r, struct area_list *out)
             return true;
     }
     areas_free(out);
+    return false;
+}
+
+bool guest_has_thread(pid_t pid, const struct guest_record *r, pid_t tid)
+{
+    enum { MAX_THREADS = 1 << 16 };
+    struct task *t;
+    int32_t id;
+    if (tid == pid)
+        return true;
+    bool ok = remote_read(pid, &t, r->tasks, sizeof t);
+    for (unsigned i = 0; ok && t && i < MAX_THREADS; i++) {
+        ok = remote_read(pid, &id, (uintptr_t)&t->tid, sizeof id);
+        if (ok && id == tid)
+            return true;
+        ok = ok && remote_read(pid, &t, (uintptr_t)&t->next, sizeof t);
+    }
     return false;
 }

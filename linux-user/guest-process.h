@@ -21,6 +21,7 @@ struct guest_record {
     uint32_t machine;  /* EM_… */
     uint64_t exe_path; /* string: host path of the program */
     uint64_t areas;    /* struct area_list */
+    uint64_t tasks;    /* pointer to the first struct task */
 };
 
 /* At the end of the vDSO's page. */
@@ -42,6 +43,9 @@ bool guest_record_read(pid_t pid, struct guest_record *r);
 bool guest_exe_path(pid_t pid, const struct guest_record *r, char out[PATH_MAX]);
 /* A copy of its mappings, areas_free()d by the caller. */
 bool guest_areas(pid_t pid, const struct guest_record *r, struct area_list *out);
+
+/* Whether a thread of the process is one of the guest's, and not the emulator's own. */
+bool guest_has_thread(pid_t pid, const struct guest_record *r, pid_t tid);
 
 /* Copies n bytes of another process's memory. False if not all of them are there. */
 bool remote_read(pid_t pid, void *to, uint64_t from, uint64_t n);

@@ -141,6 +141,17 @@ static void view_status(const struct view *v)
     free(text);
 }
 
+/* The guest's, without the emulator's own. */
+static unsigned count_threads(struct process *p)
+{
+    unsigned n = 0;
+    pthread_mutex_lock(&p->lock);
+    for (const struct task *t = p->tasks; t; t = t->next)
+        n++;
+    pthread_mutex_unlock(&p->lock);
+    return n;
+}
+
 /* The host's line, with the fields that hold addresses and signal sets of the program's own replaced. */
 static void view_stat(const struct view *v)
 {
@@ -161,7 +172,7 @@ static void view_stat(const struct view *v)
         int field;
         uint64_t value;
     } own[] = {
-        {START_CODE, p->code_start},
+        {THREADS, count_threads(p)}, {START_CODE, p->code_start},
         {END_CODE, p->code_end},
         {START_STACK, p->stack_start},
         {START_DATA, p->data_start},

@@ -348,11 +348,14 @@ static int64_t attach(struct task *t, pid_t tid, bool seize, uint64_t options)
     pid_t pid = process_of(tid);
     if (!pid)
         return -ESRCH;
+    bool guest = guest_record_read(pid, &record) && record.machine == t->abi->target->elf_machine;
+    if (guest && !guest_has_thread(pid, &record, tid))
+        return -ESRCH;
     int64_t ret = host_ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACEEXEC | (options & HOST_OPTIONS));
     if (ret)
         return ret;
     struct tracee_entry *e = NULL;
-    if (guest_record_read(pid, &record) && record.machine == t->abi->target->elf_machine)
+    if (guest)
         e = find_or_add(t->process, tid);
     else
         report_unimp("ptrace: process %d is no guest of this architecture", pid);

@@ -166,6 +166,8 @@ static void own_state(void)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     CHECK(slurp("/proc/self/stat") > 0);
     char *p = strrchr(text, ')');
+    int threads = 0;
+    CHECK(p && sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d", &threads) == 1 && threads == 1);
     for (int field = 3; p && field <= 26; field++)
         p = strchr(p + 1, ' ');
     CHECK(p && sscanf(p, " %llu %llu %llu", &code_start, &code_end, &stack) == 3);
