@@ -6,7 +6,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 
-enum { BLOCK = 64 * 1024, ALIGNMENT = 16 };
+enum { BLOCK = 64 * 1024, ALIGNMENT = 8 };
 
 struct arena_block {
     struct arena_block *older;

@@ -15,7 +15,7 @@ struct arena {
     char *next, *end;
 };
 
-/* `size` bytes, aligned for any type, not cleared. Never NULL. */
+/* `size` bytes at a multiple of 8, not cleared. Never NULL. */
 void *arena_alloc(struct arena *a, size_t size);
 /* A copy of n bytes; NULL if n is 0. */
 void *arena_copy(struct arena *a, const void *from, size_t n);
