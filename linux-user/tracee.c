@@ -152,7 +152,7 @@ bool tracee_pending(struct task *t, siginfo_t *info)
         return false;
     bool first = e->first, attached = e->attached, interrupted = e->interrupted;
     e->first = e->attached = e->interrupted = false;
-    if (e->seized ? first || interrupted : false)
+    if (e->seized && (first || interrupted))
         stop_event(t, PTRACE_EVENT_STOP, 0);
     if (e->active && !e->seized && (first || attached)) {
         *info = (siginfo_t){.si_signo = SIGSTOP, .si_code = SI_USER};
