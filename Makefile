@@ -41,7 +41,12 @@ format: ## clang-format on the lines changed since the last commit; tables keep 
 install: all ## install under meson's prefix
 	meson install -C $(BUILD)
 
-clean: ## remove the build folders
-	rm -rf $(BUILD) $(BUILD)-sanitize
+deb: ## Debian packages in $(BUILD)-deb/packages
+	[ -d $(BUILD)-deb ] || meson setup $(BUILD)-deb --prefix /usr --buildtype release -Dtests=disabled
+	ninja -C $(BUILD)-deb
+	tools/make-deb $(BUILD)-deb $(BUILD)-deb/packages
 
-.PHONY: all help deps demo check check-all bench sanitize docs format install clean
+clean: ## remove the build folders
+	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-deb
+
+.PHONY: all help deps demo check check-all bench sanitize docs format install deb clean

@@ -4,8 +4,8 @@
 usage: containers.py [--md FILE] [--json FILE] [--who metic,peer,...] METIC ARCH=ROOT...
 
 ROOT is a folder with a Debian of the architecture (as tests/binfmt/distribution.py --keep leaves it); it becomes the base
-image. All happens in a user namespace with a binfmt_misc of its own. Prints the wall time of each step, for metic the
-second of two builds (its translations are kept), and the files in which the images differ. Needs root and buildah.
+image. All happens in a user namespace with a binfmt_misc of its own. Prints wall and processor time of each step, for metic
+also of a second build (its translations are kept), and the files in which the images differ. Needs root and buildah.
 """
 
 import argparse
@@ -41,8 +41,14 @@ def run(storage, *words):
     return subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
+def processor_time(pid):
+    """Seconds of a process and of its children that have ended."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def build(storage, base, tag, volumes):
-    """[(step, seconds)] of one build."""
+    """[(step, seconds, of the processor)] of one build, and its wall time."""
     command, env = buildah(storage, "bud", "--layers=false", "--network", "host", "--build-arg", f"BASE={base}", "-t", tag, *volumes,
                            HERE / "container")
     start, steps, log = time.monotonic(), [], []
@@ -51,11 +57,11 @@ def build(storage, base, tag, volumes):
         log.append(line)
         now = time.monotonic()
         if line.startswith(("STEP", "COMMIT")):
-            steps.append((line.split(":", 1)[-1].strip() if line.startswith("STEP") else "commit", now))
+            steps.append((line.split(":", 1)[-1].strip() if line.startswith("STEP") else "commit", now, processor_time(p.pid)))
     if p.wait():
         sys.exit("".join(log[-40:]) + f"{tag}: the build failed")
-    ends = [t for _, t in steps[1:]] + [time.monotonic()]
-    return [(name, end - begin) for (name, begin), end in zip(steps, ends)], time.monotonic() - start
+    return ([(name, next_wall - wall, next_cpu - cpu) for (name, wall, cpu), (_, next_wall, next_cpu) in zip(steps, steps[1:])],
+            time.monotonic() - start)
 
 
 def contents(storage, tag):
@@ -84,7 +90,7 @@ def register(args, who, cpu):
 
 
 def measure(args, storage, arch, root):
-    """{who: [(step, seconds)]}, and what differs."""
+    """{who: steps of its build}, the number of files, and which differ."""
     cpu, results, images = roots.GUESTS[arch][0], {}, {}
     base = f"localhost/base-{arch}"
     container = run(storage, "from", "--arch", arch, "scratch")
@@ -100,8 +106,8 @@ def measure(args, storage, arch, root):
             steps, total = build(storage, base, f"localhost/{who}-{arch}", volumes)
             results[who if warm else f"{who} (cache empty)"] = steps
             print(f"{arch} {who}{'' if warm else ' (cache empty)'}: {total:.1f} s", flush=True)
-            for name, seconds in steps:
-                print(f"    {seconds:7.1f} s  {name[:100]}", flush=True)
+            for name, wall, cpu in steps:
+                print(f"    {wall:7.1f} s {cpu:7.1f} s  {name[:100]}", flush=True)
         images[who] = contents(storage, f"localhost/{who}-{arch}")
     a, b = (images[who] for who in args.who[:2]) if len(args.who) > 1 else ({}, {})
     differs = sorted(k for k in a.keys() | b.keys() if a.get(k) != b.get(k))
@@ -112,9 +118,11 @@ def measure(args, storage, arch, root):
 def table(arch, results):
     names = list(results)
     lines = [f"| {arch} | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-    for i, (step, _) in enumerate(results[names[0]]):
-        lines.append(f"| `{step[:60]}` | " + " | ".join(f"{results[n][i][1]:.1f} s" for n in names) + " |")
-    lines.append("| all RUN steps | " + " | ".join(f"{sum(s for name, s in results[n] if name.startswith('RUN')):.1f} s" for n in names) + " |")
+    for i, (step, *_) in enumerate(results[names[0]]):
+        if step.startswith("RUN"):
+            lines.append(f"| ``{step[4:64]}`` | " + " | ".join(f"{results[n][i][1]:.1f} / {results[n][i][2]:.1f}" for n in names) + " |")
+    total = [[sum(step[k] for step in results[n] if step[0].startswith("RUN")) for k in (1, 2)] for n in names]
+    lines.append("| all | " + " | ".join(f"{wall:.1f} / {cpu:.1f}" for wall, cpu in total) + " |")
     return "\n".join(lines) + "\n"
 
 

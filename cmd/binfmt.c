@@ -1,5 +1,6 @@
 /* `metic binfmt`: registration of metic with the kernel, and its reverse. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,8 @@ static int open_table(struct request *r, bool to_write)
         return fail("binfmt", BINFMT_STEP_ADD, -EACCES);
     if (e)
         return fail("can't mount " BINFMT_FOLDER, BINFMT_STEP_MOUNT, e);
+    if (to_write && (!mounted || own))
+        printf(BINFMT_FOLDER " is mounted now; entries last as long as it is\n"); /* since Linux 6.7, with its last mount */
     r->table = calloc(1, sizeof *r->table);
     CHECK(r->table);
     if (!to_write && !mounted)
@@ -276,10 +279,29 @@ static int print(struct request *r)
     return 0;
 }
 
+/* For a container that stands for the registration: as long as it runs, it holds. */
+static int hold(struct request *r)
+{
+    sigset_t ends;
+    int sig;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGHUP);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    int e = install(r);
+    fflush(stdout);
+    if (e)
+        return e;
+    sigwait(&ends, &sig);
+    free(r->table);
+    return remove_all(r);
+}
+
 static const struct {
     const char *word;
     int (*run)(struct request *r);
-} actions[] = {{"install", install}, {"status", status}, {"remove", remove_all}, {"print", print}};
+} actions[] = {{"install", install}, {"status", status}, {"remove", remove_all}, {"print", print}, {"hold", hold}};
 
 /* --- the command line --- */
 
@@ -362,7 +384,7 @@ static int run(int argc, char **argv)
     }
     words[nwords] = NULL;
     if (!action) {
-        report_error("binfmt: say install, status, remove or print (metic binfmt -help tells more)");
+        report_error("binfmt: say install, status, remove, print or hold (metic binfmt -help tells more)");
         return COMMAND_USAGE;
     }
     if (!read_arches(&r, words))
@@ -373,19 +395,20 @@ static int run(int argc, char **argv)
             free(r.table);
             return exit_code;
         }
-    report_error("binfmt: there is no action %s: say install, status, remove or print", action);
+    report_error("binfmt: there is no action %s: say install, status, remove, print or hold", action);
     return COMMAND_USAGE;
 }
 
 const struct command command_binfmt = {
     .name = "binfmt",
-    .synopsis = "install|status|remove|print [option...] [arch...]",
-    .words = "install status remove print",
+    .synopsis = "install|status|remove|print|hold [option...] [arch...]",
+    .words = "install status remove print hold",
     .summary = "Lets the kernel start programs of other processors by metic, through binfmt_misc.",
     .description =
         "Without an architecture, all guests are meant. install registers metic, and mounts the kernel's table where it is missing; "
         "doing it again changes nothing. status says who runs the programs of each guest and is successful when it is metic. "
-        "remove takes the entries away. print writes them for those who make packages.\n"
+        "remove takes the entries away. print writes them for those who make packages. hold "
+        "installs, waits for SIGTERM and removes: for a service or a container that stands for the registration.\n"
         "The entries have the flags F (metic is there in every chroot and container), O (programs that may only be executed), "
         "P (argv[0] is what the caller gave), and C where asked. In a user namespace, Linux 6.7 and later keep a table of its own.",
     .options = rows,

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "binfmt/register.h"
 #include "cmd/command.h"
+#include "exec/disk.h"
 #include "exec/target.h"
 
 #define OPTIONS(X) X(JSON, "--json", NULL, "findings as JSON: an array of objects with check, level, message, fix")
@@ -260,8 +261,26 @@ static void check_namespaces(struct doctor *d)
                 "newuidmap is missing: in `metic run` a user has one id alone, which is not enough for apt and dpkg");
 }
 
+static void check_cache(struct doctor *d)
+{
+    const char *wanted = getenv("METIC_CODE_CACHE");
+    char *folder = wanted ? strdup(wanted) : disk_default_folder();
+    if (wanted && !strcmp(wanted, "off")) {
+        finding(d, FINDING_NOTE, "cache", "unset METIC_CODE_CACHE", "translations are not kept: METIC_CODE_CACHE is off");
+    } else {
+        struct disk *disk = disk_new(&(struct disk_options){.folder = folder});
+        if (disk)
+            finding(d, FINDING_GOOD, "cache", "", "translations are kept in %s", folder ? folder : DISK_SYSTEM_FOLDER);
+        else
+            finding(d, FINDING_NOTE, "cache", "name a folder of your own that nobody else may write with METIC_CODE_CACHE",
+                    "translations are not kept: %s can't be used, and every program is translated again", folder ? folder : "a home folder");
+        disk_free(disk);
+    }
+    free(folder);
+}
+
 static void (*const checks[])(struct doctor *d) = {
-    check_proc, check_binfmt, check_page_size, check_memory, check_code, check_seccomp, check_namespaces,
+    check_proc, check_binfmt, check_page_size, check_memory, check_code, check_seccomp, check_namespaces, check_cache,
 };
 
 static int run(int argc, char **argv)

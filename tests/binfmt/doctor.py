@@ -80,6 +80,12 @@ with tempfile.TemporaryDirectory() as name:
     expect("mode", doctor(script), "mode", "problem", "chmod +x")
     expect("native", doctor("/bin/true"), "guest", "problem", "/bin/true", code=1)
     expect("missing", doctor(folder / "missing"), "program", "problem", "No such file", code=1)
+    expect("cache", doctor(METIC_CODE_CACHE=str(empty)), "cache", "ok", str(empty))
+    expect("no cache", doctor(METIC_CODE_CACHE="off"), "cache", "note", "METIC_CODE_CACHE")
+    for f in empty.iterdir():
+        f.unlink()
+    empty.chmod(0o777)
+    expect("a cache that others write", doctor(METIC_CODE_CACHE=str(empty)), "cache", "note", "nobody else may write")
     expect("empty root", doctor(empty), "root", "note", "no shell")
     namespace.call("mount", b"tmpfs", str(empty).encode(), b"tmpfs", 2 | 8, None)  # nosuid, noexec
     got = doctor(empty)

@@ -96,6 +96,16 @@ def check_registration():
     assert entries() == ["register", "status"], entries()
 
 
+def check_hold():
+    p = subprocess.Popen([METIC, "binfmt", "hold", ARCH], stdout=subprocess.PIPE, text=True)
+    p.stdout.readline()
+    expect("held", binfmt("status"), 0, ENTRY)
+    p.terminate()
+    expect("let go", (p.wait(20), p.stdout.read()), 0, "removed")
+    p.stdout.close()
+    expect("not held", binfmt("status"), 1, "not registered")
+
+
 def check_others():
     kernel(f":metic-test-other:M:18:{MACHINE}:\\xff\\xff:/bin/false:F")  # too wide a magic, as some have
     expect("other's", binfmt("status"), 1, "/bin/false (entry metic-test-other")
@@ -118,7 +128,7 @@ def check_others():
 
 
 def check_words():
-    expect("no action", run(METIC, "binfmt"), 2, "say install, status, remove or print")
+    expect("no action", run(METIC, "binfmt"), 2, "say install, status, remove, print or hold")
     expect("bad action", run(METIC, "binfmt", "frob"), 2, "no action frob")
     expect("bad arch", run(METIC, "binfmt", "status", "vax"), 2, "no guest vax")
     expect("bad option", run(METIC, "binfmt", "--frob"), 2, "unknown option --frob")
@@ -203,6 +213,7 @@ check_kernel_refusals()
 namespace.mount()
 namespace.unmount()
 check_registration()
+check_hold()
 check_others()
 check_words()
 check_print_is_what_install_does()
