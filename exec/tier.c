@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 
-enum { HOT_AFTER = 1000 }; /* entries: by measurement, docs/design/tiers.rst */
+enum { HOT_AFTER = 3000 }; /* entries: by measurement, docs/design/tiers.rst */
 
 int32_t tier_first_count(const struct exec *x)
 {
