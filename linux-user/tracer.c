@@ -122,6 +122,7 @@ static int show(struct tracee_entry *e, enum tracee_stop kind, int status)
 {
     e->now.stop = kind;
     e->stopped = true;
+    e->status = status;
     return status;
 }
 
@@ -288,29 +289,28 @@ static int status_of(const siginfo_t *info)
     }
 }
 
+/* What a stop that stays to be waited for is; looking may send the thread on, which takes the stop away from the host, too. */
+static int peek(struct task *t, pid_t tid, int status)
+{
+    const struct tracee_entry *e = find(t->process, tid);
+    return !WIFSTOPPED(status) ? status : e && e->stopped ? e->status : look(t, tid, status);
+}
+
 int64_t sys_waitid(struct task *t, const uint64_t a[6])
 {
     for (;;) {
         siginfo_t info = {.si_signo = 0};
-        int64_t ret = safe_syscall(t, SYS_waitid, a[0], a[1], a[2] ? (uintptr_t)&info : 0, a[3], a[4], 0);
-        if (ret < 0 || !a[2])
+        int64_t ret = safe_syscall(t, SYS_waitid, a[0], a[1], (uintptr_t)&info, a[3], a[4], 0);
+        if (ret < 0)
             return ret;
-        int status = status_of(&info), shown = status;
-        if (info.si_pid && a[3] & WNOWAIT && WIFSTOPPED(status)) {
-            struct tracee_entry *e = find(t->process, info.si_pid);
-            if (!e || !e->stopped) { /* looking may send it on, which takes the stop away from the host's kernel, too */
-                shown = look(t, info.si_pid, status);
-                if (shown == HIDDEN)
-                    continue;
-            }
-        } else if (info.si_pid) {
-            shown = look(t, info.si_pid, status);
+        if (info.si_pid) {
+            int status = (a[3] & WNOWAIT ? peek : look)(t, info.si_pid, status_of(&info));
+            if (status == HIDDEN)
+                continue;
+            if (WIFSTOPPED(status))
+                info.si_status = status >> 8;
         }
-        if (shown == HIDDEN)
-            continue;
-        if (WIFSTOPPED(shown))
-            info.si_status = shown >> 8;
-        return put_user(t, info, a[2]);
+        return a[2] ? put_user(t, info, a[2]) : 0;
     }
 }
 

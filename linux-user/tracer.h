@@ -15,8 +15,9 @@ struct tracee_entry {
     struct tracee_entry *next;
     pid_t tid;
     bool stopped;   /* in a stop that the guest was told of */
+    int status;     /* and as what: of wait4 */
     bool interrupt; /* PTRACE_INTERRUPT came before the struct was known */
-    bool left;        /* has told its end itself; its struct is gone when it goes on */
+    bool left;      /* has told its end itself; its struct is gone when it goes on */
     bool internal;  /* a thread of the emulator's: never shown */
     bool seized;
     uint32_t options;  /* PTRACE_O_… */

@@ -258,6 +258,10 @@ static void fault(void)
     siginfo_t info;
     pid_t pid = start(faults);
     go(PTRACE_CONT, pid, 0);
+    for (int i = 0; i < 2; i++) { /* looked at, not waited for */
+        CHECK(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT) == 0 && info.si_pid == pid);
+        CHECK(info.si_code == CLD_TRAPPED && info.si_status == SIGSEGV);
+    }
     CHECK(stopped_by(wait_for(pid), SIGSEGV));
     CHECK(ptrace(PTRACE_GETSIGINFO, pid, 0, &info) == 0 && info.si_code == SEGV_MAPERR && info.si_addr == bad_pointer);
     go(PTRACE_CONT, pid, SIGSEGV);
