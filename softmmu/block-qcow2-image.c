@@ -50,7 +50,8 @@ static void fill_counts(uint8_t *p, unsigned order, uint64_t n)
 static int write_image(int fd, const struct qcow2_layout *l, unsigned version, unsigned bits, unsigned order)
 {
     uint64_t cluster = UINT64_C(1) << bits, per_l2 = cluster / 8 * cluster, per_block = cluster * 8 >> order;
-    uint64_t l1_size = (l->size + per_l2 - 1) / per_l2, l1_clusters = (l1_size * 8 + cluster - 1) / cluster, blocks = 0, total;
+    uint64_t l1_size = (l->size + per_l2 - 1) / per_l2, l1_clusters = (l1_size * 8 + cluster - 1) / cluster, blocks = 0,
+             total;
     if (!l1_clusters)
         l1_clusters = 1;
     do {
@@ -79,7 +80,8 @@ static int write_image(int fd, const struct qcow2_layout *l, unsigned version, u
         memcpy(image + cluster + 8 * i, &offset, 8);
     }
     for (uint64_t i = 0; i < blocks && i * per_block < total; i++)
-        fill_counts(image + ((2 + i) << bits), order, total - i * per_block < per_block ? total - i * per_block : per_block);
+        fill_counts(image + ((2 + i) << bits), order,
+                    total - i * per_block < per_block ? total - i * per_block : per_block);
     struct block file = {.fd = fd};
     if (!error)
         error = block_file_write(&file, 0, image, total << bits);
@@ -92,7 +94,9 @@ char *qcow2_create(const char *path, const struct qcow2_layout *l)
     unsigned version = l->version ? l->version : 3, bits = l->cluster_bits ? l->cluster_bits : 16;
     unsigned order = l->refcount_order == UINT32_MAX || version == 2 ? 4 : l->refcount_order;
     if (bits < 9 || bits > 21 || order > 6 || version < 2 || version > 3 || l->size % BLOCK_SECTOR)
-        return block_error("cannot make disk image %s: clusters of 512 bytes to 2 MiB, version 2 or 3, whole sectors are possible", path);
+        return block_error(
+            "cannot make disk image %s: clusters of 512 bytes to 2 MiB, version 2 or 3, whole sectors are possible",
+            path);
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
         return block_error("cannot make disk image %s: %s", path, strerror(errno));
@@ -182,7 +186,8 @@ static int walk_snapshots(struct walk *w)
         if (!error)
             error = walk_l1(w, l1, n);
         free(l1);
-        at += ALIGN_UP(sizeof head + be32toh(head.extra_size) + be16toh(head.id_size) + be16toh(head.name_size), UINT64_C(8));
+        at += ALIGN_UP(sizeof head + be32toh(head.extra_size) + be16toh(head.id_size) + be16toh(head.name_size),
+                       UINT64_C(8));
     }
     if (s->nsnapshots)
         use(w, s->snapshots_offset, at - s->snapshots_offset, true);

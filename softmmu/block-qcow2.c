@@ -72,8 +72,8 @@ static char *check_header(struct block *b, struct qcow2_header *h)
     s->l1_offset = be64toh(h->l1_offset);
     unsigned l2_shift = 2 * s->cluster_bits - 3; /* bytes of the disk in an L2 table */
     uint64_t wanted = (b->size >> l2_shift) + !!(b->size & ((UINT64_C(1) << l2_shift) - 1));
-    if (s->l1_size < wanted || s->l1_size > QCOW2_MAX_L1 / 8 || s->l1_offset % s->cluster_size || s->l1_offset > INT64_MAX - QCOW2_MAX_L1 ||
-        (s->l1_size && !s->l1_offset))
+    if (s->l1_size < wanted || s->l1_size > QCOW2_MAX_L1 / 8 || s->l1_offset % s->cluster_size ||
+        s->l1_offset > INT64_MAX - QCOW2_MAX_L1 || (s->l1_size && !s->l1_offset))
         return damaged(b, "its L1 table does not fit");
     if (be32toh(h->length) < (s->version == 2 ? QCOW2_HEADER_2 : QCOW2_HEADER_3) || be32toh(h->length) > s->cluster_size)
         return damaged(b, "its header's length is wrong");
@@ -338,7 +338,8 @@ static int read_compressed(struct block *b, uint64_t entry, uint64_t from, void 
     return error;
 }
 
-/* Bytes from offset on that lie together in the file, or are of one kind that has none there; at most n, in one L2 table. */
+/* Bytes from offset on that lie together in the file, or are of one kind that has none there; at most n, in one L2
+ * table. */
 static uint64_t run_length(const struct qcow2 *s, uint64_t offset, uint64_t n, uint64_t need)
 {
     uint64_t cluster = offset >> s->cluster_bits, entry = entry_of(s, cluster), end = (cluster + 1) << s->cluster_bits;
@@ -485,7 +486,9 @@ static int qcow2_write(struct block *b, uint64_t offset, const void *buf, uint64
         bool own = s->l1[cluster / qcow2_l2_entries(s)] & QCOW2_COPIED && entry & QCOW2_COPIED && kind_of(s, entry) == DATA;
         if (own && !error) {
             run = run_length(s, offset, n, QCOW2_COPIED);
-            error = (entry & QCOW2_OFFSET) % s->cluster_size ? EIO : block_file_write(b, (entry & QCOW2_OFFSET) + within, p, run);
+            error = (entry & QCOW2_OFFSET) % s->cluster_size
+                        ? EIO
+                        : block_file_write(b, (entry & QCOW2_OFFSET) + within, p, run);
         }
         pthread_rwlock_unlock(&s->lock);
         if (!own && !error) {
@@ -567,7 +570,8 @@ static int qcow2_zero(struct block *b, uint64_t offset, uint64_t n, bool unmap)
     struct qcow2 *s = qcow2(b);
     int error = 0;
     while (n && !error) {
-        uint64_t within = offset & (s->cluster_size - 1), part = s->cluster_size - within < n ? s->cluster_size - within : n;
+        uint64_t within = offset & (s->cluster_size - 1),
+                 part = s->cluster_size - within < n ? s->cluster_size - within : n;
         bool done = false;
         if (part == s->cluster_size || (!within && offset + part == b->size))
             error = zero_whole(b, offset >> s->cluster_bits, !unmap, &done);

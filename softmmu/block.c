@@ -107,7 +107,8 @@ struct block *block_open(const char *path, const struct block_options *o, struct
     else if (!o->force_share && !lock_file(b->fd, o->read_only))
         *error = block_error("disk image %s is in use by another machine", path);
     else if (!(b->format = choose(b, o->format)))
-        *error = block_error("disk image %s: format '%s' is not known; there are raw and qcow2", path, o->format ? o->format : "");
+        *error = block_error("disk image %s: format '%s' is not known; there are raw and qcow2", path,
+                             o->format ? o->format : "");
     else
         *error = b->format->open(b);
     if (!*error)
@@ -154,7 +155,9 @@ int block_write(struct block *b, uint64_t offset, const void *buf, uint64_t n)
         return error;
     /* A guest must not turn its raw disk into an image that names files of the host. */
     if (b->guessed && !offset && block_qcow2.probe(buf, n < 512 ? (unsigned)n : 512)) {
-        log_printf("disk image %s: the guest writes a qcow2 header; refused unless the disk is opened with format=raw\n", b->path);
+        log_printf(
+            "disk image %s: the guest writes a qcow2 header; refused unless the disk is opened with format=raw\n",
+            b->path);
         return EPERM;
     }
     return b->format->write(b, offset, buf, n);

@@ -2,10 +2,11 @@
  * Disks: images of a format (raw, qcow2) in host files, read and written by requests that a small pool of threads does.
  *
  * A request is submitted and ends under the machine's lock: the pool's descriptor becomes readable when requests have
- * ended, and block_pool_dispatch(), called by the main loop, calls their done(). The plain functions wait for the host and are
- * safe in any thread.
+ * ended, and block_pool_dispatch(), called by the main loop, calls their done(). The plain functions wait for the host
+ * and are safe in any thread.
  *
- * What has been written when a flush begins is on stable storage when it ends. Errors are numbers as in <errno.h>; 0: done.
+ * What has been written when a flush begins is on stable storage when it ends. Errors are numbers as in <errno.h>; 0:
+ * done.
  */
 #ifndef SOFTMMU_BLOCK_H
 #define SOFTMMU_BLOCK_H

@@ -85,7 +85,8 @@ static void command(struct chardev_mux *m, uint8_t key)
         break;
     case 'h':
     case '?':
-        tell(m, "\r\nCtrl-a h  this help\r\nCtrl-a x  quit\r\nCtrl-a b  send a break\r\nCtrl-a c  switch between the serial "
+        tell(m, "\r\nCtrl-a h  this help\r\nCtrl-a x  quit\r\nCtrl-a b  send a break\r\nCtrl-a c  switch between the "
+                "serial "
                 "line and the monitor\r\nCtrl-a Ctrl-a  send Ctrl-a\r\n");
         break;
     }

@@ -159,7 +159,8 @@ static size_t put(struct chardev *c, const uint8_t *bytes, size_t n)
     if (s->is_pty && !pty_is_open(s))
         return n;
     while (s->out >= 0 && done < n) {
-        ssize_t k = s->is_socket ? send(s->out, bytes + done, n - done, MSG_NOSIGNAL) : write(s->out, bytes + done, n - done);
+        ssize_t k =
+            s->is_socket ? send(s->out, bytes + done, n - done, MSG_NOSIGNAL) : write(s->out, bytes + done, n - done);
         if (k > 0) {
             done += (size_t)k;
         } else if (k < 0 && errno == EAGAIN) {
@@ -266,7 +267,8 @@ static char *own_address(int at, const char *path)
     char host[64], port[16];
     if (path)
         return strdup(path);
-    if (getsockname(at, (void *)&a, &n) || getnameinfo((void *)&a, n, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+    if (getsockname(at, (void *)&a, &n) ||
+        getnameinfo((void *)&a, n, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
         return NULL;
     return message("%s:%s", host, port);
 }
@@ -279,7 +281,10 @@ static char *open_socket(struct chardev_fd *s, struct options *o)
         return message("chardev socket wants path=FILE or host=NAME,port=NUMBER, and perhaps server=on, wait=off");
     int at = path ? socket_unix(path, server) : socket_tcp(host, port, server);
     if (at < 0)
-        return message("chardev socket: cannot %s %s%s%s: %s", server ? "listen at" : "connect to", path ? path : host ? host : "",
+        return message("chardev socket: cannot %s %s%s%s: %s", server ? "listen at" : "connect to",
+                       path   ? path
+                       : host ? host
+                              : "",
                        path ? "" : ":", path ? "" : port, strerror(errno));
     s->is_socket = true;
     if (!server) {

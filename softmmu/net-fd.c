@@ -220,7 +220,8 @@ char *net_socket_open(struct options *o, GMainContext *context, struct net **out
     int fd = socket_tcp(host, colon + 1, listen_at);
     free(host);
     if (fd < 0)
-        return block_error("netdev socket: cannot %s %s: %s", listen_at ? "listen at" : "connect to", where, strerror(errno));
+        return block_error("netdev socket: cannot %s %s: %s", listen_at ? "listen at" : "connect to", where,
+                           strerror(errno));
     struct net_fd *s = make(context, socket_send);
     if (listen_at) {
         s->listener = fd;

@@ -34,14 +34,16 @@ struct polled {
 
 static int to_glib(int slirp)
 {
-    return (slirp & SLIRP_POLL_IN ? G_IO_IN : 0) | (slirp & SLIRP_POLL_OUT ? G_IO_OUT : 0) | (slirp & SLIRP_POLL_PRI ? G_IO_PRI : 0) |
-           (slirp & SLIRP_POLL_ERR ? G_IO_ERR : 0) | (slirp & SLIRP_POLL_HUP ? G_IO_HUP : 0);
+    return (slirp & SLIRP_POLL_IN ? G_IO_IN : 0) | (slirp & SLIRP_POLL_OUT ? G_IO_OUT : 0) |
+           (slirp & SLIRP_POLL_PRI ? G_IO_PRI : 0) | (slirp & SLIRP_POLL_ERR ? G_IO_ERR : 0) |
+           (slirp & SLIRP_POLL_HUP ? G_IO_HUP : 0);
 }
 
 static int from_glib(int glib)
 {
-    return (glib & G_IO_IN ? SLIRP_POLL_IN : 0) | (glib & G_IO_OUT ? SLIRP_POLL_OUT : 0) | (glib & G_IO_PRI ? SLIRP_POLL_PRI : 0) |
-           (glib & G_IO_ERR ? SLIRP_POLL_ERR : 0) | (glib & G_IO_HUP ? SLIRP_POLL_HUP : 0);
+    return (glib & G_IO_IN ? SLIRP_POLL_IN : 0) | (glib & G_IO_OUT ? SLIRP_POLL_OUT : 0) |
+           (glib & G_IO_PRI ? SLIRP_POLL_PRI : 0) | (glib & G_IO_ERR ? SLIRP_POLL_ERR : 0) |
+           (glib & G_IO_HUP ? SLIRP_POLL_HUP : 0);
 }
 
 static int add_poll(int fd, int events, void *opaque)

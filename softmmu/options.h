@@ -1,7 +1,7 @@
 /*
- * The text of an option with parts, as -device, -drive, -netdev and -chardev have it: `word,key=value,flag,…`. The first part
- * without '=' is the value of an implied key; a part without '=' after it is a flag that is on, and with "no" before its name
- * one that is off. Two commas in a value are one comma of it. Keys may repeat.
+ * The text of an option with parts, as -device, -drive, -netdev and -chardev have it: `word,key=value,flag,…`. The
+ * first part without '=' is the value of an implied key; a part without '=' after it is a flag that is on, and with
+ * "no" before its name one that is off. Two commas in a value are one comma of it. Keys may repeat.
  */
 #ifndef SOFTMMU_OPTIONS_H
 #define SOFTMMU_OPTIONS_H

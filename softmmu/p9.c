@@ -329,7 +329,8 @@ static int t_setattr(struct p9 *s, struct cursor *in, struct cursor *out)
 {
     enum { MODE = 1, UID = 2, GID = 4, SIZE = 8, ATIME = 16, MTIME = 32, ATIME_SET = 128, MTIME_SET = 256 };
     FID(f);
-    uint32_t valid = (uint32_t)get(in, 4), mode = (uint32_t)get(in, 4), uid = (uint32_t)get(in, 4), gid = (uint32_t)get(in, 4);
+    uint32_t valid = (uint32_t)get(in, 4), mode = (uint32_t)get(in, 4), uid = (uint32_t)get(in, 4),
+             gid = (uint32_t)get(in, 4);
     uint64_t size = get(in, 8);
     struct timespec t[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_OMIT}};
     struct stat st;
@@ -337,7 +338,8 @@ static int t_setattr(struct p9 *s, struct cursor *in, struct cursor *out)
     for (unsigned i = 0; i < 2; i++) {
         int64_t seconds = (int64_t)get(in, 8), ns = (int64_t)get(in, 8);
         if (valid & (i ? MTIME : ATIME))
-            t[i] = valid & (i ? MTIME_SET : ATIME_SET) ? (struct timespec){seconds, ns % 1000000000} : (struct timespec){.tv_nsec = UTIME_NOW};
+            t[i] = valid & (i ? MTIME_SET : ATIME_SET) ? (struct timespec){seconds, ns % 1000000000}
+                                                       : (struct timespec){.tv_nsec = UTIME_NOW};
     }
     if (in->bad)
         return EPROTO;
@@ -351,9 +353,11 @@ static int t_setattr(struct p9 *s, struct cursor *in, struct cursor *out)
         return EINVAL;
     if (valid & MODE && chmod(path, mode & 07777))
         return errno;
-    if (valid & (UID | GID) && fchownat(f->path, "", valid & UID ? uid : (uid_t)-1, valid & GID ? gid : (gid_t)-1, AT_EMPTY_PATH))
+    if (valid & (UID | GID) &&
+        fchownat(f->path, "", valid & UID ? uid : (uid_t)-1, valid & GID ? gid : (gid_t)-1, AT_EMPTY_PATH))
         return errno;
-    if (valid & SIZE && (size > INT64_MAX || (f->fd >= 0 && !ftruncate(f->fd, (off_t)size) ? 0 : truncate(path, (off_t)size))))
+    if (valid & SIZE &&
+        (size > INT64_MAX || (f->fd >= 0 && !ftruncate(f->fd, (off_t)size) ? 0 : truncate(path, (off_t)size))))
         return size > INT64_MAX ? EFBIG : errno;
     if (valid & (ATIME | MTIME) && utimensat(AT_FDCWD, path, t, 0))
         return errno;
@@ -647,15 +651,16 @@ static int t_getlock(struct p9 *s, struct cursor *in, struct cursor *out)
 static int t_flush(struct p9 *s, struct cursor *in, struct cursor *out) { return 0; }
 
 static handler *const handlers[256] = {
-    [8] = t_statfs,     [12] = t_lopen,    [14] = t_lcreate,  [16] = t_symlink, [18] = t_mknod,  [22] = t_readlink, [24] = t_getattr,
-    [26] = t_setattr,   [40] = t_readdir,  [50] = t_fsync,    [52] = t_lock,    [54] = t_getlock, [70] = t_link,    [72] = t_mkdir,
-    [74] = t_renameat,  [76] = t_unlinkat, [100] = t_version, [104] = t_attach, [108] = t_flush, [110] = t_walk,    [116] = t_read,
-    [118] = t_write,    [120] = t_clunk,   [122] = t_remove,
+    [8] = t_statfs,   [12] = t_lopen,   [14] = t_lcreate,  [16] = t_symlink,  [18] = t_mknod,    [22] = t_readlink,
+    [24] = t_getattr, [26] = t_setattr, [40] = t_readdir,  [50] = t_fsync,    [52] = t_lock,     [54] = t_getlock,
+    [70] = t_link,    [72] = t_mkdir,   [74] = t_renameat, [76] = t_unlinkat, [100] = t_version, [104] = t_attach,
+    [108] = t_flush,  [110] = t_walk,   [116] = t_read,    [118] = t_write,   [120] = t_clunk,   [122] = t_remove,
 };
 
 size_t p9_serve(struct p9 *s, const uint8_t *message, size_t n, uint8_t *answer, size_t room)
 {
-    struct cursor in = {.p = (uint8_t *)(uintptr_t)message, .n = n}, out = {.p = answer, .n = room < s->msize ? room : s->msize, .at = HEAD};
+    struct cursor in = {.p = (uint8_t *)(uintptr_t)message, .n = n},
+                  out = {.p = answer, .n = room < s->msize ? room : s->msize, .at = HEAD};
     uint32_t size = (uint32_t)get(&in, 4);
     uint8_t type = (uint8_t)get(&in, 1);
     uint16_t tag = (uint16_t)get(&in, 2);

@@ -147,12 +147,16 @@ Test(qcow2, is_an_array_in_every_layout, .init = begin, .fini = end)
         unsigned cluster_bits, version, order;
         bool backing;
     } cases[] = {
-        {16, 3, 4, false}, {9, 3, 4, false}, {9, 3, 6, false}, {9, 2, 4, true}, {12, 3, 0, true}, {16, 2, 4, false}, {14, 3, 3, true}, {21, 3, 5, false},
+        {16, 3, 4, false}, {9, 3, 4, false},  {9, 3, 6, false}, {9, 2, 4, true},
+        {12, 3, 0, true},  {16, 2, 4, false}, {14, 3, 3, true}, {21, 3, 5, false},
     };
     uint64_t seed = 2;
     for (unsigned c = 0; c < ARRAY_SIZE(cases); c++) {
         uint8_t *model = calloc(1, MODEL);
-        struct qcow2_layout l = {.size = MODEL, .cluster_bits = cases[c].cluster_bits, .version = cases[c].version, .refcount_order = cases[c].order};
+        struct qcow2_layout l = {.size = MODEL,
+                                 .cluster_bits = cases[c].cluster_bits,
+                                 .version = cases[c].version,
+                                 .refcount_order = cases[c].order};
         if (cases[c].backing) { /* shorter than the disk */
             make_raw(at(1), MODEL / 2);
             struct block *b = must_open(at(1), (struct block_options){.format = "raw"}, NULL);
@@ -268,7 +272,10 @@ static void add_compressed(const char *path, const uint8_t *content)
     uint8_t packed[2][70000];
     uint64_t where = 5 << 16, entries[2];
     for (unsigned i = 0; i < 2; i++) {
-        z_stream z = {.next_in = (Bytef *)(uintptr_t)(content + 65536 * i), .avail_in = 65536, .next_out = packed[i], .avail_out = sizeof packed[i]};
+        z_stream z = {.next_in = (Bytef *)(uintptr_t)(content + 65536 * i),
+                      .avail_in = 65536,
+                      .next_out = packed[i],
+                      .avail_out = sizeof packed[i]};
         cr_assert_eq(deflateInit2(&z, 9, Z_DEFLATED, -12, 9, Z_DEFAULT_STRATEGY), Z_OK);
         cr_assert_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
         cr_assert(z.total_out < 32768);
@@ -429,7 +436,8 @@ Test(block, requests_by_threads, .init = begin, .fini = end)
     struct block *b = must_open(at(0), (struct block_options){0}, pool);
     for (unsigned i = 0; i < N; i++) {
         memset(content[i], (int)i + 1, SIZE);
-        r[i] = (struct block_request){.op = BLOCK_WRITE, .offset = i * SIZE, .n = SIZE, .buf = content[i], .done = count_done};
+        r[i] = (struct block_request){
+            .op = BLOCK_WRITE, .offset = i * SIZE, .n = SIZE, .buf = content[i], .done = count_done};
         block_submit(b, &r[i]);
     }
     while (ended < N) {

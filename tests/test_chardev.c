@@ -165,7 +165,8 @@ Test(chardev, mistakes)
         {"tape", "a chardev is one of stdio, file, socket, pty and null, not 'tape'"},
         {"null,colour=red", "chardev null has no option colour"},
         {"file", "chardev file wants path=FILE and perhaps append=on"},
-        {"socket,path=/x,port=1", "chardev socket wants path=FILE or host=NAME,port=NUMBER, and perhaps server=on, wait=off"},
+        {"socket,path=/x,port=1",
+         "chardev socket wants path=FILE or host=NAME,port=NUMBER, and perhaps server=on, wait=off"},
         {"socket,path=/nonexistent/s", "chardev socket: cannot connect to /nonexistent/s: No such file or directory"},
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -70,7 +70,8 @@ static void frame_to(uint8_t *frame, size_t n, const uint8_t *mac)
     memcpy(frame, mac, 6);
 }
 
-static const uint8_t own[] = {0x52, 0x54, 0, 0x12, 0x34, 0x56}, other[] = {2, 0, 0, 0, 0, 9}, group[] = {1, 0, 0x5e, 0, 0, 1};
+static const uint8_t own[] = {0x52, 0x54, 0, 0x12, 0x34, 0x56}, other[] = {2, 0, 0, 0, 0, 9},
+                     group[] = {1, 0, 0x5e, 0, 0, 1};
 static const uint64_t layouts[] = {0, VIRTIO_RING_PACKED, VIRTIO_EVENT_IDX | VIRTIO_INDIRECT_DESC};
 
 Test(net, frames_both_ways)

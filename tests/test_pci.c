@@ -70,8 +70,14 @@ static void take_out(struct device *d)
 }
 
 static uint64_t where(unsigned bus, unsigned devfn, unsigned offset) { return (uint64_t)bus << 20 | devfn << 12 | offset; }
-static uint32_t cfg(struct pc *p, unsigned devfn, unsigned offset, unsigned size) { return (uint32_t)rd(&p->b, where(0, devfn, offset), size); }
-static void set_cfg(struct pc *p, unsigned devfn, unsigned offset, unsigned size, uint32_t v) { wr(&p->b, where(0, devfn, offset), size, v); }
+static uint32_t cfg(struct pc *p, unsigned devfn, unsigned offset, unsigned size)
+{
+    return (uint32_t)rd(&p->b, where(0, devfn, offset), size);
+}
+static void set_cfg(struct pc *p, unsigned devfn, unsigned offset, unsigned size, uint32_t v)
+{
+    wr(&p->b, where(0, devfn, offset), size, v);
+}
 
 static uint64_t load(struct pc *p, uint64_t addr, unsigned size)
 {
@@ -258,7 +264,8 @@ Test(pci, state_goes_to_another)
     struct pc p, q;
     begin(&p);
     begin(&q);
-    struct device *d = add(&p, pci_ecam_bus(p.b.device), "virtio-rng-pci", 8), *e = add(&q, pci_ecam_bus(q.b.device), "virtio-rng-pci", 8);
+    struct device *d = add(&p, pci_ecam_bus(p.b.device), "virtio-rng-pci", 8),
+                  *e = add(&q, pci_ecam_bus(q.b.device), "virtio-rng-pci", 8);
     map_bars(&p, 8);
     start(&p, false);
     ask(&p, 1);
@@ -311,10 +318,12 @@ Test(pci, any_access)
     struct pc p;
     uint64_t seed = 42;
     begin(&p);
-    struct device *a = add(&p, pci_ecam_bus(p.b.device), "virtio-net-pci", 8), *port = add(&p, pci_ecam_bus(p.b.device), "pcie-root-port", 16);
+    struct device *a = add(&p, pci_ecam_bus(p.b.device), "virtio-net-pci", 8),
+                  *port = add(&p, pci_ecam_bus(p.b.device), "pcie-root-port", 16);
     struct device *b = add(&p, pci_root_port_bus(port), "virtio-console-pci", -1);
     for (unsigned i = 0; i < 60000; i++) {
-        unsigned size = 1u << chance(&seed) % 3, devfn = 8 * (unsigned)(chance(&seed) % 3), bus = (unsigned)(chance(&seed) % 3);
+        unsigned size = 1u << chance(&seed) % 3, devfn = 8 * (unsigned)(chance(&seed) % 3),
+                 bus = (unsigned)(chance(&seed) % 3);
         unsigned offset = chance(&seed) % (chance(&seed) % 8 ? 256 : 4096) & ~(size - 1);
         uint32_t v = (uint32_t)chance(&seed) >> chance(&seed) % 32;
         if (i % 64 == 0)

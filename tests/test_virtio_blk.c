@@ -25,7 +25,8 @@ static void plug(struct disk *k, bool read_only)
     cr_assert(fd >= 0 && !ftruncate(fd, DISK));
     close(fd);
     k->pool = block_pool_new(2);
-    k->block = block_open(k->path, &(struct block_options){.format = "raw", .discard = true, .read_only = read_only}, k->pool, &error);
+    k->block = block_open(k->path, &(struct block_options){.format = "raw", .discard = true, .read_only = read_only},
+                          k->pool, &error);
     cr_assert(k->block, "%s", error);
     driver_begin(&k->d, "virtio-blk-device");
     device_set_backend(k->d.device, "drive", k->block);
@@ -115,7 +116,8 @@ Test(blk, discard_and_write_zeroes)
     driver_start(&k.d, F(FLUSH) | F(DISCARD) | F(WRITE_ZEROES), 16);
     memset(ram(&k.d, DATA), 0xff, 16384);
     request(&k, VIRTIO_BLK_T_OUT, 0, 16384, false, &written);
-    struct virtio_blk_discard_write_zeroes z[2] = {{.sector = 1, .num_sectors = 2}, {.sector = 8, .num_sectors = 8, .flags = 1}};
+    struct virtio_blk_discard_write_zeroes z[2] = {{.sector = 1, .num_sectors = 2},
+                                                   {.sector = 8, .num_sectors = 8, .flags = 1}};
     cr_assert_eq(ranges(&k, VIRTIO_BLK_T_WRITE_ZEROES, z, 2), VIRTIO_BLK_S_OK);
     uint8_t got[16384];
     cr_assert_eq(block_read(k.block, 0, got, sizeof got), 0);

@@ -53,7 +53,8 @@ static uint64_t existing(const struct imsic *s, unsigned w)
 static uint64_t merge(uint64_t old, uint64_t value, uint64_t mask) { return (old & ~mask) | (value & mask); }
 
 /* An element of an array of bits, 32 or 64 of them. */
-static bool access_array(const struct imsic *s, uint64_t *array, unsigned i, unsigned xlen, uint64_t *old, uint64_t value, uint64_t mask)
+static bool access_array(const struct imsic *s, uint64_t *array, unsigned i, unsigned xlen, uint64_t *old,
+                         uint64_t value, uint64_t mask)
 {
     if (xlen == 64 && i % 2)
         return false;
@@ -64,7 +65,8 @@ static bool access_array(const struct imsic *s, uint64_t *array, unsigned i, uns
     return true;
 }
 
-bool imsic_access(struct device *d, unsigned file, unsigned select, unsigned xlen, uint64_t *old, uint64_t value, uint64_t mask)
+bool imsic_access(struct device *d, unsigned file, unsigned select, unsigned xlen, uint64_t *old, uint64_t value,
+                  uint64_t mask)
 {
     struct imsic *s = imsic(d);
     struct file *f = &s->file[file];
@@ -84,8 +86,12 @@ bool imsic_access(struct device *d, unsigned file, unsigned select, unsigned xle
         wanted = (uint32_t)merge(*old, value, mask);
         f->threshold = wanted <= s->ids ? wanted : f->threshold;
         break;
-    case IMSIC_EIP ... IMSIC_EIE - 1: there = access_array(s, f->pending, select - IMSIC_EIP, xlen, old, value, mask); break;
-    case IMSIC_EIE ... IMSIC_SELECT_END - 1: there = access_array(s, f->enabled, select - IMSIC_EIE, xlen, old, value, mask); break;
+    case IMSIC_EIP ... IMSIC_EIE - 1:
+        there = access_array(s, f->pending, select - IMSIC_EIP, xlen, old, value, mask);
+        break;
+    case IMSIC_EIE ... IMSIC_SELECT_END - 1:
+        there = access_array(s, f->enabled, select - IMSIC_EIE, xlen, old, value, mask);
+        break;
     default: return false;
     }
     update(s, file);

@@ -1,6 +1,6 @@
 /*
- * A hart's incoming message-signalled interrupt controller at one privilege level, as the hart uses it: the registers behind
- * its CSRs miselect/siselect, mtopei/stopei. Under the machine's lock. See imsic.c.
+ * A hart's incoming message-signalled interrupt controller at one privilege level, as the hart uses it: the registers
+ * behind its CSRs miselect/siselect, mtopei/stopei. Under the machine's lock. See imsic.c.
  */
 #ifndef HW_INTC_IMSIC_H
 #define HW_INTC_IMSIC_H
@@ -16,7 +16,8 @@ enum { IMSIC_EIDELIVERY = 0x70, IMSIC_EITHRESHOLD = 0x72, IMSIC_EIP = 0x80, IMSI
  * Reads a selected register of a file into *old and then writes the bits of `mask` from `value`. `xlen`: 32 or 64. False:
  * there is no such register, which is an illegal instruction.
  */
-bool imsic_access(struct device *d, unsigned file, unsigned select, unsigned xlen, uint64_t *old, uint64_t value, uint64_t mask);
+bool imsic_access(struct device *d, unsigned file, unsigned select, unsigned xlen, uint64_t *old, uint64_t value,
+                  uint64_t mask);
 /* The value of mtopei, stopei or vstopei: identity << 16 | identity of the most important interrupt; 0: none. */
 uint32_t imsic_top(const struct device *d, unsigned file);
 /* A write of that CSR: the interrupt it names is not pending any more. */

@@ -1,7 +1,7 @@
 /*
- * The RISC-V platform-level interrupt controller (RISC-V PLIC specification 1.0.0): up to 1023 sources, each with a priority,
- * and contexts (a hart in a mode), each with enables, a threshold and a claim register. Sources are levels: a gateway
- * forwards one request, and the next one only after the completion of the first.
+ * The RISC-V platform-level interrupt controller (RISC-V PLIC specification 1.0.0): up to 1023 sources, each with a
+ * priority, and contexts (a hart in a mode), each with enables, a threshold and a claim register. Sources are levels: a
+ * gateway forwards one request, and the next one only after the completion of the first.
  */
 #include "hw/intc/plic.h"
 
@@ -135,10 +135,12 @@ static const struct device_reg regs[] = {
      .write = complete, .doc = "read: the source to be served, 0: none; written: that source has been served"},
 };
 #undef S
-static const struct device_window windows[] = {{.name = "plic", .size = 0x4000000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
+static const struct device_window windows[] = {
+    {.name = "plic", .size = 0x4000000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
 static const char *const irqs[] = {"external"};
 static const struct device_prop props[] = {
-    {"sources", PROP_U32, offsetof(struct plic, sources), "96", "number of sources with source 0, which is none; at most 1024"},
+    {"sources", PROP_U32, offsetof(struct plic, sources), "96",
+     "number of sources with source 0, which is none; at most 1024"},
     {"contexts", PROP_U32, offsetof(struct plic, contexts), "2", "number of contexts, at most 1024"},
     {"priorities", PROP_U32, offsetof(struct plic, priorities), "7", "the highest priority; a power of two less 1"},
 };

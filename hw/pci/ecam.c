@@ -21,10 +21,14 @@ static uint64_t ecam_read(void *device, uint64_t offset, unsigned size)
 
 static void ecam_write(void *device, uint64_t offset, uint64_t value, unsigned size)
 {
-    pci_config_store(pci_ecam_bus(device), (unsigned)(offset >> 20), offset >> 12 & 0xff, offset & 0xfff, (uint32_t)value, size);
+    pci_config_store(pci_ecam_bus(device), (unsigned)(offset >> 20), offset >> 12 & 0xff, offset & 0xfff,
+                     (uint32_t)value, size);
 }
 
-static const struct mem_ops ecam_ops = {.read = ecam_read, .write = ecam_write, .valid = {1, 8, false}, .impl = {1, 4, false}};
+static const struct mem_ops ecam_ops = {.read = ecam_read,
+                                        .write = ecam_write,
+                                        .valid = {1, 8, false},
+                                        .impl = {1, 4, false}};
 static const struct device_window windows[] = {{.name = "ecam", .size = 0x10000000, .ops = &ecam_ops}};
 static const char *const irqs[] = {"INTA", "INTB", "INTC", "INTD"};
 

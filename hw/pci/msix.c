@@ -55,7 +55,9 @@ static void msix_write(void *device, uint64_t offset, uint64_t value, unsigned s
     unsigned vector = (unsigned)(offset / 16), word = offset / 4 % 4;
     if (vector >= f->vectors)
         return;
-    f->msix_table[vector][word] = (uint32_t)value & (word == ADDRESS ? ~UINT32_C(3) : word == VECTOR_CONTROL ? 1 : UINT32_MAX);
+    f->msix_table[vector][word] = (uint32_t)value & (word == ADDRESS          ? ~UINT32_C(3)
+                                                     : word == VECTOR_CONTROL ? 1
+                                                                              : UINT32_MAX);
     if (f->msix_pending >> vector & 1)
         pci_msix_send(f, vector);
 }

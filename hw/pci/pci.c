@@ -84,7 +84,8 @@ void pci_set_intx(struct pci_function *f, bool level)
     if (!pci_class(f)->pin || f->intx == level)
         return;
     f->intx = level;
-    f->config[PCI_STATUS] = (uint8_t)(level ? f->config[PCI_STATUS] | PCI_STATUS_INTX : f->config[PCI_STATUS] & ~PCI_STATUS_INTX);
+    f->config[PCI_STATUS] =
+        (uint8_t)(level ? f->config[PCI_STATUS] | PCI_STATUS_INTX : f->config[PCI_STATUS] & ~PCI_STATUS_INTX);
     if (pin_driven(f) != before)
         update_pin(f, level);
 }

@@ -57,7 +57,8 @@ struct pci_function {
     struct device device;
     struct pci_bus *bus; /* NULL: not plugged */
     uint8_t devfn;       /* slot << 3 | function */
-    uint8_t config[PCI_CONFIG_SIZE], writable[PCI_CONFIG_SIZE], clears[PCI_CONFIG_SIZE]; /* bits software sets; clears by 1 */
+    uint8_t config[PCI_CONFIG_SIZE], writable[PCI_CONFIG_SIZE],
+        clears[PCI_CONFIG_SIZE]; /* bits software sets; clears by 1 */
     uint8_t last_cap, next_free; /* capability list */
     bool intx;
     uint8_t mapped;      /* bit per window: it is in the bus's container */
@@ -107,7 +108,12 @@ void pci_loaded(struct device *d);
 /* Room of n bytes for a capability; its id and link are set. Returns its offset. */
 unsigned pci_add_capability(struct pci_function *f, uint8_t id, unsigned n);
 /* A PCI Express capability, version 2, of a device or port type. */
-enum { PCI_EXPRESS_ENDPOINT = 0, PCI_EXPRESS_ROOT_PORT = 4, PCI_EXPRESS_INTEGRATED = 9, PCI_EXPRESS_SLOT = 1 << 4 }; /* the last: the port has a slot */
+enum {
+    PCI_EXPRESS_ENDPOINT = 0,
+    PCI_EXPRESS_ROOT_PORT = 4,
+    PCI_EXPRESS_INTEGRATED = 9,
+    PCI_EXPRESS_SLOT = 1 << 4
+}; /* the last: the port has a slot */
 void pci_add_express(struct pci_function *f, unsigned type);
 /* An MSI-X capability of `vectors` (at most PCI_MAX_VECTORS), its table at offset 0 of the msix_window. */
 void pci_add_msix(struct pci_function *f, unsigned vectors);

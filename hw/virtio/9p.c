@@ -28,7 +28,8 @@ static void notify(struct virtio *v, unsigned queue)
     struct virtq *q = &v->queue[0];
     for (struct virtq_chain *c; (c = virtq_pop(q));) {
         uint64_t in = at_most(c->readable);
-        size_t n = virtq_read(c, 0, s->message, in) ? p9_serve(s->server, s->message, in, s->answer, at_most(c->writable)) : 0;
+        size_t n =
+            virtq_read(c, 0, s->message, in) ? p9_serve(s->server, s->message, in, s->answer, at_most(c->writable)) : 0;
         if (!n || !virtq_write(c, 0, s->answer, n)) {
             virtq_push(c, 0);
             virtio_broken(v, "a 9P message is none, or has no room for the answer");
@@ -92,8 +93,14 @@ static void loaded(struct device *d)
 }
 
 static const struct virtio_class kind = {
-    .id = 9, .nqueues = 1, .queue_size = 128, .config_size = VIRTIO_MAX_CONFIG, .pci_class = 0x018000, .features = F_MOUNT_TAG,
-    .notify = notify, .started = started,
+    .id = 9,
+    .nqueues = 1,
+    .queue_size = 128,
+    .config_size = VIRTIO_MAX_CONFIG,
+    .pci_class = 0x018000,
+    .features = F_MOUNT_TAG,
+    .notify = notify,
+    .started = started,
 };
 static const struct device_prop props[] = {
     {"path", PROP_STRING, offsetof(struct virtio_9p, path), NULL, "the folder of the host"},

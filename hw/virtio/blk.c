@@ -58,7 +58,8 @@ static void done(struct block_request *b, int error)
     if (!error && r->range < r->nranges) {
         const struct virtio_blk_discard_write_zeroes *z = &r->ranges[r->range++];
         r->block.unmap = z->flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
-        submit(r, r->type == VIRTIO_BLK_T_DISCARD ? BLOCK_DISCARD : BLOCK_ZERO, z->sector * BLOCK_SECTOR, (uint64_t)z->num_sectors * BLOCK_SECTOR);
+        submit(r, r->type == VIRTIO_BLK_T_DISCARD ? BLOCK_DISCARD : BLOCK_ZERO, z->sector * BLOCK_SECTOR,
+               (uint64_t)z->num_sectors * BLOCK_SECTOR);
         return;
     }
     if (!error && r->block.op != BLOCK_FLUSH && r->type != VIRTIO_BLK_T_IN && !r->disk->write_back) {
@@ -109,7 +110,8 @@ static uint8_t start_ranges(struct virtio_blk *s, struct virtq_chain *c, uint32_
         uint64_t sectors = s->drive->size / BLOCK_SECTOR;
         if (z->flags & ~allowed)
             status = VIRTIO_BLK_S_UNSUPP;
-        else if (z->num_sectors > MAX_SECTORS || z->sector > sectors || z->num_sectors > sectors - z->sector || s->drive->read_only)
+        else if (z->num_sectors > MAX_SECTORS || z->sector > sectors || z->num_sectors > sectors - z->sector ||
+                 s->drive->read_only)
             status = VIRTIO_BLK_S_IOERR;
     }
     if (status) {
@@ -124,7 +126,8 @@ static uint8_t start_transfer(struct virtio_blk *s, struct virtq_chain *c, uint3
 {
     uint64_t sectors = s->drive->size / BLOCK_SECTOR;
     bool write = type == VIRTIO_BLK_T_OUT;
-    if (n % BLOCK_SECTOR || n > MAX_BYTES || sector > sectors || n / BLOCK_SECTOR > sectors - sector || (write && s->drive->read_only))
+    if (n % BLOCK_SECTOR || n > MAX_BYTES || sector > sectors || n / BLOCK_SECTOR > sectors - sector ||
+        (write && s->drive->read_only))
         return VIRTIO_BLK_S_IOERR;
     struct request *r = new_request(s, c, type, n);
     if (!r || (write && !virtq_read(c, sizeof(struct virtio_blk_outhdr), r->data, n))) {
@@ -180,8 +183,9 @@ static void notify(struct virtio *v, unsigned queue)
 static void started(struct virtio *v)
 {
     /* A driver that knows nothing of flushes gets writes that are through. */
-    blk(v)->write_back = v->features & (UINT64_C(1) << VIRTIO_BLK_F_FLUSH) && (!(v->features & (UINT64_C(1) << VIRTIO_BLK_F_CONFIG_WCE)) ||
-                         v->config[offsetof(struct virtio_blk_config, wce)]);
+    blk(v)->write_back = v->features & (UINT64_C(1) << VIRTIO_BLK_F_FLUSH) &&
+                         (!(v->features & (UINT64_C(1) << VIRTIO_BLK_F_CONFIG_WCE)) ||
+                          v->config[offsetof(struct virtio_blk_config, wce)]);
     for (unsigned i = 0; i < blk(v)->queues; i++)
         virtio_notify(v, i);
 }

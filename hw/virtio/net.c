@@ -199,8 +199,11 @@ static char *realize(struct device *d)
     struct virtio_net *s = (struct virtio_net *)d;
     uint8_t *m = s->own_mac;
     char rest;
-    if (sscanf(s->mac_text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &rest) != MAC || m[0] & 1)
-        return device_error("property mac of device %s wants six bytes as 52:54:00:12:34:56, not '%s'", d->class->name, s->mac_text);
+    if (sscanf(s->mac_text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &rest) !=
+            MAC ||
+        m[0] & 1)
+        return device_error("property mac of device %s wants six bytes as 52:54:00:12:34:56, not '%s'", d->class->name,
+                            s->mac_text);
     virtio_realize(d);
     fill_config(s);
     if (s->netdev)

@@ -1,6 +1,6 @@
 /*
- * Split and packed virtqueues in guest memory (VIRTIO 1.2, sections 2.7 and 2.8), the device's side. Everything in a ring is
- * the driver's and may change at any time: each field is read once and checked before use. See virtio.h.
+ * Split and packed virtqueues in guest memory (VIRTIO 1.2, sections 2.7 and 2.8), the device's side. Everything in a
+ * ring is the driver's and may change at any time: each field is read once and checked before use. See virtio.h.
  */
 #include "hw/virtio/virtio.h"
 
@@ -327,7 +327,8 @@ void virtq_signal(struct virtq *q)
 /* --- content --- */
 
 /* Copies between buf and bytes [from, from + n) of the segments [first, end). */
-static bool copy(const struct virtq_chain *c, unsigned first, unsigned end, uint64_t from, void *buf, uint64_t n, bool write)
+static bool copy(const struct virtq_chain *c, unsigned first, unsigned end, uint64_t from, void *buf, uint64_t n,
+                 bool write)
 {
     struct mem_space *memory = c->q->v->device.host->memory;
     uint8_t *p = buf;
