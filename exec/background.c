@@ -9,8 +9,6 @@
  */
 #include "exec/exec-internal.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -18,7 +16,6 @@
 
 #include "base/cycles.h"
 #include "base/log.h"
-#include "exec/dump.h"
 
 enum {
     MAX_ASKED = 64,            /* requests at a time; more are asked for again later */

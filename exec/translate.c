@@ -146,7 +146,7 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const stru
 {
     struct ir_builder builder;
     struct page_reader page = {.x = x, .cpu = cpu, .unit = u, .source = source};
-    const struct code_reader code = {&page, page_window};
+    const struct code_reader code = {.opaque = &page, .window = page_window};
     struct region region;
     bool regions = !b->quick && x->host && x->host->takes_labels() && !x->options.one_insn;
     if (regions)
