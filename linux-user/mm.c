@@ -662,6 +662,25 @@ int64_t mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
     return r ? r : hole;
 }
 
+/* Other pages of the same file at the same place: the list knows neither file nor offset. */
+int64_t mm_remap_file_pages(struct mm *mm, uint64_t addr, uint64_t len, uint64_t page_offset, uint32_t flags)
+{
+    uint64_t start = ALIGN_DOWN(addr, (uint64_t)PAGE), end = start + ALIGN_DOWN(len, (uint64_t)PAGE);
+    if (!in_space(mm, start, ALIGN_DOWN(len, (uint64_t)PAGE)) || end == start)
+        return -EINVAL;
+    pthread_mutex_lock(&mm->op);
+    int64_t r = areas_cover(&mm->list, start, end) ? 0 : -EINVAL;
+    if (!r && is_sealed(mm, start, end))
+        r = -EPERM;
+    if (!r) {
+        begin_change(mm, start, end);
+        r = host_call(SYS_remap_file_pages, start, end - start, 0, page_offset, flags);
+        cancel_change(mm);
+    }
+    pthread_mutex_unlock(&mm->op);
+    return r;
+}
+
 /* --- mseal --- */
 
 int64_t mm_mseal(struct mm *mm, uint64_t addr, uint64_t len)

@@ -47,6 +47,7 @@ int64_t mm_munmap(struct mm *mm, uint64_t addr, uint64_t len);
 int64_t mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot);
 int64_t mm_mremap(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t new_len, uint32_t flags, uint64_t new_addr);
 int64_t mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice);
+int64_t mm_remap_file_pages(struct mm *mm, uint64_t addr, uint64_t len, uint64_t page_offset, uint32_t flags);
 int64_t mm_mseal(struct mm *mm, uint64_t addr, uint64_t len);
 /* mlockall(2)'s flags; 0, -EINVAL, -EPERM or -ENOMEM. */
 int64_t mm_lock_all(struct mm *mm, int flags);

@@ -76,6 +76,11 @@ int64_t sys_process_madvise(struct task *t, const uint64_t a[6])
     return host_call(SYS_process_madvise, a[0], a[1], a[2], a[3], a[4]);
 }
 
+int64_t sys_remap_file_pages(struct task *t, const uint64_t a[6])
+{
+    return a[2] ? -EINVAL : mm_remap_file_pages(t->process->mm, a[0], a[1], a[3], (uint32_t)a[4]);
+}
+
 int64_t sys_mseal(struct task *t, const uint64_t a[6])
 {
     return a[2] ? -EINVAL : mm_mseal(t->process->mm, a[0], a[1]);

@@ -255,8 +255,31 @@ static void moving(void)
     munmap(q, 8 * PAGE);
 }
 
+/* Pages of a file in another order. */
+static void reordered(void)
+{
+    int fd = memfd_create("metic", MFD_CLOEXEC);
+    CHECK(fd >= 0 && ftruncate(fd, 4 * PAGE) == 0);
+    char *p = mmap(NULL, 4 * PAGE, RW, MAP_SHARED, fd, 0), *own = map(1, RW);
+    CHECK(p != MAP_FAILED);
+    for (int i = 0; i < 4; i++)
+        p[i * PAGE] = (char)('a' + i);
+    if (syscall(SYS_remap_file_pages, p, PAGE, 0, 3, 0) == 0 || errno != ENOSYS) {
+        CHECK(p[0] == 'd' && p[PAGE] == 'b' && p[3 * PAGE] == 'd');
+        p[0] = 'x';
+        CHECK(p[3 * PAGE] == 'x');
+        FAILS(syscall(SYS_remap_file_pages, p, PAGE, PROT_READ, 0, 0), EINVAL);
+        FAILS(syscall(SYS_remap_file_pages, own, PAGE, 0, 0, 0), EINVAL);
+        FAILS(syscall(SYS_remap_file_pages, p, 0, 0, 0, 0), EINVAL);
+    }
+    munmap(p, 4 * PAGE);
+    munmap(own, PAGE);
+    close(fd);
+}
+
 int main(void)
 {
+    reordered();
     seals();
     advice();
     other_memory();
