@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds a container image of another architecture by buildah, with metic and with the peer registered in turn.
 
-usage: containers.py [--md FILE] [--json FILE] [--who metic,peer,...] METIC ARCH=ROOT...
+usage: containers.py [--file FILE] [--md FILE] [--json FILE] [--who metic,peer,...] METIC ARCH=ROOT...
 
 ROOT is a folder with a Debian of the architecture (as tests/binfmt/distribution.py --keep leaves it); it becomes the base
 image. All happens in a user namespace with a binfmt_misc of its own. Prints wall and processor time of each step, for metic
@@ -47,10 +47,10 @@ def processor_time(pid):
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
-def build(storage, base, tag, volumes):
+def build(storage, base, tag, volumes, file):
     """[(step, seconds, of the processor)] of one build, and its wall time."""
     command, env = buildah(storage, "bud", "--layers=false", "--network", "host", "--build-arg", f"BASE={base}", "-t", tag, *volumes,
-                           HERE / "container")
+                           "-f", HERE / "container" / file, HERE / "container")
     start, steps, log = time.monotonic(), [], []
     p = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     for line in p.stdout:
@@ -103,11 +103,11 @@ def measure(args, storage, arch, root):
         register(args, who, cpu)
         volumes = ["-v", f"{cache}:{CACHE}"] if who == "metic" else []
         for warm in ([False, True] if who == "metic" else [True]):
-            steps, total = build(storage, base, f"localhost/{who}-{arch}", volumes)
+            steps, total = build(storage, base, f"localhost/{who}-{arch}", volumes, args.file)
             results[who if warm else f"{who} (cache empty)"] = steps
             print(f"{arch} {who}{'' if warm else ' (cache empty)'}: {total:.1f} s", flush=True)
-            for name, wall, cpu in steps:
-                print(f"    {wall:7.1f} s {cpu:7.1f} s  {name[:100]}", flush=True)
+            for name, wall, used in steps:
+                print(f"    {wall:7.1f} s {used:7.1f} s  {name[:100]}", flush=True)
         images[who] = contents(storage, f"localhost/{who}-{arch}")
     a, b = (images[who] for who in args.who[:2]) if len(args.who) > 1 else ({}, {})
     differs = sorted(k for k in a.keys() | b.keys() if a.get(k) != b.get(k))
@@ -131,6 +131,7 @@ def main():
     parser.add_argument("--md", type=pathlib.Path)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--who", type=lambda s: s.split(","), default=["metic", "peer"])
+    parser.add_argument("--file", default="Containerfile", help="one of bench/container")
     parser.add_argument("metic", type=os.path.abspath)
     parser.add_argument("roots", nargs="+", metavar="ARCH=ROOT")
     args = parser.parse_args()
