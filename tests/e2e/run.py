@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs programs of Debian's arm64 and riscv64 under metic and compares what they print with what they should.
 
-The cases are text files: small/*.txt need a small root (quick), full/*.txt a large one. A case is
+The cases are text files: small/*.txt need a small root (quick), full/*.txt a large one,
+real/*.txt one with compilers, virtual machines and servers. A case is
 
     === NAME[; OPTION [VALUE]]...
     a shell script, run by the root's bash in an empty folder (or what `shell` says)
@@ -42,6 +43,8 @@ SETS = {
     "full": """busybox bash dash coreutils grep sed gawk mawk findutils tar gzip xz-utils zstd bzip2 openssl perl
                python3 lua5.4 sqlite3 git file gcc libc6-dev make libc-bin bsdutils util-linux procps hostname
                libpython3.13-testsuite luajit""".split(),
+    "real": """busybox bash coreutils grep sed gawk libc-bin procps util-linux golang-go nodejs npm openjdk-21-jdk-headless
+               openjdk-25-jdk-headless rustc cargo ruby gcc g++ libc6-dev make git redis-server redis-tools""".split(),
 }
 ONLY = {"arm64": {"full": ["nodejs"]}}
 OPTIONS = {"exit": int, "timeout": float, "guest": str, "shell": str, "regex": None, "native": None, "sort": None}
