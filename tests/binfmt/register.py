@@ -106,6 +106,21 @@ def check_hold():
     expect("not held", binfmt("status"), 1, "not registered")
 
 
+def check_persist():
+    """In a folder of the namespace's own."""
+    folder = pathlib.Path("/etc/binfmt.d")
+    if not folder.is_dir():
+        return
+    namespace.call("mount", b"tmpfs", str(folder).encode(), b"tmpfs", 0, None)
+    conf = folder / f"zz-{ENTRY}.conf"
+    expect("persist", binfmt("install", "--persist=systemd"), 0, f"registered at every start by {conf}")
+    expect("its line", (0, conf.read_text()), 0, binfmt("print")[1])
+    expect("undone", binfmt("remove"), 0, f"removed, with {conf}")
+    expect("persist how", binfmt("install", "--persist=x"), 2, "neither systemd nor debian")
+    assert not list(folder.iterdir())
+    namespace.call("umount2", str(folder).encode(), 0)
+
+
 def check_others():
     kernel(f":metic-test-other:M:18:{MACHINE}:\\xff\\xff:/bin/false:F")  # too wide a magic, as some have
     expect("other's", binfmt("status"), 1, "/bin/false (entry metic-test-other")
@@ -214,6 +229,7 @@ namespace.mount()
 namespace.unmount()
 check_registration()
 check_hold()
+check_persist()
 check_others()
 check_words()
 check_print_is_what_install_does()
