@@ -99,21 +99,26 @@ static void choose(struct work *w)
     }
 }
 
-/* A unit that jumps to one which is not stored can't be either. A target is older than who jumps to it: once is enough. */
+/* A unit that jumps to one which is not stored can't be either. The one that stands in its target's stead may be newer. */
 static void leave_out(struct work *w)
 {
+    bool again = false;
     for (uint32_t i = 0; i < w->n; i++) {
         struct placed *p = &w->placed[i];
         const struct code_ref *r = w->im->refs + p->unit->first_ref;
         for (uint32_t k = 0; k < p->unit->nrefs && !p->left_out; k++)
-            p->left_out = r[k].kind == REF_UNIT && code_for(w, r[k].pc, p->unit->block->mode) < 0;
+            again |= p->left_out = r[k].kind == REF_UNIT && code_for(w, r[k].pc, p->unit->block->mode) < 0;
     }
+    if (again)
+        leave_out(w);
 }
 
-/* Places the units behind the old code, as far as there is room. */
+/* Places the units behind the old code, as far as there is room, and without those that jump to what there is no room for. */
 static void place(struct work *w)
 {
     uint32_t end = 0, cells = 0;
+    bool full = false;
+    w->stored = 0;
     if (w->old->at) {
         end = w->old->h->code_bytes;
         cells = w->old->h->ncells;
@@ -127,6 +132,11 @@ static void place(struct work *w)
         cells += p->unit->nexits + 1;
         p->left_out = end > DISK_MAX_CODE || cells > DISK_MAX_CELLS / sizeof(struct code_exit);
         w->stored += !p->left_out;
+        full |= p->left_out;
+    }
+    if (full) {
+        leave_out(w);
+        place(w);
     }
 }
 
