@@ -142,10 +142,11 @@ static void own_files(void)
 
 static void nothing(int signo) { }
 
+/* Of the standard signals; glibc has two of the others to itself, and make leaves those ignored. */
 static uint64_t status_bits(const char *name)
 {
     char *line = strstr(text, name);
-    return line ? strtoull(line + strlen(name), NULL, 16) : 0;
+    return line ? strtoull(line + strlen(name), NULL, 16) & INT32_MAX : 0;
 }
 
 static void own_state(void)
