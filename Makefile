@@ -30,7 +30,7 @@ bench: all ## time kernels natively, under metic and under a peer
 
 sanitize: ## unit tests under the address and undefined behaviour sanitizers
 	[ -d $(BUILD)-sanitize ] || meson setup $(BUILD)-sanitize -Db_sanitize=address,undefined -Db_lundef=false -Db_ndebug=false
-	meson test -C $(BUILD)-sanitize --print-errorlogs --suite unit --timeout-multiplier 5
+	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/leaks meson test -C $(BUILD)-sanitize --print-errorlogs --suite unit --timeout-multiplier 5
 
 docs: ## the documentation as HTML in $(BUILD)/docs
 	sphinx-build -q -W -b html docs $(BUILD)/docs

@@ -181,14 +181,16 @@ uint64_t disk_secret(const struct disk *d) { return d->secret; }
 
 /* --- keys and names --- */
 
-extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
+/* The executable's first byte: where its ELF header lies, and everything else at its distance. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 
 /* The note that the linker has put into this executable. */
 static bool own_build_id(uint8_t id[DISK_BUILD_ID])
 {
-    const char *image = (const char *)&__ehdr_start;
-    const Elf64_Phdr *ph = (const Elf64_Phdr *)(image + __ehdr_start.e_phoff);
-    for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
+    const char *image = __ehdr_start;
+    const Elf64_Ehdr *header = (const Elf64_Ehdr *)image;
+    const Elf64_Phdr *ph = (const Elf64_Phdr *)(image + header->e_phoff);
+    for (unsigned i = 0; i < header->e_phnum; i++) {
         uint64_t at = ph[i].p_vaddr, end = at + ph[i].p_memsz;
         while (ph[i].p_type == PT_NOTE && at + sizeof(Elf64_Nhdr) <= end) {
             const Elf64_Nhdr *n = (const Elf64_Nhdr *)(image + at);

@@ -93,7 +93,10 @@ static void start(struct process *p, const struct disk *d)
 {
     static const struct code_reader reader = {NULL, window, file_at};
     const struct exec_options o = {.engine = ENGINE_JIT, .cache_bytes = 2 << 20, .disk = d};
-    p->guest = (struct ir_guest){test_slots(9), NSLOTS, test_helpers, ARRAY_SIZE(test_helpers), &fp_rules_arm};
+    static const struct ir_slot *slots;
+    if (!slots)
+        slots = test_slots(9);
+    p->guest = (struct ir_guest){slots, NSLOTS, test_helpers, ARRAY_SIZE(test_helpers), &fp_rules_arm};
     p->target = (struct target){
         .name = "test", .address_bits = 48, .page_size = 4096, .state_size = sizeof(struct test_cpu), .ir = &p->guest,
         .reset = no_reset, .mode = no_mode, .translate = translate,
