@@ -319,7 +319,7 @@ static enum options_result apply(struct options *o, enum option option, const ch
     case OPT_CODE_CACHE_SIZE:
         return set_cache_size(o, value) ? OPTIONS_RUN : OPTIONS_BAD;
     case OPT_GDB:
-        report_error("-g: debugging through gdb is not there yet");
+        report_error("-g: metic has no debugging stub; run the guest's own gdb under metic, which has ptrace");
         return OPTIONS_BAD;
     case OPT_SEED:
         return set_seed(o, value) ? OPTIONS_RUN : OPTIONS_BAD;

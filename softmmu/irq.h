@@ -20,10 +20,4 @@ static inline void irq_set(const struct irq *line, bool level)
         line->set(line->receiver, line->input, level);
 }
 
-static inline void irq_pulse(const struct irq *line)
-{
-    irq_set(line, true);
-    irq_set(line, false);
-}
-
 #endif

@@ -143,8 +143,12 @@ bool machine_init(struct machine *m, const struct target *t, unsigned nprocessor
     pthread_cond_init(&m->parked, NULL);
     clocks_init(&m->clocks, rearmed, m);
     m->exec = exec_new(t, NULL, &options);
-    if (!m->exec || !mem_space_init(&m->memory, "system", UINT64_MAX))
+    if (!m->exec)
         return false;
+    if (!mem_space_init(&m->memory, "system", UINT64_MAX)) {
+        exec_free(m->exec);
+        return false;
+    }
     m->memory.remapped = remapped;
     m->memory.code_written = code_written;
     m->memory.opaque = m;

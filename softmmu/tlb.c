@@ -376,24 +376,3 @@ static void select_view(struct cpu *cpu)
 }
 
 const struct exec_memory tlb_exec_memory = {locate, window, slow_access, enter_fault, select_view};
-
-/* --- debuggers --- */
-
-bool tlb_debug_access(struct processor *p, uint64_t address, void *bytes, uint64_t n, bool write)
-{
-    unsigned view = p->cpu->target->system->data_view(p->cpu);
-    for (char *b = bytes; n;) {
-        struct target_translation tr;
-        uint64_t part = PAGE - (address & (PAGE - 1)) < n ? PAGE - (address & (PAGE - 1)) : n;
-        if (!p->cpu->target->system->translate(p->cpu, view, address, 1, ACCESS_LOAD, &tr))
-            return false;
-        enum mem_result r = write ? mem_write(&p->machine->memory, tr.physical, b, part)
-                                  : mem_read(&p->machine->memory, tr.physical, b, part);
-        if (r != MEM_OK)
-            return false;
-        b += part;
-        address += part;
-        n -= part;
-    }
-    return true;
-}

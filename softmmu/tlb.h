@@ -54,7 +54,5 @@ void tlb_flush_page(struct processor *p, uint64_t address);
 void tlb_raise_fetch(struct processor *p, uint64_t address);
 /* From any thread: before the processor enters generated code next, which it is asked to leave. */
 void tlb_flush_later(struct processor *p);
-/* Memory as the processor's software sees it now, for debuggers: no exceptions. False: not all of it is there. */
-bool tlb_debug_access(struct processor *p, uint64_t address, void *bytes, uint64_t n, bool write);
 
 #endif

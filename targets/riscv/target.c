@@ -1,16 +1,11 @@
 /* The RV64GC guest: its constant facts (struct target). The RISC-V Instruction Set Manual; RISC-V ELF psABI. */
-#include <capstone/capstone.h>
 #include <elf.h>
 
 #include "base/softfloat.h"
 #include "targets/riscv/cpu.h"
+#include "targets/riscv/disassembler.h"
 #include "targets/riscv/helpers.h"
 #include "targets/riscv/translate.h"
-
-/* Capstone 5 has RISC-V. */
-#if CS_API_MAJOR < 5
-enum { CS_ARCH_RISCV = CS_ARCH_MAX, CS_MODE_RISCV64 = 0, CS_MODE_RISCVC = 0 };
-#endif
 
 /* Ranks: by how often Debian's libc.so.6, libm.so.6 and perl name the register, arguments before saved registers. */
 #define X(n, name, hot) [RV_X1 + n - 1] = {name, offsetof(struct rv_cpu, x) + 8 * n, IR_I64, hot}

@@ -1,6 +1,7 @@
 /* What privileged instructions do: volume II, 3.3 and 12.2. They raise an illegal instruction where it says so. */
 #include "targets/riscv/priv/helpers.h"
 
+#include "base/log.h"
 #include "exec/exec.h"
 
 /* cpu->pc is that of the instruction. */
@@ -14,8 +15,12 @@ static void illegal(struct rv_hart *h, uint32_t insn)
 static uint64_t rv_do_csr(struct rv_hart *h, uint32_t request, uint32_t insn, uint64_t operand)
 {
     uint64_t old;
-    if (!rv_access_csr(h, request & 0xfff, request >> 12 & 3, request >> 16 & 1, request >> 17 & 1, operand, &old))
+    if (!rv_access_csr(h, request & 0xfff, request >> 12 & 3, request >> 16 & 1, request >> 17 & 1, operand, &old)) {
+        const char *name = rv_csr_name(request & 0xfff);
+        if (log_on(LOG_GUEST_ERROR))
+            log_printf("no access to CSR 0x%x (%s) at privilege %u\n", request & 0xfff, name ? name : "there is none", h->privilege);
         illegal(h, insn);
+    }
     return old;
 }
 

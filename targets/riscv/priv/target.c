@@ -1,16 +1,11 @@
 /* The RV64 hart for machines: its constant facts, and what softmmu/ asks of it (struct target_system). */
-#include <capstone/capstone.h>
 #include <elf.h>
 
 #include "base/softfloat.h"
+#include "targets/riscv/disassembler.h"
 #include "targets/riscv/helpers.h"
 #include "targets/riscv/priv/helpers.h"
 #include "targets/riscv/priv/translate.h"
-
-/* Capstone 5 has RISC-V. */
-#if CS_API_MAJOR < 5
-enum { CS_ARCH_RISCV = CS_ARCH_MAX, CS_MODE_RISCV64 = 0, CS_MODE_RISCVC = 0 };
-#endif
 
 static const struct ir_helper *const helpers[] = {
 #define X(name, fn, sig, effects) &rv_helper_##name,
