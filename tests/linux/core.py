@@ -29,6 +29,7 @@ def check(what, ok, detail=""):
 def crash(folder, how, limit):
     """The program's status and the core files it left."""
     def limited():
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a script's background jobs start with it ignored
         resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
     status = subprocess.run([metic, program, how], cwd=folder, preexec_fn=limited, timeout=60,
                             stderr=subprocess.DEVNULL).returncode
