@@ -106,11 +106,15 @@ static void code_written(void *opaque, struct mem_region *ram, uint64_t offset, 
     exec_invalidate_later(m->exec, at, at + size);
 }
 
-static void rearmed(void *opaque)
+void machine_wake(struct machine *m)
 {
-    struct machine *m = opaque;
     if (m->notify)
         m->notify(m->opaque);
+}
+
+static void rearmed(void *opaque)
+{
+    machine_wake(opaque);
 }
 
 static bool add_processor(struct machine *m)
@@ -190,7 +194,7 @@ void machine_run(struct machine *m)
     if (m->running)
         return;
     m->running = true;
-    m->stop = false;
+    m->stop = machine_held(m); /* somebody may have asked while the others parked */
     clocks_run(&m->clocks, true);
     for (unsigned i = 0; i < m->nprocessors; i++)
         pthread_cond_signal(&m->processor[i]->wake);
@@ -223,16 +227,4 @@ void machine_reset_processors(struct machine *m)
         p->cpu->target->reset(p->cpu);
         tlb_flush(p);
     }
-}
-
-void machine_ask(struct machine *m, enum machine_request what, int exit_code)
-{
-    if (m->request != REQUEST_SHUTDOWN) {
-        m->request = what;
-        m->exit_code = exit_code;
-    }
-    for (unsigned i = 0; i < m->nprocessors; i++) /* nobody runs on into what comes behind a power-off */
-        processor_kick(m->processor[i]);
-    m->stop = true;
-    rearmed(m);
 }

@@ -9,12 +9,10 @@
 
 #include "softmmu/clock.h"
 #include "softmmu/memory.h"
+#include "softmmu/runstate.h"
 #include "softmmu/tlb.h"
 
 enum { MACHINE_MAX_PROCESSORS = 64 };
-
-/* What somebody wants done with the machine as a whole. */
-enum machine_request { REQUEST_NONE, REQUEST_RESET, REQUEST_SHUTDOWN };
 
 struct machine {
     pthread_mutex_t lock;
@@ -26,8 +24,9 @@ struct machine {
     bool running;             /* under the lock */
     _Atomic bool stop, ended; /* processors are to park, to end */
     pthread_cond_t parked;    /* a processor has parked */
-    enum machine_request request;
-    int exit_code; /* of REQUEST_SHUTDOWN */
+    enum run_state state;    /* runstate.h: RUN_STATE_RUNNING just when `running` */
+    struct machine_listener *listeners;
+    struct machine_requests requests;
     /* Wakes the main loop: a timer comes earlier, or there is a request. From any thread under the lock. */
     void (*notify)(void *opaque);
     void *opaque;
@@ -41,13 +40,13 @@ void machine_free(struct machine *m);
 void machine_lock(struct machine *m);
 void machine_unlock(struct machine *m);
 
-/* Under the lock. Stopping waits until every processor has parked. */
+/* Under the lock. Stopping waits until every processor has parked. Who wants others to know: runstate.h. */
 void machine_run(struct machine *m);
 void machine_stop(struct machine *m);
 /* Under the lock, stopped: processors at reset, with what was translated for them forgotten. */
 void machine_reset_processors(struct machine *m);
-/* Under the lock: for the main loop. The first shutdown counts. */
-void machine_ask(struct machine *m, enum machine_request what, int exit_code);
+/* Under the lock: the main loop takes its next turn at once. */
+void machine_wake(struct machine *m);
 
 /* The processor looks at its interrupts again, waiting or not. Under the lock. */
 void processor_kick(struct processor *p);

@@ -37,7 +37,7 @@ static void turn(struct main_loop *l)
         ms = longest;
     if (timeout >= 0 && timeout < ms)
         ms = timeout;
-    if (m->request)
+    if (machine_asked(m))
         ms = 0;
     machine_unlock(m);
     g_poll(fds, (guint)n, (gint)ms);
@@ -46,28 +46,66 @@ static void turn(struct main_loop *l)
     g_main_context_dispatch(l->context);
 }
 
+/* The machine ends; false: it is kept, powered off. */
+static bool shut_down(struct main_loop *l, enum shutdown_cause cause)
+{
+    struct machine *m = l->machine;
+    machine_tell(m, MACHINE_SHUTDOWN, cause);
+    if (!l->no_shutdown || !(shutdown_cause_is_guest(cause) || cause == CAUSE_HOST_QMP_SYSTEM_RESET)) {
+        machine_stop(m);
+        return true;
+    }
+    machine_pause(m, RUN_STATE_SHUTDOWN);
+    return false;
+}
+
+static void reset(struct main_loop *l, enum shutdown_cause cause)
+{
+    struct machine *m = l->machine;
+    bool was_running = m->running;
+    machine_stop(m);
+    l->reset(l->opaque);
+    machine_tell(m, MACHINE_RESET, cause);
+    if (was_running)
+        machine_run(m);
+    else
+        m->state = RUN_STATE_PRELAUNCH;
+}
+
+/* Sees to what has been asked for. True: that is the end. */
+static bool answer(struct main_loop *l)
+{
+    struct machine *m = l->machine;
+    struct machine_requests r = m->requests;
+    m->requests = (struct machine_requests){0};
+    l->exit_code = r.exit_code;
+    if (r.reset && l->no_reboot && !r.shutdown) {
+        r.shutdown = true;
+        r.shutdown_cause = r.reset_cause;
+    }
+    if (r.shutdown)
+        return shut_down(l, r.shutdown_cause);
+    if (r.reset)
+        reset(l, r.reset_cause);
+    if (r.pause)
+        machine_pause(m, r.pause_state);
+    if (r.powerdown) {
+        machine_tell(m, MACHINE_POWERDOWN, CAUSE_NONE);
+        if (l->powerdown)
+            l->powerdown(l->opaque);
+    }
+    return false;
+}
+
 int main_loop_run(struct main_loop *l)
 {
     struct machine *m = l->machine;
-    int code = 0;
     machine_lock(m);
     g_main_context_acquire(l->context);
-    for (;;) {
+    do
         turn(l);
-        enum machine_request request = m->request;
-        if (!request)
-            continue;
-        bool was_running = m->running;
-        machine_stop(m);
-        code = m->exit_code;
-        m->request = REQUEST_NONE;
-        if (request == REQUEST_SHUTDOWN || l->no_reboot)
-            break;
-        l->reset(l->opaque);
-        if (was_running)
-            machine_run(m);
-    }
+    while (!machine_asked(m) || !answer(l));
     g_main_context_release(l->context);
     machine_unlock(m);
-    return code;
+    return l->exit_code;
 }

@@ -14,7 +14,10 @@ struct main_loop {
     GMainContext *context;
     void (*reset)(void *opaque); /* puts the board as after power-on; the machine is stopped and locked */
     void *opaque;
-    bool no_reboot; /* a reset is a shutdown */
+    void (*powerdown)(void *opaque); /* presses the board's power button; NULL: it has none */
+    bool no_reboot;   /* a reset is a shutdown */
+    bool no_shutdown; /* what the guest powers off is kept, stopped */
+    int exit_code;
 };
 
 /* The context, where back ends live, stays its owner's. */

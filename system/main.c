@@ -42,7 +42,7 @@ static bool open_chardev(const char *text, GMainContext *context, struct chardev
 
 static void quit(void *opaque)
 {
-    machine_ask(&((struct run *)opaque)->board->machine, REQUEST_SHUTDOWN, 0);
+    machine_ask_shutdown(&((struct run *)opaque)->board->machine, CAUSE_HOST_UI, 0);
 }
 
 /* The serial line: where the user wants it, else on the terminal together with Ctrl-a commands. */
@@ -61,7 +61,7 @@ static void reset(void *opaque)
 {
     struct run *r = opaque;
     if (failed(board_reset(r->board)))
-        machine_ask(&r->board->machine, REQUEST_SHUTDOWN, 1);
+        machine_ask_shutdown(&r->board->machine, CAUSE_HOST_ERROR, 1);
 }
 
 static bool add_all(char **texts, bool (*add)(struct backends *b, const char *text), struct backends *b)
@@ -90,7 +90,7 @@ static int run_board(struct run *r, GMainContext *context)
     machine_lock(m);
     bool ok = add_devices(r);
     if (ok && !r->o.stopped)
-        machine_run(m);
+        machine_resume(m);
     machine_unlock(m);
     if (ok)
         code = main_loop_run(&r->loop);

@@ -113,8 +113,12 @@ static char *build_interrupts(struct virt *v)
     return error ? error : plug(v, v->plic, PLIC_BASE);
 }
 
-static void poweroff(void *opaque, int code) { machine_ask(opaque, REQUEST_SHUTDOWN, code); }
-static void ask_reset(void *opaque) { machine_ask(opaque, REQUEST_RESET, 0); }
+static void poweroff(void *opaque, int code)
+{
+    machine_ask_shutdown(opaque, code ? CAUSE_GUEST_PANIC : CAUSE_GUEST_SHUTDOWN, code);
+}
+
+static void ask_reset(void *opaque) { machine_ask_reset(opaque, CAUSE_GUEST_RESET); }
 
 static char *build_chips(struct virt *v)
 {
