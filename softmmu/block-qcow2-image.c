@@ -162,35 +162,20 @@ static int walk_l1(struct walk *w, const uint64_t *l1, uint32_t n)
 static int walk_snapshots(struct walk *w)
 {
     const struct qcow2 *s = qcow2(w->b);
-    uint64_t at = s->snapshots_offset;
     int error = 0;
     for (uint32_t i = 0; i < s->nsnapshots && !error; i++) {
-        struct {
-            uint64_t l1_offset;
-            uint32_t l1_size;
-            uint16_t id_size, name_size;
-            uint32_t seconds, nanoseconds;
-            uint64_t clock;
-            uint32_t state_size, extra_size;
-        } head;
-        if ((error = block_file_read(w->b, at, &head, sizeof head)))
-            break;
-        uint32_t n = be32toh(head.l1_size);
-        if (n > QCOW2_MAX_L1 / 8)
-            return EIO;
+        const struct qcow2_snapshot *snapshot = &s->snapshot[i];
+        uint32_t n = snapshot->l1_size;
         uint64_t *l1 = calloc(n + 1, 8);
-        error = l1 ? block_file_read(w->b, be64toh(head.l1_offset), l1, (uint64_t)n * 8) : ENOMEM;
+        error = l1 ? block_file_read(w->b, snapshot->l1_offset, l1, (uint64_t)n * 8) : ENOMEM;
         for (uint32_t k = 0; k < n && !error; k++)
             l1[k] = be64toh(l1[k]);
-        use(w, be64toh(head.l1_offset), (uint64_t)n * 8, true);
+        use(w, snapshot->l1_offset, (uint64_t)n * 8, true);
         if (!error)
             error = walk_l1(w, l1, n);
         free(l1);
-        at += ALIGN_UP(sizeof head + be32toh(head.extra_size) + be16toh(head.id_size) + be16toh(head.name_size),
-                       UINT64_C(8));
     }
-    if (s->nsnapshots)
-        use(w, s->snapshots_offset, at - s->snapshots_offset, true);
+    use(w, s->snapshots_offset, qcow2_snapshots_bytes(w->b), true);
     return error;
 }
 

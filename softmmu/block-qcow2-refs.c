@@ -180,6 +180,61 @@ int qcow2_allocate(struct block *b, uint64_t *offset)
     }
 }
 
+/* A free run in the blocks of counts there are, from the hint on; else *first is where everything ends. */
+static int find_run(struct block *b, uint64_t clusters, uint64_t *first)
+{
+    struct qcow2 *s = qcow2(b);
+    uint64_t run = 0, end = s->free_from, per_block = qcow2_counts_per_block(s);
+    for (uint64_t cluster = s->free_from; cluster < s->table_size * per_block; cluster++) {
+        uint64_t count = 0;
+        if (!s->table[cluster / per_block]) {
+            cluster |= per_block - 1; /* the loop goes to the next block */
+            run = 0;
+            continue;
+        }
+        int error = qcow2_count(b, cluster, &count);
+        if (error)
+            return error;
+        run = count ? 0 : run + 1;
+        if (count)
+            end = cluster + 1;
+        if (run == clusters) {
+            *first = cluster + 1 - clusters;
+            return 0;
+        }
+    }
+    *first = end;
+    return 0;
+}
+
+int qcow2_allocate_run(struct block *b, uint64_t clusters, uint64_t *offset)
+{
+    struct qcow2 *s = qcow2(b);
+    uint64_t first = 0, next, per_block = qcow2_counts_per_block(s);
+    int error = 0;
+    if (clusters == 1) {
+        error = qcow2_allocate(b, offset);
+        next = error ? 0 : (*offset >> s->cluster_bits) + 1;
+    } else {
+        /* Blocks of counts that it takes are put behind it. */
+        while (!error && !(error = find_run(b, clusters, &first)) && (first + clusters) / per_block + 2 >= s->table_size)
+            error = grow_table(b);
+        if (error)
+            return error;
+        next = first + clusters;
+        for (uint64_t k = first; k < first + clusters && !error; k++) {
+            if (!s->table[k / per_block])
+                error = add_block(b, k, &next);
+            if (!error)
+                error = change(b, k, 1);
+        }
+        *offset = first << s->cluster_bits;
+    }
+    if (!error && next << s->cluster_bits > s->end)
+        s->end = next << s->cluster_bits;
+    return error;
+}
+
 int qcow2_release(struct block *b, uint64_t offset, uint64_t n)
 {
     struct qcow2 *s = qcow2(b);

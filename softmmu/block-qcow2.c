@@ -77,7 +77,6 @@ static char *check_header(struct block *b, struct qcow2_header *h)
         return damaged(b, "its L1 table does not fit");
     if (be32toh(h->length) < (s->version == 2 ? QCOW2_HEADER_2 : QCOW2_HEADER_3) || be32toh(h->length) > s->cluster_size)
         return damaged(b, "its header's length is wrong");
-    s->nsnapshots = be32toh(h->nsnapshots);
     s->snapshots_offset = be64toh(h->snapshots_offset);
     return NULL;
 }
@@ -124,6 +123,14 @@ static void resolve(const struct block *b, const char *name, char *path)
 
 static char *open_backing(struct block *b, const struct qcow2_header *h);
 
+static char *open_snapshots(struct block *b, const struct qcow2_header *h)
+{
+    int error = qcow2_open_snapshots(b, be32toh(h->nsnapshots));
+    if (error == EINVAL)
+        return damaged(b, "its table of snapshots is wrong");
+    return error ? block_error("cannot read disk image %s: %s", b->path, strerror(error)) : NULL;
+}
+
 static char *open_image(struct block *b)
 {
     struct qcow2_header h;
@@ -139,6 +146,8 @@ static char *open_image(struct block *b)
         line = read_l1(b);
     if (!line)
         line = qcow2_open_counts(b, &h);
+    if (!line)
+        line = open_snapshots(b, &h);
     if (!line && h.backing_offset)
         line = open_backing(b, &h);
     struct stat st;
@@ -166,6 +175,7 @@ static void release_memory(struct block *b)
         free(s->l2[i].entry);
     for (uint64_t i = 0; s->counts && i < s->table_size; i++)
         free(s->counts[i].bytes);
+    qcow2_free_snapshots(b);
     free(s->l1);
     free(s->l2);
     free(s->table);
@@ -355,11 +365,11 @@ static uint64_t run_length(const struct qcow2 *s, uint64_t offset, uint64_t n, u
     return end - offset < n ? end - offset : n;
 }
 
-/* One run, with the lock held. */
-static int read_run(struct block *b, uint64_t offset, uint8_t *buf, uint64_t n)
+/* With the lock held; of clusters that lie together any number. */
+int qcow2_read_entry(struct block *b, uint64_t entry, uint64_t offset, uint8_t *buf, uint64_t n)
 {
     const struct qcow2 *s = qcow2(b);
-    uint64_t entry = entry_of(s, offset >> s->cluster_bits), within = offset & (s->cluster_size - 1);
+    uint64_t within = offset & (s->cluster_size - 1);
     switch (kind_of(s, entry)) {
     case NOTHING: return read_backing(b, offset, buf, n);
     case COMPRESSED: return read_compressed(b, entry, within, buf, n);
@@ -370,6 +380,12 @@ static int read_run(struct block *b, uint64_t offset, uint8_t *buf, uint64_t n)
     case ZERO: memset(buf, 0, n); return 0;
     }
     return EIO;
+}
+
+/* One run. */
+static int read_run(struct block *b, uint64_t offset, uint8_t *buf, uint64_t n)
+{
+    return qcow2_read_entry(b, entry_of(qcow2(b), offset >> qcow2(b)->cluster_bits), offset, buf, n);
 }
 
 static int qcow2_read(struct block *b, uint64_t offset, void *buf, uint64_t n)
@@ -596,4 +612,5 @@ const struct block_format block_qcow2 = {
     .flush = qcow2_flush,
     .discard = qcow2_discard,
     .zero = qcow2_zero,
+    .snapshots = &qcow2_snapshots,
 };

@@ -2,9 +2,10 @@
  * qcow2 images, versions 2 and 3, as the format's published specification has them ("The Qcow2 Image Format"): between the
  * files that implement it.
  *
- *   block-qcow2.c        opening, where a cluster of the disk is, reading and writing
- *   block-qcow2-refs.c   reference counts, allocation, writing the tables back
- *   block-qcow2-image.c  making an image, checking one
+ *   block-qcow2.c           opening, where a cluster of the disk is, reading and writing
+ *   block-qcow2-refs.c      reference counts, allocation, writing the tables back
+ *   block-qcow2-snapshot.c  snapshots
+ *   block-qcow2-image.c     making an image, checking one
  *
  * Tables are cached in memory and written when the guest flushes, in an order that leaves a sound image on disk wherever
  * it stops:
@@ -65,6 +66,13 @@ struct qcow2_counts {
     bool dirty;
 };
 
+struct qcow2_snapshot {
+    struct block_snapshot public;
+    uint64_t l1_offset;
+    uint32_t l1_size, extra_size;
+    uint8_t *extra; /* as in the file: what newer writers add stays */
+};
+
 struct qcow2 {
     pthread_rwlock_t lock; /* shared: the tables are as they are; exclusive: they change */
     unsigned version, cluster_bits, refcount_order;
@@ -83,6 +91,7 @@ struct qcow2 {
         uint64_t offset, clusters;
     } *freed;                     /* to be counted down after the next flush */
     unsigned nfreed, freed_room;
+    struct qcow2_snapshot *snapshot;
     uint32_t nsnapshots;
     uint64_t snapshots_offset;
     pthread_mutex_t inflating; /* the three below: the compressed cluster that was read last */
@@ -100,6 +109,8 @@ void qcow2_compressed_range(const struct qcow2 *s, uint64_t entry, uint64_t *off
 
 /* Reads the L2 table of an L1 entry that has one; exclusive. */
 int qcow2_load_l2(struct block *b, uint64_t l1_index);
+/* Bytes of one cluster of the disk, from offset on, as its L2 entry has them. */
+int qcow2_read_entry(struct block *b, uint64_t entry, uint64_t offset, uint8_t *buf, uint64_t n);
 
 /* --- block-qcow2-refs.c; all exclusive --- */
 
@@ -109,10 +120,21 @@ int qcow2_count(struct block *b, uint64_t cluster, uint64_t *count);
 int qcow2_set_count(struct block *b, uint64_t cluster, uint64_t count);
 /* The offset of a cluster that is used by nothing else, counted once. */
 int qcow2_allocate(struct block *b, uint64_t *offset);
+/* As many clusters behind each other. */
+int qcow2_allocate_run(struct block *b, uint64_t clusters, uint64_t *offset);
 /* The clusters that [offset, offset + n) touches have a reference less, once a flush has taken it from the tables. */
 int qcow2_release(struct block *b, uint64_t offset, uint64_t n);
 /* What a flush does to the tables, where anything has changed. */
 int qcow2_write_back(struct block *b);
+
+/* --- block-qcow2-snapshot.c --- */
+
+extern const struct block_snapshots qcow2_snapshots;
+/* Reads the table of n snapshots. EINVAL: it is damaged. */
+int qcow2_open_snapshots(struct block *b, uint32_t n);
+void qcow2_free_snapshots(struct block *b);
+/* Bytes of the table in the file. */
+uint64_t qcow2_snapshots_bytes(const struct block *b);
 
 /* --- block-qcow2-image.c --- */
 

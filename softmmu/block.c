@@ -180,6 +180,61 @@ int block_zero(struct block *b, uint64_t offset, uint64_t n, bool unmap)
     return error || !n ? error : b->format->zero(b, offset, n, unmap && b->discard);
 }
 
+/* --- snapshots --- */
+
+bool block_can_snapshot(const struct block *b) { return b->format->snapshots && !b->read_only; }
+
+const struct block_snapshot *block_snapshot_at(const struct block *b, unsigned i)
+{
+    return b->format->snapshots ? b->format->snapshots->at(b, i) : NULL;
+}
+
+int block_snapshot_find(const struct block *b, const char *name)
+{
+    const struct block_snapshot *s;
+    for (unsigned i = 0; (s = block_snapshot_at(b, i)); i++)
+        if (!strcmp(s->name, name))
+            return (int)i;
+    for (unsigned i = 0; (s = block_snapshot_at(b, i)); i++)
+        if (!strcmp(s->id, name))
+            return (int)i;
+    return -1;
+}
+
+static int check_snapshot(const struct block *b)
+{
+    return !b->format->snapshots ? ENOTSUP : b->read_only ? EROFS : 0;
+}
+
+int block_snapshot_create(struct block *b, const struct block_snapshot *wanted)
+{
+    int error = check_snapshot(b);
+    return error ? error : b->format->snapshots->create(b, wanted);
+}
+
+int block_snapshot_apply(struct block *b, unsigned i)
+{
+    int error = check_snapshot(b);
+    return error ? error : block_snapshot_at(b, i) ? b->format->snapshots->apply(b, i) : ENOENT;
+}
+
+int block_snapshot_delete(struct block *b, unsigned i)
+{
+    int error = check_snapshot(b);
+    return error ? error : block_snapshot_at(b, i) ? b->format->snapshots->delete(b, i) : ENOENT;
+}
+
+int block_state_write(struct block *b, uint64_t offset, const void *buf, uint64_t n)
+{
+    int error = check_snapshot(b);
+    return error || !n ? error : b->format->snapshots->write_state(b, offset, buf, n);
+}
+
+int block_state_read(struct block *b, unsigned i, uint64_t offset, void *buf, uint64_t n)
+{
+    return block_snapshot_at(b, i) ? b->format->snapshots->read_state(b, i, offset, buf, n) : ENOENT;
+}
+
 /* --- requests --- */
 
 struct block_pool {

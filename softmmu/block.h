@@ -27,6 +27,26 @@ enum block_op {
 
 struct block;
 
+/* A copy of the disk as it was, in the same image. */
+struct block_snapshot {
+    char *id, *name;      /* in an image ids differ */
+    uint64_t seconds;     /* since 1970: when it was made */
+    uint32_t nanoseconds;
+    uint64_t clock;       /* the machine's virtual time, ns */
+    uint64_t state_size;  /* bytes of the machine's state beside it; 0: none */
+    uint64_t disk_size;   /* bytes */
+};
+
+/* What a format that has snapshots does with them. */
+struct block_snapshots {
+    const struct block_snapshot *(*at)(const struct block *b, unsigned i);
+    int (*create)(struct block *b, const struct block_snapshot *wanted);
+    int (*apply)(struct block *b, unsigned i);
+    int (*delete)(struct block *b, unsigned i);
+    int (*write_state)(struct block *b, uint64_t offset, const void *buf, uint64_t n);
+    int (*read_state)(struct block *b, unsigned i, uint64_t offset, void *buf, uint64_t n);
+};
+
 /* What a format does; functions are called by several threads at once. */
 struct block_format {
     const char *name;
@@ -39,6 +59,7 @@ struct block_format {
     int (*flush)(struct block *b);
     int (*discard)(struct block *b, uint64_t offset, uint64_t n);
     int (*zero)(struct block *b, uint64_t offset, uint64_t n, bool unmap);
+    const struct block_snapshots *snapshots; /* NULL: it has none */
 };
 extern const struct block_format block_raw, block_qcow2;
 
@@ -102,6 +123,24 @@ void block_pool_dispatch(struct block_pool *p);
 void block_submit(struct block *b, struct block_request *r);
 /* Waits until the disk's requests have ended, and calls their done(). */
 void block_drain(struct block *b);
+
+/* --- snapshots; no request is under way --- */
+
+/* May snapshots be made and applied? */
+bool block_can_snapshot(const struct block *b);
+/* The image's snapshots, in the order they were made; NULL: no more. Valid until the next change. */
+const struct block_snapshot *block_snapshot_at(const struct block *b, unsigned i);
+/* The place of the one with the name or, where no name fits, the id; -1: none. */
+int block_snapshot_find(const struct block *b, const char *name);
+/* A snapshot of what the disk has now, with the state written before; `wanted`: everything but id and disk_size. ENOTSUP:
+   the format has none, EOVERFLOW: the image's counts are too narrow for one more. */
+int block_snapshot_create(struct block *b, const struct block_snapshot *wanted);
+/* The disk's content becomes the snapshot's. EFBIG: the disk had another size then. */
+int block_snapshot_apply(struct block *b, unsigned i);
+int block_snapshot_delete(struct block *b, unsigned i);
+/* The machine's state for the snapshot made next, from offset 0 on; and that of a snapshot. */
+int block_state_write(struct block *b, uint64_t offset, const void *buf, uint64_t n);
+int block_state_read(struct block *b, unsigned i, uint64_t offset, void *buf, uint64_t n);
 
 /* --- for formats --- */
 
