@@ -1,12 +1,13 @@
 /*
- * Snapshots inside qcow2 images ("The Qcow2 Image Format", sections Snapshots and Virtual disk with VM state): copies of the
- * L1 table, whose clusters are counted once more and so are never written in place. See block-qcow2.h.
+ * Snapshots inside qcow2 images ("The Qcow2 Image Format", sections Snapshots and Virtual disk with VM state): copies
+ * of the L1 table, whose clusters are counted once more and so are never written in place. See block-qcow2.h.
  *
- * Each change ends with one write to the header, which names the new table; before it come the clusters' counts and whatever
- * the table refers to, after it what nobody refers to any more is counted down. A crash loses room, never a snapshot.
+ * Each change ends with one write to the header, which names the new table; before it come the clusters' counts and
+ * whatever the table refers to, after it what nobody refers to any more is counted down. A crash loses room, never a
+ * snapshot.
  *
- * A machine's state is written like content of the disk, from the first L1 entry behind those of the disk's own content; the
- * active table forgets it once a snapshot has it.
+ * A machine's state is written like content of the disk, from the first L1 entry behind those of the disk's own
+ * content; the active table forgets it once a snapshot has it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -167,7 +168,8 @@ static int write_table(struct block *b, const struct qcow2_snapshot *list, uint3
         uint32_t n;
         uint64_t offset;
     } __attribute__((packed)) head = {htobe32(n), htobe64(at)};
-    _Static_assert(offsetof(struct qcow2_header, snapshots_offset) == offsetof(struct qcow2_header, nsnapshots) + 4, "one write");
+    _Static_assert(offsetof(struct qcow2_header, snapshots_offset) == offsetof(struct qcow2_header, nsnapshots) + 4,
+                   "one write");
     if ((error = block_file_write(b, offsetof(struct qcow2_header, nsnapshots), &head, sizeof head)))
         return error;
     if (fdatasync(b->fd))
@@ -179,8 +181,8 @@ static int write_table(struct block *b, const struct qcow2_snapshot *list, uint3
 
 /* --- what a table refers to --- */
 
-/* Calls visit() with the bytes of the file that n entries of an L1 table lead to, L2 tables included, at most *budget times,
-   which goes down. `cache`: the tables as memory has them; NULL: they are read from the file. */
+/* Calls visit() with the bytes of the file that n entries of an L1 table lead to, L2 tables included, at most *budget
+   times, which goes down. `cache`: the tables as memory has them; NULL: they are read from the file. */
 static int each_range(struct block *b, const uint64_t *l1, uint32_t n, const struct qcow2_l2 *cache,
                       int (*visit)(struct block *b, uint64_t offset, uint64_t n), uint64_t *budget)
 {
@@ -336,7 +338,8 @@ static int switch_l1(struct block *b, uint64_t *l1, struct qcow2_l2 *l2, uint32_
     return bytes ? qcow2_release(b, before, bytes) : 0;
 }
 
-/* Bytes of the disk under one L1 entry, and the entry behind those of the disk's content: the machine's state begins there. */
+/* Bytes of the disk under one L1 entry, and the entry behind those of the disk's content: the machine's state begins
+ * there. */
 static uint64_t l1_span(const struct qcow2 *s) { return s->cluster_size * qcow2_l2_entries(s); }
 static uint64_t state_index(const struct qcow2 *s, uint64_t disk_size)
 {
@@ -512,7 +515,7 @@ static int apply(struct block *b, unsigned index)
     return error;
 }
 
-static int delete(struct block *b, unsigned index)
+static int delete (struct block *b, unsigned index)
 {
     struct qcow2 *s = qcow2(b);
     pthread_rwlock_wrlock(&s->lock);
@@ -556,7 +559,8 @@ static int write_state(struct block *b, uint64_t offset, const void *buf, uint64
 }
 
 /* A cluster's worth at most, through tables that are read anew: state is read from end to end, in large pieces. */
-static int read_state_part(struct block *b, const struct qcow2_snapshot *snapshot, uint64_t at, uint8_t *buf, uint64_t n)
+static int read_state_part(struct block *b, const struct qcow2_snapshot *snapshot, uint64_t at, uint8_t *buf,
+                           uint64_t n)
 {
     const struct qcow2 *s = qcow2(b);
     uint64_t i = at / l1_span(s), l1, entry;

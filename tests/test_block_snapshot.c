@@ -1,4 +1,5 @@
-/* Snapshots inside qcow2 images: each is an array that stays, whatever is done to the disk; sound images, killed writers. */
+/* Snapshots inside qcow2 images: each is an array that stays, whatever is done to the disk; sound images, killed
+ * writers. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,7 +16,8 @@ static void judge(const char *path)
     char command[256];
     if (system("command -v qemu-img >/dev/null 2>&1"))
         return;
-    snprintf(command, sizeof command, "qemu-img check -q -f qcow2 %s && qemu-img snapshot -l %s >/dev/null", path, path);
+    snprintf(command, sizeof command, "qemu-img check -q -f qcow2 %s && qemu-img snapshot -l %s >/dev/null", path,
+             path);
     cr_assert_eq(system(command), 0, "%s", command);
 }
 
@@ -196,7 +198,7 @@ ssize_t pwrite(int fd, const void *buf, size_t n, off_t offset)
 {
     static ssize_t (*host)(int, const void *, size_t, off_t);
     if (!host)
-        host = (ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite");
+        host = (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite");
     if (deadline && !--deadline)
         _exit(7);
     return host(fd, buf, n, offset);
@@ -278,7 +280,8 @@ Test(snapshot, damaged_images_do_no_harm, .init = begin, .fini = end, .timeout =
             if (where >= 72 + 400 || where < 72)
                 cr_assert(pwrite(fd, &v, 1 + chance(&seed) % 8, (off_t)where) > 0);
             else
-                cr_assert(pwrite(fd, &v, 4, 60 + (off_t)(chance(&seed) % 12)) > 0); /* of the header: the table's place */
+                cr_assert(pwrite(fd, &v, 4, 60 + (off_t)(chance(&seed) % 12)) >
+                          0); /* of the header: the table's place */
         }
         if (round % 10 == 0)
             cr_assert(!ftruncate(fd, (off_t)(chance(&seed) % (uint64_t)st.st_size)));
