@@ -70,6 +70,13 @@ struct target_system {
     bool (*interrupt)(struct cpu *cpu);
     /* Does a waiting processor go on (EXIT_HALT)? */
     bool (*wakes)(struct cpu *cpu);
+    /* What a saved state has of a processor. */
+    const struct target_reg *saved;
+    unsigned nsaved;
+    /* Before those fields are read, and after they have been written: what lies elsewhere comes and goes through them; values
+       that cannot be become ones that can. */
+    void (*saving)(struct cpu *cpu);
+    void (*loaded)(struct cpu *cpu);
 };
 
 struct target {

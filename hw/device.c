@@ -294,36 +294,64 @@ struct loading {
     const char *path, *missing;
 };
 
-static bool load_item(void *opaque, const char *name, void *bytes, size_t size)
+static bool check_item(void *opaque, const char *name, void *bytes, size_t size)
 {
     struct loading *l = opaque;
-    if (l->from->item(l->from->opaque, l->path, name, bytes, size))
+    if (l->from->item(l->from->opaque, l->path, name, NULL, size))
         return true;
     l->missing = name;
     return false;
 }
 
-char *device_load(struct device *d, const char *path, const struct state_source *from)
+static bool load_item(void *opaque, const char *name, void *bytes, size_t size)
+{
+    struct loading *l = opaque;
+    return l->from->item(l->from->opaque, l->path, name, bytes, size);
+}
+
+char *device_load_check(struct device *d, const char *path, const struct state_source *from)
 {
     struct loading l = {from, path, NULL};
     uint32_t version;
-    if (!load_item(&l, version_item, &version, sizeof version))
+    if (!from->item(from->opaque, path, version_item, &version, sizeof version))
         return device_error("the saved state has no device %s (%s)", path, d->class->name);
     if (version != d->class->state_version)
         return device_error("the saved state of %s is of version %u; this metic has version %u", path, version,
-                     d->class->state_version);
-    device_reset(d); /* its timers are cancelled */
-    if (!each_item(d, load_item, &l))
+                            d->class->state_version);
+    if (!each_item(d, check_item, &l))
         return device_error("the saved state of %s lacks %s", path, l.missing);
-    if (d->part) {
-        char *inner = part_path(path);
-        char *line = device_load(d->part, inner, from);
-        free(inner);
-        if (line)
-            return line;
-    }
+    char *inner = d->part ? part_path(path) : NULL, *line = inner ? device_load_check(d->part, inner, from) : NULL;
+    free(inner);
+    return line;
+}
+
+void device_load_state(struct device *d, const char *path, const struct state_source *from)
+{
+    struct loading l = {from, path, NULL};
+    each_item(d, load_item, &l);
+    char *inner = d->part ? part_path(path) : NULL;
+    if (inner)
+        device_load_state(d->part, inner, from);
+    free(inner);
+}
+
+/* The outer one first: it is how the inner one's interrupts leave. */
+void device_loaded(struct device *d)
+{
     if (d->class->loaded)
         d->class->loaded(d);
+    if (d->part)
+        device_loaded(d->part);
+}
+
+char *device_load(struct device *d, const char *path, const struct state_source *from)
+{
+    char *line = device_load_check(d, path, from);
+    if (line)
+        return line;
+    device_reset(d); /* its timers are cancelled */
+    device_load_state(d, path, from);
+    device_loaded(d);
     return NULL;
 }
 

@@ -185,12 +185,20 @@ struct state_sink {
     void *opaque;
 };
 struct state_source {
-    /* Fills bytes; false: no item of this name and size. */
+    /* Fills bytes, if there are any; false: no item of this name and size. */
     bool (*item)(void *opaque, const char *device, const char *name, void *bytes, size_t size);
     void *opaque;
 };
 void device_save(const struct device *d, const char *path, const struct state_sink *to);
-/* Returns NULL, or one line to be freed. */
+/*
+ * Loading, in steps that all devices take together, so that none sees another one half loaded: is everything there, of the
+ * right version (NULL, or one line to be freed); then, after a reset, state is put in place; then the devices go on with it.
+ * `source->item()` with bytes NULL only says whether the item is there.
+ */
+char *device_load_check(struct device *d, const char *path, const struct state_source *from);
+void device_load_state(struct device *d, const char *path, const struct state_source *from);
+void device_loaded(struct device *d);
+/* All of them for one device. */
 char *device_load(struct device *d, const char *path, const struct state_source *from);
 
 /* --- documentation --- */

@@ -100,7 +100,8 @@ static inline bool give(void *opaque, const char *device, const char *name, void
     snprintf(full, sizeof full, "%s/%s", device, name);
     for (unsigned i = 0; i < s->n; i++)
         if (!strcmp(s->item[i].name, full) && s->item[i].size == size) {
-            memcpy(bytes, s->item[i].bytes, size);
+            if (bytes)
+                memcpy(bytes, s->item[i].bytes, size);
             return true;
         }
     return false;

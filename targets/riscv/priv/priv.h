@@ -97,6 +97,7 @@ struct rv_hart {
     uint64_t stvec, sscratch, sepc, scause, stval, satp, scounteren, senvcfg, stimecmp;
     uint8_t pmpcfg[RV_PMP_ENTRIES];
     uint64_t pmpaddr[RV_PMP_ENTRIES];
+    uint32_t fcsr; /* while state is saved or loaded; else it is in the CPU's own registers */
 };
 
 static inline struct rv_hart *rv_hart(struct cpu *cpu) { return (struct rv_hart *)cpu; }

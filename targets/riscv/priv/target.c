@@ -108,6 +108,41 @@ static bool wakes(struct cpu *cpu)
     return rv_pending(rv_hart(cpu)) & rv_hart(cpu)->mie;
 }
 
+/* --- saved state --- */
+
+#define S(name, member) {name, offsetof(struct rv_hart, member), sizeof(((struct rv_hart *)0)->member)}
+static const struct target_reg saved[] = {
+    S("pc", cpu.cpu.pc), S("x", cpu.x), S("f", cpu.f), S("fcsr", fcsr), S("reservation", cpu.res_addr),
+    S("reserved_value", cpu.res_value), S("privilege", privilege), S("lines", lines), S("soft", soft), S("mstatus", mstatus),
+    S("mie", mie), S("mtvec", mtvec), S("mscratch", mscratch), S("mepc", mepc), S("mcause", mcause), S("mtval", mtval),
+    S("mideleg", mideleg), S("medeleg", medeleg), S("mcounteren", mcounteren), S("mcountinhibit", mcountinhibit),
+    S("menvcfg", menvcfg), S("mstateen", mstateen), S("sstateen", sstateen), S("stvec", stvec), S("sscratch", sscratch),
+    S("sepc", sepc), S("scause", scause), S("stval", stval), S("satp", satp), S("scounteren", scounteren),
+    S("senvcfg", senvcfg), S("stimecmp", stimecmp), S("pmpcfg", pmpcfg), S("pmpaddr", pmpaddr),
+};
+#undef S
+
+static void saving(struct cpu *cpu)
+{
+    rv_hart(cpu)->fcsr = rv_read_fcsr(rv(cpu));
+}
+
+static void loaded(struct cpu *cpu)
+{
+    struct rv_hart *h = rv_hart(cpu);
+    unsigned mode = h->satp >> 60;
+    rv_write_fcsr(rv(cpu), h->fcsr & FCSR_WRITABLE);
+    h->cpu.x[0] = 0;
+    cpu->pc &= ~UINT64_C(1);
+    if (h->privilege > RV_MACHINE || h->privilege == 2)
+        h->privilege = RV_MACHINE;
+    if ((h->mstatus & RV_MSTATUS_MPP) >> RV_MSTATUS_MPP_SHIFT == 2)
+        h->mstatus &= ~RV_MSTATUS_MPP;
+    h->mstatus |= RV_MSTATUS_UXL | RV_MSTATUS_SXL;
+    if (mode && (mode < 8 || mode > 10))
+        h->satp = 0;
+}
+
 static const struct target_system privileged = {
     .nviews = NVIEWS,
     .data_view = data_view,
@@ -118,6 +153,10 @@ static const struct target_system privileged = {
     .exception = exception,
     .interrupt = interrupt,
     .wakes = wakes,
+    .saved = saved,
+    .nsaved = ARRAY_SIZE(saved),
+    .saving = saving,
+    .loaded = loaded,
 };
 
 const struct target target_riscv64_system = {
