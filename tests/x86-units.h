@@ -125,6 +125,14 @@ static struct ir_slot *test_slots(unsigned pinned)
 
 /* --- units --- */
 
+static bool is_integer(const struct ir_inst *in)
+{
+    bool integer = ir_result_type(in) < IR_F32 && in->type < IR_F32;
+    for (unsigned k = 0; k < ir_facts[in->op].nargs; k++)
+        integer &= ir_arg_type(in, k) < IR_F32;
+    return integer;
+}
+
 enum { RECENT = 12 };
 struct unit_maker {
     struct ir_unit *u;
@@ -133,6 +141,7 @@ struct unit_maker {
     unsigned reach;    /* how many of them are looked at: pressure on registers */
     unsigned dead;     /* 1 + the slot that exits may name as dead */
     bool loop, faults, labels;
+    bool integers;     /* of integer ops only: quick units of these are compiled in a way of their own */
     uint64_t next_pc;
 };
 
@@ -293,7 +302,7 @@ static void random_call(struct unit_maker *m)
 static void late_flags(struct unit_maker *m)
 {
     static const uint8_t ops[] = {IR_NZCV_SUB, IR_NZCV_SUB, IR_NZCV_ADD, IR_NZCV_ADC, IR_NZCV_LOGIC, IR_NZCV_FCMP};
-    struct ir_inst in = random_fields(ops[below(ARRAY_SIZE(ops))]);
+    struct ir_inst in = random_fields(ops[below(ARRAY_SIZE(ops) - m->integers)]);
     for (unsigned k = 0; k < ir_nargs(&in); k++)
         in.arg[k] = pick(m, ir_arg_type(&in, k));
     if (in.op == IR_NZCV_ADC)
@@ -332,7 +341,10 @@ static void late_flags(struct unit_maker *m)
 
 static void side_exit(struct unit_maker *m)
 {
-    struct ir_inst in = random_fields(IR_GOTO_IF);
+    struct ir_inst in;
+    do
+        in = random_fields(IR_GOTO_IF);
+    while (m->integers && !is_integer(&in));
     bool again = m->loop && below(2);
     in.imm = again ? (m->labels ? random_label(m) : m->u->pc) : random_exit_pc(m);
     in.ir_dead = again || is_returner(in.imm) || below(2) ? 0 : m->dead;
@@ -365,14 +377,17 @@ static void random_instruction(struct unit_maker *m)
         return;
     }
     enum ir_op op;
-    do
+    struct ir_inst in;
+    do {
         op = below(2) ? favourites[below(ARRAY_SIZE(favourites))] : 1 + below(IR_OP_COUNT - 1);
-    while (ir_facts[op].props & (IR_P_EXIT | IR_P_SIDE_EXIT) || op == IR_INSN || op == IR_LABEL || (op == IR_CALL && below(2)));
+        if (op != IR_CALL)
+            in = random_fields(op);
+    } while (ir_facts[op].props & (IR_P_EXIT | IR_P_SIDE_EXIT) || op == IR_INSN || op == IR_LABEL ||
+             (op == IR_CALL && below(2)) || (m->integers && (op == IR_CALL || !is_integer(&in))));
     if (op == IR_CALL) {
         random_call(m);
         return;
     }
-    struct ir_inst in = random_fields(op);
     unsigned from = 0;
     if (ir_facts[op].props & IR_P_FAULT) {
         bool plain = op == IR_LD || op == IR_ST;
@@ -434,6 +449,7 @@ static __attribute__((unused)) unsigned make_unit(struct ir_unit *u, const struc
     m->loop = !below(3);
     m->labels = labels && m->loop && below(2);
     m->faults = !below(3);
+    m->integers = !below(3);
     m->dead = below(2) ? 0 : 1 + SLOT_X + below(NX + ND);
     m->next_pc = UNIT_PC;
     ir_unit_init(u, guest, UNIT_PC, 0);

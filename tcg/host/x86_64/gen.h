@@ -2,6 +2,7 @@
  * The state of one compilation, shared by the parts of this back end:
  *   plan.c       the pass backward before: lifetimes, wanted registers, registers of loops
  *   regalloc.c   the pass forward: where values and guest registers live
+ *   quick.c      both, the short way, for quick units of integer ops
  *   isel-int.c   integer ops         isel-mem.c   memory and atomics
  *   isel-fp.c    scalar floats       isel-vec.c   vectors
  *   isel-exit.c  leaving the unit    late.c       flags computed where they are needed
@@ -186,6 +187,7 @@ struct gen {
     int32_t *counter;
     uint32_t nstubs, npending, npool, nslow_uses, nfaults, nlocs, nconsts;
     uint32_t nlabels, nlabel_uses;
+    bool simple;          /* planned by quick.c */
     bool unreachable;     /* behind a terminator */
     bool raw;             /* there have been floats whose NaN is the processor's */
     uint8_t *miss;        /* place of the jump where the TLB has no entry for the current access, or NULL */
@@ -257,7 +259,35 @@ void x86_plan(struct gen *g);
 /* Global pins of a guest: host register of each slot, by rank. */
 void x86_global_pins(const struct ir_guest *guest, int8_t pin[MAX_SLOTS]);
 
+/* --- quick.c --- */
+/* As x86_plan(), for quick units of integer ops; false: the unit has others, and nothing is planned. */
+bool x86_quick_plan(struct gen *g);
+/* The instruction of a unit so planned. */
+void x86_quick_instruction(struct gen *g, const struct ir_inst *in);
+
 /* --- regalloc.c --- */
+static inline void ra_hold(struct gen *g, int reg, ir_ref root)
+{
+    g->held[reg] = root;
+    g->full |= 1u << reg;
+    g->val[root].reg = reg;
+}
+static inline void ra_release(struct gen *g, int reg)
+{
+    ir_ref root = g->held[reg];
+    if (root) {
+        g->held[reg] = IR_NONE;
+        g->full &= ~(1u << reg);
+        g->val[root].reg = NO_REG;
+    }
+}
+static inline void ra_touch(struct gen *g, unsigned slot)
+{
+    if (!g->slot[slot].touched) {
+        g->slot[slot].touched = true;
+        g->touched[g->ntouched++] = slot;
+    }
+}
 /* Puts the value into a register (loading what is elsewhere) and locks it for this instruction. */
 int ra_use(struct gen *g, ir_ref v);
 /* The register it is in, locked, or NO_REG. */
@@ -378,6 +408,8 @@ void x86_count_entry(struct gen *g);
 /* Flags: is RAX's entry of the thread's jump table its own? The entry is at RDX + 8 * RCX. */
 void x86_table_lookup(struct asmbuf *a, const struct host_layout *l);
 bool isel_exit(struct gen *g, const struct ir_inst *in);
+/* The exit of a GOTO_IF, out of the unit, behind its comparison (as of x86_compare()). */
+void x86_exit_if(struct gen *g, const struct ir_inst *in, enum x86_cc cc, int parity);
 void x86_label(struct gen *g, const struct ir_inst *in);
 
 /* --- isel-int.c --- */

@@ -210,7 +210,10 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     begin(g);
     for (uint32_t k = g->first_todo; k < u->n && asm_fits(&g->a) && !g->stop; k++) {
         g->i = g->todo[k];
-        instruction(g, &u->inst[g->i]);
+        if (g->simple)
+            x86_quick_instruction(g, &u->inst[g->i]);
+        else
+            instruction(g, &u->inst[g->i]);
     }
     x86_emit_stubs(g);
     uint32_t dead_off = g->a.p - g->a.start;

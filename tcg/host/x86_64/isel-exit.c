@@ -359,17 +359,10 @@ static void jump_inside_if(struct gen *g, const struct ir_inst *in, const struct
         patch_here(a, over2);
 }
 
-static void exit_goto_if(struct gen *g, const struct ir_inst *in)
+void x86_exit_if(struct gen *g, const struct ir_inst *in, enum x86_cc cc, int parity)
 {
     struct asmbuf *a = &g->a;
     uint64_t pc = in->imm;
-    int parity;
-    enum x86_cc cc = x86_compare(g, in, &parity);
-    const struct label *l = find_label(g, pc);
-    if (l) {
-        jump_inside_if(g, in, l, cc, parity);
-        return;
-    }
     uint32_t n, first = ra_pending(g, in->ir_dead, &n);
     uint8_t *skip = parity == 1 ? emit_jcc_forward(a, X_P) : NULL;
     bool bare = !n && !g->loop && g->ctx->chain && !is_backward(g->pc, pc);
@@ -395,6 +388,17 @@ static void exit_goto_if(struct gen *g, const struct ir_inst *in)
     }
     if (skip)
         patch_here(a, skip);
+}
+
+static void exit_goto_if(struct gen *g, const struct ir_inst *in)
+{
+    int parity;
+    enum x86_cc cc = x86_compare(g, in, &parity);
+    const struct label *l = find_label(g, in->imm);
+    if (l)
+        jump_inside_if(g, in, l, cc, parity);
+    else
+        x86_exit_if(g, in, cc, parity);
 }
 
 static void exit_goto_ind(struct gen *g, const struct ir_inst *in)

@@ -504,6 +504,10 @@ void x86_plan(struct gen *g)
         g->val = x86_grow(g->val, g->max_val, sizeof *g->val);
         g->todo = x86_grow(g->todo, g->max_val, sizeof *g->todo);
     }
+    if (g->ctx->quick && x86_quick_plan(g)) {
+        g->simple = true;
+        return;
+    }
     bool loop = g->ctx->loops && !g->ctx->quick && find_labels(g);
     if (!loop)
         g->nlabels = 0;

@@ -138,23 +138,6 @@ void x86_loop_leave(struct gen *g)
 
 /* --- values --- */
 
-static void hold(struct gen *g, int reg, ir_ref root)
-{
-    g->held[reg] = root;
-    g->full |= 1u << reg;
-    g->val[root].reg = reg;
-}
-
-static void release(struct gen *g, int reg)
-{
-    ir_ref root = g->held[reg];
-    if (root) {
-        g->held[reg] = IR_NONE;
-        g->full &= ~(1u << reg);
-        g->val[root].reg = NO_REG;
-    }
-}
-
 static bool live_after(const struct gen *g, ir_ref root) { return g->val[root].last > g->i; }
 /* Not needed any more, but its register has not been released: it was needed by no instruction, as a PUT's value is. */
 static bool is_over(const struct gen *g, ir_ref root) { return g->val[root].last < g->i; }
@@ -244,7 +227,7 @@ static void evict(struct gen *g, int reg)
         return;
     if (!is_over(g, root))
         save(g, root, true);
-    release(g, reg);
+    ra_release(g, reg);
 }
 
 /* A register of the class that is not locked: free, or freed. */
@@ -259,7 +242,7 @@ static int find_register(struct gen *g, bool xmm)
         int r = __builtin_ctz(m);
         ir_ref root = g->held[r];
         if (is_over(g, root)) {
-            release(g, r);
+            ra_release(g, r);
             return r;
         }
         if (best == NO_REG || g->val[root].last > farthest) {
@@ -292,7 +275,7 @@ int ra_use(struct gen *g, ir_ref v)
     if (reg == NO_REG) {
         reg = find_register(g, in_xmm(g->val[root].type));
         fill(g, reg, root);
-        hold(g, reg, root);
+        ra_hold(g, reg, root);
     }
     g->locked |= 1u << reg;
     return reg;
@@ -321,15 +304,15 @@ static void move_out(struct gen *g, int reg)
     if (!root)
         return;
     if (is_over(g, root)) {
-        release(g, reg);
+        ra_release(g, reg);
         return;
     }
     uint32_t may = g->temps & ~g->locked & (is_xmm(reg) ? 0xffff0000u : 0xffffu) & ~(1u << reg);
     if (may & ~g->full) {
         int to = __builtin_ctz(may & ~g->full);
         x86_move(g, to, reg);
-        release(g, reg);
-        hold(g, to, root);
+        ra_release(g, reg);
+        ra_hold(g, to, root);
         return;
     }
     if (g->val[root].home >= 0 || g->val[root].cell >= 0 || g->u->inst[root].op == IR_CONST || !may) {
@@ -341,8 +324,8 @@ static void move_out(struct gen *g, int reg)
     int to = find_register(g, is_xmm(reg));
     g->locked = locked;
     x86_move(g, to, reg);
-    release(g, reg);
-    hold(g, to, root);
+    ra_release(g, reg);
+    ra_hold(g, to, root);
 }
 
 void ra_take(struct gen *g, int reg)
@@ -362,8 +345,8 @@ void ra_take(struct gen *g, int reg)
 
 void ra_bind(struct gen *g, int reg)
 {
-    release(g, reg);
-    hold(g, reg, g->i);
+    ra_release(g, reg);
+    ra_hold(g, reg, g->i);
     g->locked |= 1u << reg;
 }
 
@@ -377,7 +360,7 @@ static int hinted(struct gen *g, bool over)
     if (root && (g->locked >> reg & 1)) {
         if (!over || live_after(g, root))
             return NO_REG;
-        release(g, reg);
+        ra_release(g, reg);
     } else if (root) {
         move_out(g, reg);
     }
@@ -386,7 +369,7 @@ static int hinted(struct gen *g, bool over)
 
 static int define(struct gen *g, int reg)
 {
-    hold(g, reg, g->i);
+    ra_hold(g, reg, g->i);
     g->locked |= 1u << reg;
     return reg;
 }
@@ -408,7 +391,7 @@ int ra_def_over(struct gen *g)
         reg = __builtin_ctz(m);
         ir_ref root = g->held[reg];
         if (root && !live_after(g, root)) {
-            release(g, reg);
+            ra_release(g, reg);
             return define(g, reg);
         }
     }
@@ -424,16 +407,16 @@ int ra_def_copy(struct gen *g, ir_ref v)
         if (live_after(g, root)) {
             int to = find_register(g, is_xmm(src));
             x86_move(g, to, src);
-            release(g, src);
-            hold(g, to, root);
+            ra_release(g, src);
+            ra_hold(g, to, root);
         } else {
-            release(g, src);
+            ra_release(g, src);
         }
         return define(g, hint);
     }
     if (hint == NO_REG && src != NO_REG && !g->is_pin[src] && !live_after(g, root) &&
         is_xmm(src) == in_xmm(g->val[g->i].type)) {
-        release(g, src);
+        ra_release(g, src);
         return define(g, src);
     }
     int reg = hinted(g, false);
@@ -443,13 +426,13 @@ int ra_def_copy(struct gen *g, ir_ref v)
     return define(g, reg);
 }
 
-void ra_undef(struct gen *g) { release(g, g->val[g->i].reg); }
+void ra_undef(struct gen *g) { ra_release(g, g->val[g->i].reg); }
 
 static inline void forget_value(struct gen *g, ir_ref root)
 {
     struct value *v = &g->val[root];
     if (v->reg != NO_REG)
-        release(g, v->reg);
+        ra_release(g, v->reg);
     if ((v->cell & v->home) != -1) { /* one of them is there */
         if (v->cell >= 0)
             free_cell(g, v);
@@ -497,7 +480,7 @@ void ra_evict(struct gen *g, uint32_t mask)
         if (g->held[r] && g->val[g->held[r]].last >= g->i)
             evict(g, r);
         else
-            release(g, r);
+            ra_release(g, r);
     }
 }
 
@@ -513,18 +496,10 @@ void ra_save_all(struct gen *g)
 void ra_release_all(struct gen *g)
 {
     for (uint32_t m = g->temps; m; m &= m - 1)
-        release(g, __builtin_ctz(m));
+        ra_release(g, __builtin_ctz(m));
 }
 
 /* --- guest registers --- */
-
-static void touch(struct gen *g, unsigned slot)
-{
-    if (!g->slot[slot].touched) {
-        g->slot[slot].touched = true;
-        g->touched[g->ntouched++] = slot;
-    }
-}
 
 /* Quick units write slots at once: exits, faults and calls have less to do, and the compiler less to remember. */
 static void put_now(struct gen *g, unsigned slot, ir_ref root)
@@ -558,14 +533,14 @@ void ra_get(struct gen *g, const struct ir_inst *in)
         if (g->held[s->pin] && !is_over(g, g->held[s->pin])) { /* known under another name */
             int reg = find_register(g, is_xmm(s->pin));
             x86_move(g, reg, s->pin);
-            hold(g, reg, g->i);
+            ra_hold(g, reg, g->i);
         } else {
-            release(g, s->pin);
-            hold(g, s->pin, g->i);
+            ra_release(g, s->pin);
+            ra_hold(g, s->pin, g->i);
         }
         return;
     }
-    touch(g, slot);
+    ra_touch(g, slot);
     if (s->dirty && g->val[s->cur].late) {
         struct place leaf[MAX_LEAVES];
         ir_ref leaves[MAX_LEAVES];
@@ -587,7 +562,7 @@ void ra_get(struct gen *g, const struct ir_inst *in)
     if (s->homed && g->val[s->homed].last > g->i) { /* two names for the memory: the new one gets a register */
         int reg = find_register(g, in_xmm(v->type));
         x86_load_slot(g, reg, slot, v->type);
-        hold(g, reg, g->i);
+        ra_hold(g, reg, g->i);
     } else {
         set_home(g, slot, g->i); /* loaded when it is needed */
     }
@@ -610,12 +585,12 @@ void ra_put(struct gen *g, const struct ir_inst *in)
             return;
         if (from == NO_REG || !g->is_pin[from]) {
             if (from != NO_REG)
-                release(g, from);
-            hold(g, s->pin, root);
+                ra_release(g, from);
+            ra_hold(g, s->pin, root);
         }
         return;
     }
-    touch(g, slot);
+    ra_touch(g, slot);
     /* The memory will change some day: a value that lives only there comes to a register. */
     if (s->homed && s->homed != root) {
         if (live_after(g, s->homed) && g->val[s->homed].reg == NO_REG && g->val[s->homed].cell < 0)
@@ -725,7 +700,7 @@ void ra_abandon(struct gen *g)
     }
     g->nopen = 0;
     for (int r = 0; r < REGS; r++)
-        release(g, r);
+        ra_release(g, r);
     g->cells = 0;
 }
 
@@ -752,7 +727,7 @@ void ra_detach(struct gen *g)
             ir_ref held = g->held[g->slot[s].pin];
             if (g->val[held].last >= g->i)
                 save(g, held, false);
-            release(g, g->slot[s].pin);
+            ra_release(g, g->slot[s].pin);
         }
     }
 }
