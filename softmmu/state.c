@@ -11,7 +11,12 @@
 #include "base/log.h"
 
 enum { KIND_ITEM = 1, KIND_MEMORY, KIND_END };
-enum { PAGE = 1 << MEM_PAGE_SHIFT, RUN = 1 << 20 /* bytes of memory in a record at most */, BUFFER = 1 << 20, MAX_ITEMS = 16384 };
+enum {
+    PAGE = 1 << MEM_PAGE_SHIFT,
+    RUN = 1 << 20 /* bytes of memory in a record at most */,
+    BUFFER = 1 << 20,
+    MAX_ITEMS = 16384
+};
 
 static const char magic[16] = "metic machine";
 
@@ -28,15 +33,9 @@ struct record {
 };
 _Static_assert(sizeof(struct header) == 24 && sizeof(struct record) == 24, "as written");
 
-static uint32_t crc(uint32_t before, const void *bytes, size_t n)
-{
-    return (uint32_t)crc32_z(before, bytes, n);
-}
+static uint32_t crc(uint32_t before, const void *bytes, size_t n) { return (uint32_t)crc32_z(before, bytes, n); }
 
-static bool is_zero(const uint8_t *p, size_t n)
-{
-    return !*p && !memcmp(p, p + 1, n - 1);
-}
+static bool is_zero(const uint8_t *p, size_t n) { return !*p && !memcmp(p, p + 1, n - 1); }
 
 /* --- writing --- */
 
@@ -93,7 +92,8 @@ static void put_record(struct state_writer *w, uint32_t kind, const char *device
     size_t ndevice = strlen(device), nname = strlen(name);
     CHECK(ndevice <= STATE_MAX_NAME && nname <= STATE_MAX_NAME && n <= STATE_MAX_ITEM);
     uint32_t sum = crc(crc(crc(crc(0, device, ndevice), name, nname), head, nhead), bytes, n);
-    struct record r = {htole32(kind), htole16((uint16_t)ndevice), htole16((uint16_t)nname), htole64(nhead + n), htole32(sum), 0};
+    struct record r = {
+        htole32(kind), htole16((uint16_t)ndevice), htole16((uint16_t)nname), htole64(nhead + n), htole32(sum), 0};
     r.head_crc = htole32(crc(0, &r, offsetof(struct record, head_crc)));
     put(w, &r, sizeof r);
     put(w, device, ndevice);
@@ -182,7 +182,10 @@ static char *line(const char *fmt, const char *what, const char *detail)
     return text;
 }
 
-static char *damaged(const char *what, const char *how) { return line("the saved state in %s is damaged: %s", what, how); }
+static char *damaged(const char *what, const char *how)
+{
+    return line("the saved state in %s is damaged: %s", what, how);
+}
 
 /* The names of a record, of which `text` has both; NULL: they are none. */
 static const char *store_names(struct state_reader *r, const char *text, size_t ndevice, size_t nname)
@@ -220,15 +223,16 @@ static char *take_record(struct state_reader *r, const char *what, uint64_t size
     uint64_t number, offset = 0;
     int error = size - *at < sizeof head ? ENODATA : r->read(r->opaque, *at, &head, sizeof head);
     if (error)
-        return error == ENODATA ? damaged(what, "it ends in the middle") : line("can't read %s: %s", what, strerror(error));
+        return error == ENODATA ? damaged(what, "it ends in the middle")
+                                : line("can't read %s: %s", what, strerror(error));
     if (le32toh(head.head_crc) != crc(0, &head, offsetof(struct record, head_crc)))
         return damaged(what, "a record's checksum is wrong");
     uint32_t kind = le32toh(head.kind);
     size_t ndevice = le16toh(head.device_size), nname = le16toh(head.name_size), names = ndevice + nname;
     uint64_t n = le64toh(head.size);
     *at += sizeof head;
-    if (ndevice > STATE_MAX_NAME || nname > STATE_MAX_NAME || n > STATE_MAX_ITEM || kind < KIND_ITEM || kind > KIND_END ||
-        (kind != KIND_ITEM && n < sizeof number))
+    if (ndevice > STATE_MAX_NAME || nname > STATE_MAX_NAME || n > STATE_MAX_ITEM || kind < KIND_ITEM ||
+        kind > KIND_END || (kind != KIND_ITEM && n < sizeof number))
         return damaged(what, "a record is of no known kind or size");
     if (size - *at < names + n)
         return damaged(what, "it ends in the middle");
@@ -279,8 +283,9 @@ static char *read_all(struct state_reader *r, const char *what, uint64_t size)
     return wrong;
 }
 
-struct state_reader *state_reader_new(const char *what, uint64_t size, int (*read)(void *opaque, uint64_t at, void *bytes, uint64_t n),
-                                      void *opaque, char **error)
+struct state_reader *state_reader_new(const char *what, uint64_t size,
+                                      int (*read)(void *opaque, uint64_t at, void *bytes, uint64_t n), void *opaque,
+                                      char **error)
 {
     struct state_reader *r = calloc(1, sizeof *r);
     CHECK(r);
@@ -347,7 +352,8 @@ static void set_pages(struct mem_space *s, struct mem_region *to, uint64_t at, c
     }
 }
 
-int state_get_memory(struct state_reader *r, const char *device, const char *name, struct mem_space *s, struct mem_region *to)
+int state_get_memory(struct state_reader *r, const char *device, const char *name, struct mem_space *s,
+                     struct mem_region *to)
 {
     uint64_t done = 0; /* records are in order as they are written; what comes before it is as it was saved */
     for (size_t i = 0; i < r->memory.n; i++) {

@@ -1,14 +1,14 @@
 /*
- * A machine's saved state as a stream of bytes, in a file or inside a disk image: named items and pages of memory, each with
- * a checksum.
+ * A machine's saved state as a stream of bytes, in a file or inside a disk image: named items and pages of memory, each
+ * with a checksum.
  *
  *   header   "metic machine" and zeros (16 bytes), version (4), CRC-32 of these 20 bytes (4)
- *   record   kind (4), length of the device's name (2), of the item's (2), of the content (8), CRC-32 of names and content
- *            (4), CRC-32 of these 20 bytes (4); then the device's name, the item's name, the content
+ *   record   kind (4), length of the device's name (2), of the item's (2), of the content (8), CRC-32 of names and
+ * content (4), CRC-32 of these 20 bytes (4); then the device's name, the item's name, the content
  *
- * Numbers are little-endian. Kinds are items; memory (content: an offset of 8 bytes, then bytes of the region that is named
- * by device and item; what no record has is zero); and the end, whose content is the number of records before it. What
- * follows the end is not looked at.
+ * Numbers are little-endian. Kinds are items; memory (content: an offset of 8 bytes, then bytes of the region that is
+ * named by device and item; what no record has is zero); and the end, whose content is the number of records before it.
+ * What follows the end is not looked at.
  *
  * A reader checks all of it before the first item is used: what is torn, damaged or hostile ends in one line.
  */
@@ -35,10 +35,11 @@ int state_writer_end(struct state_writer *w, uint64_t *length);
 
 struct state_reader;
 
-/* Reads and checks a stream of at most `size` bytes; read() gives any range of them, or an errno. NULL: *error, to be freed;
-   `what` names the stream there. */
-struct state_reader *state_reader_new(const char *what, uint64_t size, int (*read)(void *opaque, uint64_t at, void *bytes, uint64_t n),
-                                      void *opaque, char **error);
+/* Reads and checks a stream of at most `size` bytes; read() gives any range of them, or an errno. NULL: *error, to be
+   freed; `what` names the stream there. */
+struct state_reader *state_reader_new(const char *what, uint64_t size,
+                                      int (*read)(void *opaque, uint64_t at, void *bytes, uint64_t n), void *opaque,
+                                      char **error);
 void state_reader_free(struct state_reader *r);
 /* The item of this name and size; bytes NULL: only whether it is there. */
 bool state_get(struct state_reader *r, const char *device, const char *name, void *bytes, size_t n);
@@ -48,7 +49,8 @@ uint64_t state_size(struct state_reader *r, const char *device, const char *name
 bool state_memory_fits(struct state_reader *r, const char *device, const char *name, uint64_t n);
 /* Puts memory as it was into the n bytes of RAM, or ROM, of the region. Pages that are so already are not touched; who
    watches the others is told. An errno; 0: done. */
-int state_get_memory(struct state_reader *r, const char *device, const char *name, struct mem_space *s, struct mem_region *to);
+int state_get_memory(struct state_reader *r, const char *device, const char *name, struct mem_space *s,
+                     struct mem_region *to);
 /* The device of an item or a memory that nobody has asked for; NULL: there is none. */
 const char *state_unused(const struct state_reader *r);
 

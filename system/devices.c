@@ -168,6 +168,16 @@ bool backends_add_drive(struct backends *b, const char *text)
     return ok;
 }
 
+struct snapshot_drives backends_snapshot_drives(const struct backends *b)
+{
+    GList *ids = g_list_sort(g_hash_table_get_keys(b->drives), (GCompareFunc)strcmp);
+    struct snapshot_drives d = {.drive = g_new(struct block *, g_hash_table_size(b->drives) + 1)};
+    for (const GList *id = ids; id; id = id->next)
+        d.drive[d.n++] = g_hash_table_lookup(b->drives, id->data);
+    g_list_free(ids);
+    return d;
+}
+
 /* --- devices --- */
 
 bool devices_help(const char *text)

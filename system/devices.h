@@ -8,6 +8,7 @@
 #include <glib.h>
 
 #include "hw/boards/board.h"
+#include "hw/boards/snapshot.h"
 #include "softmmu/block.h"
 
 struct backends {
@@ -31,5 +32,8 @@ bool devices_add(struct backends *b, struct board *board, const char *text);
 bool devices_help(const char *text);
 /* A device for each drive that has none yet. */
 bool devices_add_drives(struct backends *b, struct board *board);
+
+/* The drives by their ids' order, as snapshots want them; .drive is to be freed by g_free(). */
+struct snapshot_drives backends_snapshot_drives(const struct backends *b);
 
 #endif

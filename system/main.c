@@ -80,6 +80,19 @@ static bool add_devices(struct run *r)
     return devices_add_drives(&r->backends, r->board);
 }
 
+/* The state to begin with, where it is not that of power-on. */
+static bool load_state(struct run *r)
+{
+    struct snapshot_drives d = backends_snapshot_drives(&r->backends);
+    char *error = NULL;
+    if (r->o.loadvm)
+        error = snapshot_load(r->board, &d, r->o.loadvm);
+    else if (r->o.incoming)
+        error = snapshot_load_file(r->board, &d, r->o.incoming);
+    g_free(d.drive);
+    return !failed(error);
+}
+
 /* Runs the machine to its end. */
 static int run_board(struct run *r, GMainContext *context)
 {
@@ -88,7 +101,7 @@ static int run_board(struct run *r, GMainContext *context)
     main_loop_init(&r->loop, m, context, reset, r);
     r->loop.no_reboot = r->o.no_reboot;
     machine_lock(m);
-    bool ok = add_devices(r);
+    bool ok = add_devices(r) && load_state(r);
     if (ok && !r->o.stopped)
         machine_resume(m);
     machine_unlock(m);

@@ -29,6 +29,8 @@
     X(NOGRAPHIC, "-nographic", NULL, "the serial line and Ctrl-a commands on the terminal")                      \
     X(NO_REBOOT, "-no-reboot", NULL, "end instead of resetting")                                                 \
     X(STOPPED, "-S", NULL, "do not start the processors yet")                                                    \
+    X(LOADVM, "-loadvm", "name", "begin with a snapshot of the disks and the machine")                           \
+    X(INCOMING, "-incoming", "file:path", "begin with a state that migrate wrote to a file")                     \
     X(TIER, "-tier", "tier", "generate code quick, hot (well) or auto: quick, then hot where it pays")           \
     X(LOG, "-d", "topic,...", "log topics (\"help\" lists them)")                                                \
     X(LOG_FILE, "-D", "file", "log into a file")                                                                 \
@@ -150,6 +152,15 @@ static enum system_result read_log(const char *value)
     return SYSTEM_RUN;
 }
 
+static enum system_result read_incoming(struct system_options *o, const char *value)
+{
+    static const char prefix[] = "file:";
+    if (strncmp(value, prefix, strlen(prefix)) || !value[strlen(prefix)])
+        return wrong("-incoming", "file:PATH", value);
+    o->incoming = value + strlen(prefix);
+    return SYSTEM_RUN;
+}
+
 static void append(char ***list, const char *text)
 {
     size_t n = 0;
@@ -185,6 +196,8 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_APPEND: o->b.append = value; break;
     case OPT_DTB: o->b.dtb = value; break;
     case OPT_SERIAL: o->serial = value; break;
+    case OPT_LOADVM: o->loadvm = value; break;
+    case OPT_INCOMING: return read_incoming(o, value);
     case OPT_LOG_FILE: o->log_file = value; break;
     case OPT_NOGRAPHIC: o->on_terminal = true; break;
     case OPT_NO_REBOOT: o->no_reboot = true; break;

@@ -9,6 +9,7 @@ struct system_options {
     struct board_options b;
     const char *serial; /* a chardev's text; NULL: the terminal */
     const char *log_file;
+    const char *loadvm, *incoming; /* a snapshot, a file: the state to begin with; NULL: that of power-on */
     bool no_reboot, stopped;
     char **chardevs, **drives, **netdevs, **devices; /* as given: NULL-terminated, owned; NULL: none */
     bool on_terminal; /* -nographic: the serial line and Ctrl-a commands on the terminal */

@@ -9,7 +9,7 @@
 #include "softmmu/chardev.h"
 #include "softmmu/machine.h"
 
-enum { BOARD_MAX_SERIAL = 4, BOARD_MAX_DEVICES = 64 };
+enum { BOARD_MAX_SERIAL = 4, BOARD_MAX_DEVICES = 64, BOARD_MAX_CHIPS = 64 };
 
 /* What the user wants of it. Texts are NULL where nothing was said. */
 struct board_options {
@@ -26,6 +26,8 @@ struct board {
     struct machine machine;
     struct board_options options;
     struct device_host host; /* what its devices are given */
+    struct device *chip[BOARD_MAX_CHIPS]; /* its own, by board_chip(), in the order they are saved in */
+    unsigned nchips;
     struct device *device[BOARD_MAX_DEVICES]; /* the user's, plugged in */
     unsigned ndevices;
 };
@@ -44,6 +46,7 @@ struct board_class {
     /* Plugs a realized device into the bus of its kind, and out again. Locked. NULL, or one line to be freed. */
     char *(*plug)(struct board *b, struct device *d);
     void (*unplug)(struct board *b, struct device *d);
+    void (*loaded)(struct board *b); /* a saved state is in place; NULL: nothing beside its chips wants to know */
 };
 
 /* Every board of this executable, NULL-terminated. */
@@ -53,6 +56,8 @@ const struct board_class *board_class_by_name(const char *name);
 /* A machine on its board, at reset and stopped. *out NULL where the text says why. */
 char *board_new(const struct board_class *class, const struct board_options *o, struct board **out);
 char *board_reset(struct board *b);
+/* Makes a chip of the board's, by the name of its class; for build(). */
+struct device *board_chip(struct board *b, const char *class);
 /* Realizes a device of the user's (made with b->host) and plugs it in; it is the board's then, or freed where the text says
    why not. Locked. */
 char *board_add(struct board *b, struct device *d);

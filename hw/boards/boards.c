@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/log.h"
+
 extern const struct board_class board_riscv_virt;
 
 const struct board_class *const board_classes[] = {
@@ -60,6 +62,13 @@ char *board_reset(struct board *b)
     for (unsigned i = 0; i < b->ndevices; i++)
         device_reset(b->device[i]);
     return b->class->reset(b);
+}
+
+struct device *board_chip(struct board *b, const char *class)
+{
+    struct device *d = device_new(device_class_by_name(class), NULL, &b->host);
+    CHECK(d && b->nchips < BOARD_MAX_CHIPS);
+    return b->chip[b->nchips++] = d;
 }
 
 char *board_add(struct board *b, struct device *d)

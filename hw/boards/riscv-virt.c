@@ -78,12 +78,7 @@ static char *plug(struct virt *v, struct device *d, uint64_t at)
     return error;
 }
 
-static struct device *chip(struct virt *v, const char *class)
-{
-    struct device *d = device_new(device_class_by_name(class), NULL, &v->board.host);
-    CHECK(d);
-    return d;
-}
+static struct device *chip(struct virt *v, const char *class) { return board_chip(&v->board, class); }
 
 static void set_number(struct device *d, const char *property, unsigned n)
 {
@@ -578,6 +573,8 @@ static char *reset(struct board *b)
     return load(v);
 }
 
+static void loaded(struct board *b) { riscv_harts_loaded(&((struct virt *)b)->harts); }
+
 const struct board_class board_riscv_virt = {
     .name = "virt",
     .doc = "RISC-V virtual machine described by its device tree",
@@ -591,4 +588,5 @@ const struct board_class board_riscv_virt = {
     .take_apart = take_apart,
     .plug = plug_in,
     .unplug = unplug,
+    .loaded = loaded,
 };

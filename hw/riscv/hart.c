@@ -10,16 +10,21 @@ static uint64_t time_now(void *opaque)
 }
 
 /* The timer interrupt is a comparison made when somebody looks; all that is needed is that somebody does. */
-static void set_timer(void *opaque, struct rv_hart *hart)
+static void arm_timer(struct riscv_harts *h, struct rv_hart *hart)
 {
-    struct riscv_harts *h = opaque;
     struct timer *t = &h->timer[hart->id];
-    machine_lock(h->machine);
     int64_t when = hart->menvcfg & RV_ENVCFG_STCE ? aclint_time_to_ns(h->aclint, hart->stimecmp) : INT64_MAX;
     if (when == INT64_MAX)
         timer_cancel(t);
     else
         timer_set(t, when);
+}
+
+static void set_timer(void *opaque, struct rv_hart *hart)
+{
+    struct riscv_harts *h = opaque;
+    machine_lock(h->machine);
+    arm_timer(h, hart);
     machine_unlock(h->machine);
 }
 
@@ -70,6 +75,12 @@ void riscv_harts_init(struct riscv_harts *h, struct machine *m, struct device *a
         hart->id = i;
         timer_init(&h->timer[i], &m->clocks, CLOCK_VIRTUAL, ring, m->processor[i]);
     }
+}
+
+void riscv_harts_loaded(struct riscv_harts *h)
+{
+    for (unsigned i = 0; i < h->machine->nprocessors; i++)
+        arm_timer(h, rv_hart(h->machine->processor[i]->cpu));
 }
 
 static void set_line(void *receiver, unsigned input, bool level)

@@ -15,6 +15,8 @@ struct riscv_harts {
 
 /* Connects the machine's processors, which are stopped, as harts 0…; keep the struct as long as the machine. */
 void riscv_harts_init(struct riscv_harts *h, struct machine *m, struct device *aclint);
+/* The harts' registers have been loaded: their timers follow. Under the machine's lock. */
+void riscv_harts_loaded(struct riscv_harts *h);
 /* The line of a hart for whoever drives it. */
 struct irq riscv_hart_line(struct riscv_harts *h, unsigned hart, enum rv_interrupt which);
 
