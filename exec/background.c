@@ -72,7 +72,7 @@ static bool compile(struct exec *x, struct workshop *w, struct asked *a)
     };
     w->ncells = w->nrefs = 0;
     uint64_t start = log_on(LOG_JIT_STATS) ? host_cycles() : 0;
-    ir_optimize(&a->unit);
+    exec_optimize(x, &a->unit);
     bool ok = x->host->compile(&a->unit, &ctx, w->code, w->code, ROOM, &a->block.c);
     if (log_on(LOG_JIT_STATS))
         a->cycles += host_cycles() - start;

@@ -143,6 +143,8 @@ void exec_link(struct code_exit *e, struct code_block *to);
 /* Clears the jump tables' entries for [start, end). */
 void exec_forget_jumps(struct exec *x, uint64_t start, uint64_t end);
 
+/* The passes for hot units; needs no lock. */
+void exec_optimize(const struct exec *x, struct ir_unit *u);
 /* What compile() gave moves to the arena. */
 void exec_keep_description(struct exec *x, struct compiled *c);
 /* A block of translations from now on; the unit is kept where the engine needs it, else still the caller's. */

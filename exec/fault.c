@@ -77,6 +77,10 @@ bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucont
     const struct fault_point *p = c ? find_point(c, pc - c->code) : NULL;
     if (!p)
         return false;
+    if (p->nlocs == FAULT_GOES_ON) {
+        context_set_pc(uc, (uintptr_t)c->code + p->pc);
+        return true;
+    }
     struct host_registers regs;
     context_registers(uc, &regs);
     x->host->recover(cpu, x->target->ir, c, p, &regs);

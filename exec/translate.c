@@ -170,12 +170,24 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const stru
     check_unit(x, u, "the front end");
 }
 
+/* Are jumps inside a unit kept there? */
+static bool keeps_loops(const struct exec *x)
+{
+    return !x->options.nochain || (x->options.engine == ENGINE_VERIFY && !log_on(LOG_EXEC) && !log_on(LOG_CPU));
+}
+
+void exec_optimize(const struct exec *x, struct ir_unit *u)
+{
+    ir_optimize(u);
+    if (x->host && x->host->takes_vectors() && keeps_loops(x) && !x->options.memory && !x->options.one_insn)
+        ir_vectorize(u);
+    check_unit(x, u, "the passes");
+}
+
 static void optimize(const struct exec *x, struct ir_unit *u, bool quick)
 {
-    if (!quick) {
-        ir_optimize(u);
-        check_unit(x, u, "the passes");
-    }
+    if (!quick)
+        exec_optimize(x, u);
     if (log_on(LOG_OP_OPT))
         dump_unit("op_opt", u);
 }
@@ -201,7 +213,7 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
         .ref = x->disk.disk ? note_ref : NULL,
         .tlb = x->options.memory != NULL,
         .chain = !x->options.nochain,
-        .loops = !x->options.nochain || (x->options.engine == ENGINE_VERIFY && !log_on(LOG_EXEC) && !log_on(LOG_CPU)),
+        .loops = keeps_loops(x),
     };
     for (size_t need = CODE_ROOM; need <= CODE_CHUNK_SIZE; need *= 4) {
         uint8_t *exec;

@@ -86,8 +86,9 @@ struct fault_point {
     uint32_t host_off;  /* offset in the code of the instruction that may fault */
     int32_t pc;         /* of the guest instruction, from the unit's */
     uint16_t first_loc; /* first of nlocs entries in locs */
-    uint16_t nlocs;
+    uint16_t nlocs;     /* FAULT_GOES_ON: no fault of the guest's, code goes on at offset `pc` */
 };
+enum { FAULT_GOES_ON = UINT16_MAX };
 
 /* Result of compiling a unit. The arrays are the compiler's memory, until it compiles again. */
 struct compiled {
@@ -161,6 +162,8 @@ struct tcg_host {
                             struct host_entry *out);
     /* Does compile() keep jumps to LABELs inside the unit? */
     bool (*takes_labels)(void);
+    /* Are vectors worth their making (ir_vectorize())? */
+    bool (*takes_vectors)(void);
     /* Memory that compile() works in, for units of this guest; one for each thread that compiles at a time. */
     void *(*new_work)(const struct ir_guest *g);
     void (*free_work)(void *work);

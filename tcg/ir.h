@@ -92,6 +92,11 @@ enum ir_mem {
 enum { IR_RM_DYN = 7, IR_RM_QUIET = 8 };
 enum ir_lane { LANE_B, LANE_H, LANE_S, LANE_D };
 enum ir_fence { IR_FENCE_FULL, IR_FENCE_LOAD, IR_FENCE_STORE }; /* LOAD: load-load, load-store; STORE: store-store */
+/*
+ * Added to a guest pc: a place of the unit's own making where the state is that of the pc. A LABEL there is known inside the unit
+ * only; accesses behind an INSN there do not fault: they make the unit go on at its LABEL of the pc.
+ */
+enum { IR_OWN = 1 };
 enum ir_jump { JUMP_PLAIN, JUMP_CALL, JUMP_RETURN }; /* kind of exit: hints for return prediction */
 
 typedef uint32_t ir_ref; /* a value: the index of the instruction that makes it */
@@ -244,5 +249,7 @@ const char *ir_verify(const struct ir_unit *u);
 
 /* Passes, each in pass-<name>.c; the pipeline is ir_optimize() in passes.c. */
 void ir_optimize(struct ir_unit *u);
+/* Counted loops become loops of vectors (loop.h); for hosts that keep LABELs inside, and guest memory at its own addresses. */
+void ir_vectorize(struct ir_unit *u);
 
 #endif

@@ -25,3 +25,9 @@ void ir_optimize(struct ir_unit *u)
     ir_pass_dead(u);
     verified(u, "dead");
 }
+
+void ir_vectorize(struct ir_unit *u)
+{
+    ir_pass_loops(u);
+    verified(u, "loops");
+}

@@ -9,4 +9,7 @@ void ir_pass_compare(struct ir_unit *u);
 /* pass-dead.c: PUTs that are overwritten unseen, then values without readers. */
 void ir_pass_dead(struct ir_unit *u);
 
+/* loop-vector.c: loops of vectors in front of counted loops. */
+void ir_pass_loops(struct ir_unit *u);
+
 #endif

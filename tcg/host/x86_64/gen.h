@@ -31,7 +31,7 @@ static inline bool is_xmm(int r) { return r >= XMM0; }
 /* What the processor has: found once by host_init(). */
 struct x86_features {
     bool avx, avx2, fma, bmi1, bmi2, lzcnt, aes, pclmul;
-    bool pins, loop_pins, regions, late_nans; /* register strategies, to measure what they give: docs/design/host-x86_64.rst */
+    bool pins, loop_pins, regions, late_nans, vector_loops; /* register strategies, to measure what they give: docs/design/host-x86_64.rst */
 };
 extern struct x86_features x86;
 
@@ -136,6 +136,7 @@ struct slow_inst {
 struct label {
     uint64_t pc;
     uint8_t *at; /* NULL: further on */
+    bool inside; /* a LABEL stands for it */
 };
 struct label_use {
     uint8_t *place; /* of a jump */
@@ -395,6 +396,7 @@ void x86_emit_nan(struct gen *g, const struct stub *s);
 
 /* --- recover.c --- */
 void x86_fault_point(struct gen *g); /* for the instruction emitted next */
+void x86_finish_faults(struct gen *g); /* the places are known where code goes on */
 void x86_recover(void *cpu, const struct ir_guest *guest, const struct compiled *c, const struct fault_point *p,
                  const struct host_registers *regs);
 
@@ -411,6 +413,8 @@ bool isel_exit(struct gen *g, const struct ir_inst *in);
 /* The exit of a GOTO_IF, out of the unit, behind its comparison (as of x86_compare()). */
 void x86_exit_if(struct gen *g, const struct ir_inst *in, enum x86_cc cc, int parity);
 void x86_label(struct gen *g, const struct ir_inst *in);
+/* Where in the code the unit's label for the pc is. */
+uint32_t x86_label_offset(const struct gen *g, uint64_t pc);
 
 /* --- isel-int.c --- */
 /* Compares for SETCC, SELCC, GOTO_IF; returns the condition under which it holds. *parity: 0; 1: and no parity;

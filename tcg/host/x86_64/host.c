@@ -16,7 +16,7 @@ static const struct {
     size_t offset;
 } features[] = {
 #define X(name) {#name, offsetof(struct x86_features, name)}
-    X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul), X(pins), X(loop_pins), X(regions), X(late_nans),
+    X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul), X(pins), X(loop_pins), X(regions), X(late_nans), X(vector_loops),
 #undef X
 };
 
@@ -64,6 +64,7 @@ static void init(void)
         .loop_pins = true,
         .regions = true,
         .late_nans = true,
+        .vector_loops = true,
     };
     const char *list = getenv("METIC_HOST_FEATURES");
     if (list)
@@ -103,7 +104,8 @@ static void begin(struct gen *g)
     while ((uintptr_t)asm_exec(&g->a) & 15)
         emit8(&g->a, 0x90);
     g->loop = g->a.p;
-    g->label[0].at = g->loop;
+    if (!g->label[0].inside)
+        g->label[0].at = g->loop;
 }
 
 static void instruction(struct gen *g, const struct ir_inst *in)
@@ -167,6 +169,7 @@ static void emit_pool(struct gen *g)
 }
 
 static bool takes_labels(void) { return x86.regions; }
+static bool takes_vectors(void) { return x86.regions && x86.vector_loops; }
 
 static void *new_work(const struct ir_guest *guest)
 {
@@ -221,6 +224,7 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     jump_own(&g->a, g->l, OWN_LEAVE);
     x86_emit_slow_insts(g);
     emit_pool(g);
+    x86_finish_faults(g);
     *out = (struct compiled){
         .code = exec,
         .size = g->a.p - g->a.start,
@@ -261,6 +265,7 @@ const struct tcg_host tcg_host_x86_64 = {
     .make_direct = make_direct,
     .emit_prologue = emit_prologue,
     .takes_labels = takes_labels,
+    .takes_vectors = takes_vectors,
     .new_work = new_work,
     .free_work = free_work,
     .compile = compile,

@@ -260,8 +260,13 @@ static void jump_inside(struct gen *g, const struct label *l)
     uint8_t *jump = emit_jmp_forward(&g->a);
     struct stub *s = x86_stub(g, STUB_LEAVE);
     s->jump = jump;
-    s->pc = l->pc;
+    s->pc = l->pc & ~(uint64_t)IR_OWN;
     s->loop = true;
+}
+
+uint32_t x86_label_offset(const struct gen *g, uint64_t pc)
+{
+    return find_label(g, pc)->at - g->a.start;
 }
 
 void x86_label(struct gen *g, const struct ir_inst *in)

@@ -364,12 +364,10 @@ static bool is_jump(const struct ir_inst *in)
 
 static ir_ref label_inst(const struct gen *g, uint64_t pc)
 {
-    if (pc == g->u->pc)
-        return 1;
     for (ir_ref r = 1; r < g->u->n; r++)
         if (g->u->inst[r].op == IR_LABEL && (uint64_t)g->u->inst[r].imm == pc)
             return r;
-    return IR_NONE;
+    return pc == g->u->pc ? 1 : IR_NONE;
 }
 
 /* How many loops an instruction is in, from the changes at their borders. */
@@ -411,15 +409,18 @@ static void count_slots(struct gen *g)
 /* Fills the table. True: the unit jumps back to its start, or has labels. */
 static bool find_labels(struct gen *g)
 {
-    *GROW(g->label, g->nlabels, g->max_label) = (struct label){g->u->pc, NULL};
+    *GROW(g->label, g->nlabels, g->max_label) = (struct label){g->u->pc, NULL, false};
     bool loop = false;
     for (ir_ref r = 1; r < g->u->n; r++) {
         const struct ir_inst *in = &g->u->inst[r];
         loop |= is_jump(in) && (uint64_t)in->imm == g->u->pc;
-        if (in->op == IR_LABEL) {
-            *GROW(g->label, g->nlabels, g->max_label) = (struct label){in->imm, NULL};
-            loop = true;
-        }
+        if (in->op != IR_LABEL)
+            continue;
+        loop = true;
+        if ((uint64_t)in->imm == g->u->pc)
+            g->label[0].inside = true;
+        else
+            *GROW(g->label, g->nlabels, g->max_label) = (struct label){in->imm, NULL, true};
     }
     return loop;
 }

@@ -63,6 +63,11 @@ static void add_value(struct gen *g, unsigned slot, ir_ref v)
 void x86_fault_point(struct gen *g)
 {
     uint32_t first = g->nlocs;
+    if (g->pc & IR_OWN) { /* pins have not changed since the label, nor has the memory of other slots: no PUT came before */
+        *GROW(g->faults, g->nfaults, g->max_faults) =
+            (struct fault_point){g->a.p - g->a.start, g->pc - IR_OWN - g->u->pc, 0, FAULT_GOES_ON};
+        return;
+    }
     for (unsigned s = 0; (g->loop || g->rbx_in != RBX) && s < g->guest->nslots; s++) {
         int pin = g->slot[s].pin, in = pin == RBX ? g->rbx_in : pin;
         if (is_xmm(pin) && pin != NO_REG)
@@ -84,6 +89,13 @@ void x86_fault_point(struct gen *g)
         x86_stop(g, &g->too_complex);
     int32_t pc = g->pc - g->u->pc;
     *GROW(g->faults, g->nfaults, g->max_faults) = (struct fault_point){g->a.p - g->a.start, pc, first, n};
+}
+
+void x86_finish_faults(struct gen *g)
+{
+    for (uint32_t i = 0; i < g->nfaults && !g->stop && asm_fits(&g->a); i++)
+        if (g->faults[i].nlocs == FAULT_GOES_ON)
+            g->faults[i].pc = x86_label_offset(g, g->u->pc + g->faults[i].pc);
 }
 
 /* --- at the fault --- */
