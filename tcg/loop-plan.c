@@ -489,7 +489,7 @@ static bool lanes_are_filled(const struct loop *l, const struct access *a)
 
 static bool plan_memory(struct loop *l)
 {
-    unsigned each = 0, rows = 0, nstores = 0;
+    unsigned each = 0, rows = 0, streams = 0;
     bool in_place = false;
     for (unsigned i = 0; i < l->naccesses; i++) {
         struct access *a = &l->access[i];
@@ -510,30 +510,25 @@ static bool plan_memory(struct loop *l)
             continue;
         if (a->form == ACCESS_LANES && !lanes_are_filled(l, a))
             return false;
-        nstores += a->form == ACCESS_NARROW ? 1 : a->place ? 0 : l->parts;
+        streams += !a->place; /* of several the first would be ahead when the second faults */
+        l->strict |= a->form == ACCESS_LANES && l->parts > 1;
     }
-    l->strict |= nstores > 1;
-    return rows && each <= rows;
+    return rows && each <= rows && streams <= 1;
 }
 
-bool loop_may_meet(const struct loop *l, const struct access *store, const struct access *other)
-{
-    return other != store && !share_lanes(store, other) && (!other->store || other > store) && l->naccesses;
-}
-
-/* Stores that are known to meet what is read or written elsewhere in the round. Where it is not known, code will ask. */
+/* A store that is known to meet what is read elsewhere in the round. Where it is not known, code will ask. */
 static bool meet(const struct loop *l, const struct access *store)
 {
     for (unsigned i = 0; i < l->naccesses; i++) {
         const struct access *b = &l->access[i];
-        if (!loop_may_meet(l, store, b))
+        if (b->store)
             continue;
         if (b->at.step != store->at.step)
             return true;
         if (!loop_same_base(&store->at, &b->at))
             continue;
         uint64_t ahead = store->at.c - b->at.c, reach = loop_reach(l, store);
-        if (l->strict || b->store ? ahead + reach < 2 * reach : ahead - 1 < reach)
+        if (l->strict ? ahead + reach < 2 * reach : ahead - 1 < reach)
             return true;
     }
     return false;

@@ -320,13 +320,21 @@ static void store_lanes(struct maker *m, const struct access *a, unsigned p)
     b_store(b, IR_V128, MEM_128, address(m, &a->at, p * loop_lanes(l) * a->at.step), IR_NONE, 0, 0, all);
 }
 
-/* All vectors first: no load may stand behind a store. */
-static void stores(struct maker *m)
+/* All that is stored, and loads that nobody has wanted yet (they may fault): no load may stand behind a store. */
+static void loads(struct maker *m)
 {
     struct loop *l = m->l;
     for (unsigned i = 0; i < l->naccesses; i++)
         for (unsigned p = 0; l->access[i].store && p < l->parts; p++)
             vector(m, l->node[l->access[i].node].arg[2], p);
+    for (unsigned i = 0; i < l->naccesses; i++)
+        for (unsigned p = 0; !l->access[i].store && p < l->parts; p++)
+            vector(m, l->access[i].node, p);
+}
+
+static void stores(struct maker *m)
+{
+    struct loop *l = m->l;
     for (unsigned i = 0; i < l->naccesses; i++) {
         const struct access *a = &l->access[i];
         if (a->store && a->form == ACCESS_NARROW)
@@ -473,11 +481,11 @@ static void tests(struct maker *m)
     for (unsigned i = 0; i < l->naccesses; i++)
         for (unsigned k = 0; l->access[i].store && k < l->naccesses; k++) {
             const struct access *x = &l->access[i], *y = &l->access[k];
-            if (!loop_may_meet(l, x, y) || loop_same_base(&x->at, &y->at))
+            if (x->place || y->store || loop_same_base(&x->at, &y->at))
                 continue;
             ir_ref ahead = b_sub(b, IR_I64, address(m, &x->at, 0), address(m, &y->at, 0));
             int64_t reach = loop_reach(l, x);
-            if (l->strict || y->store)
+            if (l->strict)
                 b_goto_if(b, CC_LTU, IR_I64, b_addi(b, IR_I64, ahead, reach), b_i64(b, 2 * reach), l->pc);
             else
                 b_goto_if(b, CC_LTU, IR_I64, b_addi(b, IR_I64, ahead, -1), b_i64(b, reach), l->pc);
@@ -500,6 +508,7 @@ static void new_loop(struct maker *m)
     label(&m->b, l->pc | IR_OWN);
     b_insn(&m->b, l->pc | IR_OWN, 0);
     vectors_of_slots(m);
+    loads(m);
     stores(m);
     put_slots(m);
     if_rounds(m, CC_GEU, l->pc | IR_OWN);

@@ -95,7 +95,7 @@ struct loop {
     /* loop-plan.c: */
     enum ir_lane lane;
     unsigned rounds, parts; /* parts vectors make all lanes of a value */
-    bool strict;            /* loads and stores may not touch the same place at all */
+    bool strict;            /* what is loaded may not be stored to at all, not even later in the round */
     struct {
         int64_t step;       /* of what is compared; */
         bool narrow;        /* the STEP `slot`, by its low 32 bits, */
@@ -116,8 +116,6 @@ bool loop_affine(const struct loop *l, node_ref n, struct affine *a);
 /* Is it the same in all rounds? */
 bool loop_fixed(const struct loop *l, node_ref n);
 bool loop_same_base(const struct affine *x, const struct affine *y);
-/* Is it to be asked whether the two touch the same place? `other` is a load, or a store further on. */
-bool loop_may_meet(const struct loop *l, const struct access *store, const struct access *other);
 static inline bool loop_const(const struct loop *l, node_ref n, int64_t *v)
 {
     const struct ir_inst *in = &l->node[n].in;

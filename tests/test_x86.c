@@ -19,9 +19,9 @@
 #include "exec/exec-internal.h"
 #include "exec/host-context.h"
 #include "tcg/interp.h"
-#include "tests/x86-units.h"
+#include "tests/loop-units.h"
 
-enum { FLAG_DENORMAL = 2, HANG_SECONDS = 20, MAX_ROUNDS = 20, MEMORY_PAGES = 4 };
+enum { FLAG_DENORMAL = 2, HANG_SECONDS = 20, MAX_ROUNDS = 500, MEMORY_PAGES = 4 };
 
 static const struct interp_layout layout = {
     .mxcsr = offsetof(struct cpu, mxcsr), .insn_pc = offsetof(struct cpu, insn_pc), .pc = offsetof(struct cpu, pc),
@@ -50,7 +50,7 @@ static struct {
     enum { IDLE, REFERENCE, GENERATED } running;
     struct cpu *cpu;
     const struct ir_unit *unit; /* at UNIT_PC */
-    bool shrinking;
+    bool shrinking, endless; /* endless: units may have no way out, and are not run then */
     uint8_t *memory;            /* MEM_BYTES up to a page that cannot be accessed */
     sigjmp_buf escape;
     int signo, code;
@@ -94,6 +94,9 @@ static void prepare(void)
 
 /* --- the judge --- */
 
+static uint8_t *memory_end(void) { return now.memory + MEM_BYTES; }
+static uint8_t *memory_start(void) { return memory_end() - MEMORY_PAGES * sysconf(_SC_PAGESIZE); }
+
 static void start(struct test_cpu *c, const struct test_cpu *state, const uint8_t *memory)
 {
     memcpy(&c->mem_base, &state->mem_base, sizeof *c - offsetof(struct test_cpu, mem_base));
@@ -104,6 +107,7 @@ static void start(struct test_cpu *c, const struct test_cpu *state, const uint8_
     c->cpu.exit_detail = c->cpu.fault_addr = 0;
     c->cpu.fault_signo = c->cpu.fault_code = 0;
     memcpy(now.memory, memory, MEM_BYTES);
+    memset(memory_start(), 0, now.memory - memory_start());
 }
 
 static void interpret(struct test_cpu *c, const struct ir_unit *u)
@@ -173,8 +177,6 @@ static void translate(struct ir_builder *b, const struct code_reader *code, unsi
 
 /* --- memory behind a TLB: its addresses are the host's, but who asks for them is told to come again, or not to --- */
 
-static uint8_t *memory_end(void) { return now.memory + MEM_BYTES; }
-static uint8_t *memory_start(void) { return memory_end() - MEMORY_PAGES * sysconf(_SC_PAGESIZE); }
 
 static bool tlb_locate(struct cpu *cpu, uint64_t pc, uint64_t *physical)
 {
@@ -351,7 +353,7 @@ static bool passes(struct engine *e, const struct trial *t, bool print)
     now.unit = t->unit;
     run_reference(t->unit, &t->state, t->memory, &want);
     if (want.signal) { /* it may have lost its way out while it was made smaller */
-        cr_assert(now.shrinking, "the interpreter was stopped by signal %d", want.signal);
+        cr_assert(now.shrinking || now.endless, "the interpreter was stopped by signal %d", want.signal);
         return true;
     }
     run_generated(e, &t->state, t->memory, &got);
@@ -415,6 +417,7 @@ static void report(struct engine *e, struct trial *t, uint64_t seed, const char 
     u.inst = malloc(u.n * sizeof *u.inst);
     memcpy(u.inst, t->unit->inst, u.n * sizeof *u.inst);
     t->unit = &u;
+    ir_print(stderr, &u);
     fprintf(stderr, "Made smaller:\n");
     if (passes_anew(e, t))
         fprintf(stderr, "alone it passes: it depends on what ran before\n");
@@ -430,7 +433,17 @@ static void report(struct engine *e, struct trial *t, uint64_t seed, const char 
                    features);
 }
 
-static void check_unit(struct engine *e, uint64_t seed, const char *features)
+/* Units of one kind. */
+struct kind {
+    unsigned (*make)(struct ir_unit *u, const struct ir_guest *guest, bool labels);
+    void (*state)(struct test_cpu *c, uint8_t *memory);
+};
+
+static void state_of_loop(struct test_cpu *c, uint8_t *memory) { loop_state(c, memory, (uintptr_t)now.memory); }
+
+static const struct kind any_unit = {make_unit, random_state}, counted_loop = {make_loop, state_of_loop};
+
+static void check_unit(struct engine *e, const struct kind *kind, uint64_t seed, const char *features)
 {
     enum { STATES = 3 };
     static struct trial t;
@@ -438,7 +451,7 @@ static void check_unit(struct engine *e, uint64_t seed, const char *features)
     rng_state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
     for (unsigned i = 0; i < 4; i++)
         rnd();
-    t.dead = make_unit(&u, e->target.ir, e->tier == TIER_HOT && !e->nochain);
+    t.dead = kind->make(&u, e->target.ir, e->tier == TIER_HOT && !e->nochain);
     const char *wrong = ir_verify(&u);
     if (wrong) {
         ir_print(stderr, &u);
@@ -447,7 +460,7 @@ static void check_unit(struct engine *e, uint64_t seed, const char *features)
     forget_unit(e);
     for (unsigned i = 0; i < STATES; i++) {
         t.unit = &u;
-        random_state(&t.state, t.memory);
+        kind->state(&t.state, t.memory);
         if (!passes(e, &t, true))
             report(e, &t, seed, features);
         if (seed % 4 == 0) /* units that this one jumps to directly */
@@ -481,10 +494,53 @@ static void check_units(const char *features, bool tlb, unsigned long units, uin
     units = number("METIC_X86_UNITS", getenv("METIC_X86_SEED") ? 1 : units);
     first = number("METIC_X86_SEED", first);
     for (uint64_t seed = first; seed < first + units; seed++)
-        check_unit(&engine[seed % 13 < 9 ? seed % 13 : seed % 3], seed, features);
+        check_unit(&engine[seed % 13 < 9 ? seed % 13 : seed % 3], &any_unit, seed, features);
     for (unsigned i = 0; i < 9; i++)
         close_engine(&engine[i]);
 }
+
+/* --- loops that become loops of vectors --- */
+
+static bool becomes_vectors(const struct ir_guest *guest, uint64_t seed)
+{
+    struct ir_unit u;
+    rng_state = seed;
+    make_loop(&u, guest, true);
+    ir_optimize(&u);
+    uint32_t n = u.n;
+    ir_vectorize(&u);
+    const char *wrong = ir_verify(&u);
+    cr_assert(!wrong, "%s", wrong);
+    bool longer = u.n > n;
+    ir_unit_free(&u);
+    return longer;
+}
+
+static void check_loops(const char *features, unsigned long units, uint64_t first)
+{
+    static struct ir_guest guest[2];
+    static struct engine engine[2];
+    unsigned vectors = 0;
+    prepare();
+    setenv("METIC_HOST_FEATURES", features, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        guest[i] = (struct ir_guest){test_slots(i ? 3 : 9), NSLOTS, test_helpers, ARRAY_SIZE(test_helpers), &fp_rules_riscv};
+        init_engine(&engine[i], &guest[i], TIER_HOT, false);
+    }
+    for (unsigned i = 1; i <= 1000; i++)
+        vectors += becomes_vectors(&guest[0], i * UINT64_C(0x9e3779b97f4a7c15));
+    cr_assert(vectors > 150, "only %u of 1000 loops become vectors", vectors);
+    now.endless = true;
+    units = number("METIC_X86_UNITS", getenv("METIC_X86_SEED") ? 1 : units);
+    first = number("METIC_X86_SEED", first);
+    for (uint64_t seed = first; seed < first + units; seed++)
+        check_unit(&engine[seed % 2], &counted_loop, seed, features);
+    for (unsigned i = 0; i < 2; i++)
+        close_engine(&engine[i]);
+}
+
+Test(x86, loops_of_vectors, .timeout = 600) { check_loops("", 20000, 0); }
+Test(x86, loops_of_vectors_without_avx, .timeout = 600) { check_loops("-avx", 8000, 1 << 20); }
 
 /* --- results around the smallest normal number, where hosts and guests may differ in what is tiny --- */
 

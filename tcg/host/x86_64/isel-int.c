@@ -32,9 +32,8 @@ static void compare_zero(struct gen *g, bool w, ir_ref v)
 {
     if (flags_hold(g, v) && g->val[root_of(g, v)].type == (w ? IR_I64 : IR_I32))
         return;
-    int r = ra_use(g, v);
-    if (!flags_hold(g, v))
-        emit_rr(&g->a, 0x85 | op_w(w), r, r);
+    int r = ra_use(g, v); /* flags of another width than is compared say too much or too little */
+    emit_rr(&g->a, 0x85 | op_w(w), r, r);
 }
 
 static enum x86_cc compare_int(struct gen *g, const struct ir_inst *in)
