@@ -74,18 +74,22 @@ static void classify(struct loop *l)
     }
 }
 
-bool loop_fixed(const struct loop *l, node_ref n)
+/* Is the expression made of registers of these kinds only? */
+static bool made_of(const struct loop *l, node_ref n, unsigned kinds)
 {
     const struct ir_inst *in = inst(l, n);
     if (in->op == IR_GET)
-        return l->slot[in->ir_slot_].kind == SLOT_FIXED;
+        return kinds >> l->slot[in->ir_slot_].kind & 1;
     if (!(ir_props(in) & IR_P_PURE))
         return false;
     for (unsigned k = 0; k < IR_MAX_ARGS; k++)
-        if (arg(l, n, k) && !loop_fixed(l, arg(l, n, k)))
+        if (arg(l, n, k) && !made_of(l, arg(l, n, k), kinds))
             return false;
     return true;
 }
+
+bool loop_fixed(const struct loop *l, node_ref n) { return made_of(l, n, 1 << SLOT_FIXED); }
+bool loop_scalar(const struct loop *l, node_ref n) { return made_of(l, n, 1 << SLOT_FIXED | 1 << SLOT_STEP); }
 
 /* --- addresses --- */
 
@@ -132,7 +136,7 @@ static bool add_affine(const struct loop *l, node_ref n, int64_t by, struct affi
     }
 }
 
-bool loop_affine(const struct loop *l, node_ref n, struct affine *a)
+static bool find_affine(const struct loop *l, node_ref n, struct affine *a)
 {
     *a = (struct affine){0};
     return add_affine(l, n, 1, a, 0);
@@ -219,7 +223,7 @@ static bool find_count(struct loop *l)
             l->count.narrow = true;
             l->count.slot = slot;
             l->count.step = l->slot[slot].step;
-        } else if (l->type == IR_I64 && loop_affine(l, x, &l->count.at)) {
+        } else if (l->type == IR_I64 && find_affine(l, x, &l->count.at)) {
             l->count.step = l->count.at.step;
         }
         if (!l->count.step)
@@ -540,9 +544,9 @@ static bool hold_slots(struct loop *l)
 {
     for (unsigned i = 0; i < l->nslots; i++) {
         struct loop_slot *s = &l->slot[l->used[i]];
-        struct affine a;
         int64_t sum = 0;
-        if (s->kind == SLOT_LAST && !loop_fixed(l, s->last) && !loop_affine(l, s->last, &a) && !holds(l, s->last))
+        if (s->kind == SLOT_LAST && !loop_scalar(l, s->last) &&
+            (l->u->guest->slots[l->used[i]].type != IR_I64 || !holds(l, s->last)))
             return false;
         for (unsigned k = 0; s->kind == SLOT_SUM && k < s->naddends; k++) {
             const struct node *n = &l->node[s->addend[k]];

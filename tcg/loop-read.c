@@ -144,6 +144,8 @@ static bool end_detour(struct reader *r, ir_ref at)
         node_ref with = r->now[s];
         if (with == d->before[s] || !r->l->slot[s].last || with == r->l->slot[s].first)
             continue;
+        if (r->l->u->guest->slots[s].type != IR_I64)
+            return false;
         r->now[s] = d->before[s];
         node_ref without = get(r, s);
         node_ref n = new_node(r, &(struct ir_inst){.op = IR_SELCC, .type = IR_I64, .type2 = d->in.type2, .cc = d->in.cc});
@@ -162,12 +164,12 @@ static bool instruction(struct reader *r, ir_ref at)
     case IR_INSN: return true;
     case IR_LABEL: return end_detour(r, at);
     case IR_GET:
-        if (in->type != IR_I64)
+        if (in->type != IR_I64 && !r->now[in->ir_slot_]) /* flags of the former round */
             return false;
         r->of[at] = get(r, in->ir_slot_);
         return true;
     case IR_PUT:
-        if (in->type != IR_I64 || (!r->of[in->arg[0]] && !value(r, in->arg[0], &r->l->u->inst[in->arg[0]])))
+        if (!is_integer(in->type) || (!r->of[in->arg[0]] && !value(r, in->arg[0], &r->l->u->inst[in->arg[0]])))
             return false;
         put(r, in->ir_slot_, r->of[in->arg[0]]);
         return true;
@@ -186,7 +188,7 @@ static bool read_back(struct reader *r)
     while (next->op == IR_NOP)
         next++;
     bool plain = next->op == IR_INSN || (next->op == IR_GOTO && next->ir_sub == JUMP_PLAIN);
-    if (r->detour.label != IR_NONE || in->cc >= CC_FOEQ || in->ir_dead || !plain || !operands(r, in, l->compared))
+    if (r->detour.label != IR_NONE || in->cc >= CC_FOEQ || !plain || !operands(r, in, l->compared))
         return false;
     l->cc = in->cc;
     l->type = in->type2;

@@ -28,18 +28,6 @@ static ir_ref address(struct maker *m, const struct affine *a, int64_t more)
     return sum == IR_NONE ? c : b_add(b, IR_I64, sum, c);
 }
 
-/* An expression that is the same in all rounds. */
-static ir_ref fixed(struct maker *m, node_ref n)
-{
-    const struct node *v = &m->l->node[n];
-    if (v->in.op == IR_GET)
-        return b_get(&m->b, v->in.ir_slot_);
-    struct ir_inst in = v->in;
-    for (unsigned k = 0; k < IR_MAX_ARGS; k++)
-        in.arg[k] = v->arg[k] ? fixed(m, v->arg[k]) : IR_NONE;
-    return b_emit(&m->b, in);
-}
-
 static ir_ref extended(struct maker *m, ir_ref x, enum slot_width width)
 {
     return width == SIGNED_32 ? b_sext(&m->b, x) : b_zext(&m->b, x);
@@ -54,6 +42,19 @@ static ir_ref slot_plus(struct maker *m, unsigned s, ir_ref more32, int64_t c)
     if (width == WIDE)
         return b_add(b, IR_I64, old, more32 ? b_sext(b, more32) : b_i64(b, c));
     return extended(m, b_add(b, IR_I32, b_trunc(b, old), more32 ? more32 : b_i32(b, c)), width);
+}
+
+/* An expression of registers that are FIXED or STEP, `more` rounds later. */
+static ir_ref scalar(struct maker *m, node_ref n, int64_t more)
+{
+    const struct node *v = &m->l->node[n];
+    const struct loop_slot *s = &m->l->slot[v->in.ir_slot_];
+    if (v->in.op == IR_GET)
+        return s->kind == SLOT_STEP && more ? slot_plus(m, v->in.ir_slot_, IR_NONE, more * s->step) : b_get(&m->b, v->in.ir_slot_);
+    struct ir_inst in = v->in;
+    for (unsigned k = 0; k < IR_MAX_ARGS; k++)
+        in.arg[k] = v->arg[k] ? scalar(m, v->arg[k], more) : IR_NONE;
+    return b_emit(&m->b, in);
 }
 
 /* --- vectors: part p of the values of node n --- */
@@ -379,11 +380,8 @@ static ir_ref sum_of(struct maker *m, const struct loop_slot *s)
 static ir_ref last_value(struct maker *m, const struct loop_slot *s)
 {
     struct loop *l = m->l;
-    struct affine a;
-    if (loop_fixed(l, s->last))
-        return fixed(m, s->last);
-    if (loop_affine(l, s->last, &a))
-        return address(m, &a, (l->rounds - 1) * a.step);
+    if (loop_scalar(l, s->last))
+        return scalar(m, s->last, l->rounds - 1);
     const struct node *n = &l->node[s->last];
     return b_vget(&m->b, IR_I64, l->lane, vector(m, s->last, l->parts - 1), loop_lanes(l) - 1, n->min < 0);
 }
@@ -392,13 +390,12 @@ static ir_ref last_value(struct maker *m, const struct loop_slot *s)
 static void vectors_of_slots(struct maker *m)
 {
     struct loop *l = m->l;
-    struct affine a;
     for (unsigned i = 0; i < l->nslots; i++) {
         const struct loop_slot *s = &l->slot[l->used[i]];
         for (unsigned k = 0; s->kind == SLOT_SUM && k < s->naddends; k++)
             for (unsigned p = 0; p < l->parts; p++)
                 vector(m, s->addend[k], p);
-        if (s->kind == SLOT_LAST && !loop_fixed(l, s->last) && !loop_affine(l, s->last, &a))
+        if (s->kind == SLOT_LAST && !loop_scalar(l, s->last))
             vector(m, s->last, l->parts - 1);
     }
 }
@@ -425,7 +422,7 @@ static void put_slots(struct maker *m)
 
 static ir_ref bound(struct maker *m)
 {
-    ir_ref r = fixed(m, m->l->count.bound);
+    ir_ref r = scalar(m, m->l->count.bound, 0);
     return m->l->count.narrow && m->l->type == IR_I64 ? b_trunc(&m->b, r) : r;
 }
 
@@ -457,7 +454,7 @@ static void if_more(struct maker *m, uint64_t pc)
     ir_ref x = compared(m, 0);
     if (l->count.narrow && l->type == IR_I64)
         x = extended(m, x, l->slot[l->count.slot].width);
-    b_goto_if(&m->b, l->count.cc, l->type, x, fixed(m, l->count.bound), pc);
+    b_goto_if(&m->b, l->count.cc, l->type, x, scalar(m, l->count.bound, 0), pc);
 }
 
 /* --- what must hold before --- */
@@ -468,7 +465,7 @@ static void tests(struct maker *m)
     struct loop *l = m->l;
     if_rounds(m, CC_LTU, l->pc);
     if (l->count.bound_extends) {
-        ir_ref y = fixed(m, l->count.bound);
+        ir_ref y = scalar(m, l->count.bound, 0);
         b_goto_if(b, CC_NE, IR_I64, y, b_sext(b, b_trunc(b, y)), l->pc);
     }
     if (l->count.before != CC_NE) /* cc ^ 1 is the negation */

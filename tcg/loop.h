@@ -112,9 +112,9 @@ struct loop {
 bool loop_read(struct loop *l, const struct ir_unit *u, ir_ref back);
 /* loop-plan.c: false: vectors cannot do it, or would not be faster. */
 bool loop_plan(struct loop *l);
-bool loop_affine(const struct loop *l, node_ref n, struct affine *a);
-/* Is it the same in all rounds? */
+/* Is it the same in all rounds? Does it depend on nothing but registers that are FIXED or STEP? */
 bool loop_fixed(const struct loop *l, node_ref n);
+bool loop_scalar(const struct loop *l, node_ref n);
 bool loop_same_base(const struct affine *x, const struct affine *y);
 static inline bool loop_const(const struct loop *l, node_ref n, int64_t *v)
 {
