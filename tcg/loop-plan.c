@@ -1,6 +1,6 @@
 /*
- * Loops of vectors, second part: what becomes of guest registers from round to round, what lanes of 16 or 32 bits can hold
- * without a difference (the bounds of every value are known, from those of narrow loads), how memory is reached.
+ * Loops of vectors, second part: what becomes of guest registers from round to round, what lanes of 16 or 32 bits can
+ * hold without a difference (the bounds of every value are known, from those of narrow loads), how memory is reached.
  */
 #include "base/log.h"
 #include "tcg/loop.h"
@@ -175,13 +175,14 @@ static bool find_addresses(struct loop *l)
 
 static enum ir_cc swapped(enum ir_cc cc)
 {
-    static const uint8_t cc_of[] = {[CC_EQ] = CC_EQ, [CC_NE] = CC_NE, [CC_LTU] = CC_GTU, [CC_GEU] = CC_LEU, [CC_LEU] = CC_GEU,
-                                    [CC_GTU] = CC_LTU, [CC_LTS] = CC_GTS, [CC_GES] = CC_LES, [CC_LES] = CC_GES,
-                                    [CC_GTS] = CC_LTS, [CC_TSTEQ] = CC_TSTEQ, [CC_TSTNE] = CC_TSTNE};
+    static const uint8_t cc_of[] = {[CC_EQ] = CC_EQ,   [CC_NE] = CC_NE,   [CC_LTU] = CC_GTU,     [CC_GEU] = CC_LEU,
+                                    [CC_LEU] = CC_GEU, [CC_GTU] = CC_LTU, [CC_LTS] = CC_GTS,     [CC_GES] = CC_LES,
+                                    [CC_LES] = CC_GES, [CC_GTS] = CC_LTS, [CC_TSTEQ] = CC_TSTEQ, [CC_TSTNE] = CC_TSTNE};
     return cc_of[cc];
 }
 
-/* The order that must hold to say how many rounds are certain; CC_NE: any will do. CC_COUNT: the loop is of another kind. */
+/* The order that must hold to say how many rounds are certain; CC_NE: any will do. CC_COUNT: the loop is of another
+ * kind. */
 static enum ir_cc strict_order(enum ir_cc cc, bool up)
 {
     switch (cc) {
@@ -446,7 +447,8 @@ static bool find_place(const struct loop *l, struct access *a)
     int64_t first = a->at.c;
     for (unsigned i = 0; i < l->naccesses; i++) {
         const struct access *b = &l->access[i];
-        if (b->store == a->store && loop_same_base(&a->at, &b->at) && b->at.c < first && a->at.c + a->size - b->at.c <= a->at.step)
+        if (b->store == a->store && loop_same_base(&a->at, &b->at) && b->at.c < first &&
+            a->at.c + a->size - b->at.c <= a->at.step)
             first = b->at.c;
     }
     a->place = a->at.c - first;
@@ -471,8 +473,8 @@ static bool find_form(const struct loop *l, struct access *a)
 /* Do both lie in the same lanes? */
 static bool share_lanes(const struct access *a, const struct access *b)
 {
-    return a->form == ACCESS_LANES && b->form == ACCESS_LANES && a->store == b->store && loop_same_base(&a->at, &b->at) &&
-           a->at.c - a->place == b->at.c - b->place;
+    return a->form == ACCESS_LANES && b->form == ACCESS_LANES && a->store == b->store &&
+           loop_same_base(&a->at, &b->at) && a->at.c - a->place == b->at.c - b->place;
 }
 
 /* Stores to parts of lanes must together fill them. */

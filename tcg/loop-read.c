@@ -1,4 +1,5 @@
-/* Loops of vectors, first part: the stretch as expressions. A branch over assignments makes the values assigned there choices. */
+/* Loops of vectors, first part: the stretch as expressions. A branch over assignments makes the values assigned there
+ * choices. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -14,8 +15,8 @@ struct detour {
 
 struct reader {
     struct loop *l;
-    node_ref *of;                /* node of each instruction */
-    node_ref now[LOOP_SLOTS];    /* value of each slot, 0: none read or written yet */
+    node_ref *of;             /* node of each instruction */
+    node_ref now[LOOP_SLOTS]; /* value of each slot, 0: none read or written yet */
     struct detour detour;
     bool stored, full;
 };
@@ -116,7 +117,8 @@ static ir_ref find_label(const struct ir_unit *u, uint64_t pc)
 static bool only_jump(const struct ir_unit *u, ir_ref jump)
 {
     for (ir_ref r = 1; r < u->n; r++)
-        if ((u->inst[r].op == IR_GOTO_IF || u->inst[r].op == IR_GOTO) && u->inst[r].imm == u->inst[jump].imm && r != jump)
+        if ((u->inst[r].op == IR_GOTO_IF || u->inst[r].op == IR_GOTO) && u->inst[r].imm == u->inst[jump].imm &&
+            r != jump)
             return false;
     return true;
 }
@@ -148,7 +150,8 @@ static bool end_detour(struct reader *r, ir_ref at)
             return false;
         r->now[s] = d->before[s];
         node_ref without = get(r, s);
-        node_ref n = new_node(r, &(struct ir_inst){.op = IR_SELCC, .type = IR_I64, .type2 = d->in.type2, .cc = d->in.cc});
+        node_ref n =
+            new_node(r, &(struct ir_inst){.op = IR_SELCC, .type = IR_I64, .type2 = d->in.type2, .cc = d->in.cc});
         memcpy(r->l->node[n].arg, (node_ref[]){d->arg[0], d->arg[1], without, with}, sizeof r->l->node[n].arg);
         put(r, s, n);
     }

@@ -50,7 +50,8 @@ static ir_ref scalar(struct maker *m, node_ref n, int64_t more)
     const struct node *v = &m->l->node[n];
     const struct loop_slot *s = &m->l->slot[v->in.ir_slot_];
     if (v->in.op == IR_GET)
-        return s->kind == SLOT_STEP && more ? slot_plus(m, v->in.ir_slot_, IR_NONE, more * s->step) : b_get(&m->b, v->in.ir_slot_);
+        return s->kind == SLOT_STEP && more ? slot_plus(m, v->in.ir_slot_, IR_NONE, more * s->step)
+                                            : b_get(&m->b, v->in.ir_slot_);
     struct ir_inst in = v->in;
     for (unsigned k = 0; k < IR_MAX_ARGS; k++)
         in.arg[k] = v->arg[k] ? scalar(m, v->arg[k], more) : IR_NONE;
@@ -87,7 +88,8 @@ static ir_ref load_lanes(struct maker *m, const struct access *a, unsigned p)
     struct loop *l = m->l;
     for (unsigned i = 0; i < l->naccesses; i++) {
         struct access *o = &l->access[i];
-        if (!o->store && o->form == ACCESS_LANES && loop_same_base(&o->at, &a->at) && o->at.c - o->place == a->at.c - a->place) {
+        if (!o->store && o->form == ACCESS_LANES && loop_same_base(&o->at, &a->at) &&
+            o->at.c - o->place == a->at.c - a->place) {
             if (!o->row[p])
                 o->row[p] = load_row(m, o, p, 16);
             return o->row[p];
@@ -97,10 +99,7 @@ static ir_ref load_lanes(struct maker *m, const struct access *a, unsigned p)
 }
 
 /* How one element is loaded into 32 bits. */
-static unsigned element(const struct access *a, const struct ir_inst *in)
-{
-    return a->size == 4 ? MEM_U32 : in->mem;
-}
+static unsigned element(const struct access *a, const struct ir_inst *in) { return a->size == 4 ? MEM_U32 : in->mem; }
 
 static ir_ref load_each(struct maker *m, const struct access *a, unsigned p)
 {
@@ -173,11 +172,11 @@ static ir_ref mask(struct maker *m, const struct node *v, unsigned p, bool *inve
         uint16_t op;
         bool swap, invert;
     } of[] = {
-        [CC_EQ] = {IR_VCMPEQ, false, false},   [CC_NE] = {IR_VCMPEQ, false, true},
-        [CC_LTU] = {IR_VCMPGTU, true, false},  [CC_GEU] = {IR_VCMPGTU, true, true},
-        [CC_LEU] = {IR_VCMPGTU, false, true},  [CC_GTU] = {IR_VCMPGTU, false, false},
-        [CC_LTS] = {IR_VCMPGTS, true, false},  [CC_GES] = {IR_VCMPGTS, true, true},
-        [CC_LES] = {IR_VCMPGTS, false, true},  [CC_GTS] = {IR_VCMPGTS, false, false},
+        [CC_EQ] = {IR_VCMPEQ, false, false},    [CC_NE] = {IR_VCMPEQ, false, true},
+        [CC_LTU] = {IR_VCMPGTU, true, false},   [CC_GEU] = {IR_VCMPGTU, true, true},
+        [CC_LEU] = {IR_VCMPGTU, false, true},   [CC_GTU] = {IR_VCMPGTU, false, false},
+        [CC_LTS] = {IR_VCMPGTS, true, false},   [CC_GES] = {IR_VCMPGTS, true, true},
+        [CC_LES] = {IR_VCMPGTS, false, true},   [CC_GTS] = {IR_VCMPGTS, false, false},
         [CC_TSTEQ] = {IR_VCMPEQ, false, false}, [CC_TSTNE] = {IR_VCMPEQ, false, true},
     };
     struct ir_builder *b = &m->b;
@@ -259,7 +258,8 @@ static ir_ref make(struct maker *m, node_ref n, unsigned p)
     }
     default: {
         ir_ref x = vector(m, v->arg[0], p);
-        return v->arg[1] ? b_v2(b, op_of[v->in.op], lane, x, vector(m, v->arg[1], p)) : b_v1(b, op_of[v->in.op], lane, x);
+        return v->arg[1] ? b_v2(b, op_of[v->in.op], lane, x, vector(m, v->arg[1], p))
+                         : b_v1(b, op_of[v->in.op], lane, x);
     }
     }
 }
@@ -306,7 +306,8 @@ static void store_lanes(struct maker *m, const struct access *a, unsigned p)
     ir_ref all = IR_NONE;
     for (unsigned i = 0; i < l->naccesses; i++) {
         const struct access *o = &l->access[i];
-        if (!o->store || o->form != ACCESS_LANES || !loop_same_base(&o->at, &a->at) || o->at.c - o->place != a->at.c - a->place)
+        if (!o->store || o->form != ACCESS_LANES || !loop_same_base(&o->at, &a->at) ||
+            o->at.c - o->place != a->at.c - a->place)
             continue;
         const struct node *v = &l->node[l->node[o->node].arg[2]];
         unsigned end = (o->place + o->size) * 8, width = 8u << l->lane;
@@ -473,7 +474,8 @@ static void tests(struct maker *m)
     for (unsigned i = 0; i < l->nslots; i++) {
         const struct loop_slot *s = &l->slot[l->used[i]];
         if (s->guarded)
-            b_goto_if(b, CC_GTU, IR_I64, b_addi(b, IR_I64, b_get(b, l->used[i]), -s->min), b_i64(b, s->max - s->min), l->pc);
+            b_goto_if(b, CC_GTU, IR_I64, b_addi(b, IR_I64, b_get(b, l->used[i]), -s->min), b_i64(b, s->max - s->min),
+                      l->pc);
     }
     for (unsigned i = 0; i < l->naccesses; i++)
         for (unsigned k = 0; l->access[i].store && k < l->naccesses; k++) {

@@ -1,35 +1,45 @@
 /*
- * Counted loops made loops of vectors, in units of hot code: what the files of this pass share. The loop is one stretch of
- * instructions from a label (or the unit's start) to the jump back, with forward branches around assignments; it reads and
- * writes memory at addresses that advance by a constant, and leaves when a register that does likewise reaches a bound.
+ * Counted loops made loops of vectors, in units of hot code: what the files of this pass share. The loop is one stretch
+ * of instructions from a label (or the unit's start) to the jump back, with forward branches around assignments; it
+ * reads and writes memory at addresses that advance by a constant, and leaves when a register that does likewise
+ * reaches a bound.
  *
  *   loop-read.c    reads the stretch as expressions of one round: struct node
  *   loop-plan.c    what each guest register does from round to round, which expressions lanes of a vector can hold, and
  *                  what has to be tested before
  *   loop-vector.c  makes the loop of vectors in front of the label
  *
- * A round of the new loop is `rounds` of the guest's. All its loads come first, then its stores, then its PUTs, so a fault
- * finds the guest registers of the round's start; it does not reach the guest, but goes on in the guest's own loop, which
- * faults again where it should, or does not (IR_OWN). Everything the new loop cannot do is left to the guest's loop, too.
+ * A round of the new loop is `rounds` of the guest's. All its loads come first, then its stores, then its PUTs, so a
+ * fault finds the guest registers of the round's start; it does not reach the guest, but goes on in the guest's own
+ * loop, which faults again where it should, or does not (IR_OWN). Everything the new loop cannot do is left to the
+ * guest's loop, too.
  */
 #ifndef TCG_LOOP_H
 #define TCG_LOOP_H
 
 #include "tcg/build.h"
 
-enum { LOOP_NODES = 512, LOOP_ACCESSES = 24, LOOP_TERMS = 4, LOOP_SLOTS = IR_MAX_SLOTS, LOOP_ADDENDS = 8, LOOP_PARTS = 2 };
+enum {
+    LOOP_NODES = 512,
+    LOOP_ACCESSES = 24,
+    LOOP_TERMS = 4,
+    LOOP_SLOTS = IR_MAX_SLOTS,
+    LOOP_ADDENDS = 8,
+    LOOP_PARTS = 2
+};
 
 typedef uint16_t node_ref; /* 0: none */
 
-/* An expression of one round: an IR instruction whose arguments are nodes. GET is a register's value at the round's start. */
+/* An expression of one round: an IR instruction whose arguments are nodes. GET is a register's value at the round's
+ * start. */
 struct node {
     struct ir_inst in; /* arg[] not used */
     node_ref arg[IR_MAX_ARGS];
     uint16_t uses;
     /* loop-plan.c: */
-    uint8_t state;    /* enum node_state */
-    bool low;         /* lanes hold the low 32 bits of a value from 0 to 2^32 - 1 */
-    int64_t min, max; /* the value as a signed number is between these */
+    uint8_t state;           /* enum node_state */
+    bool low;                /* lanes hold the low 32 bits of a value from 0 to 2^32 - 1 */
+    int64_t min, max;        /* the value as a signed number is between these */
     ir_ref made[LOOP_PARTS]; /* loop-vector.c: the vector, IR_NONE: not yet */
 };
 
@@ -65,7 +75,11 @@ enum slot_kind {
     SLOT_SUM,   /* the sum of addends, and of its old value */
     SLOT_LAST,  /* what a round computes without the old value, which may be read, too: it is the former round's */
 };
-enum slot_width { WIDE, SIGNED_32, UNSIGNED_32 }; /* of STEP and SUM: additions of 64 bits, of 32 that are then extended */
+enum slot_width {
+    WIDE,
+    SIGNED_32,
+    UNSIGNED_32
+}; /* of STEP and SUM: additions of 64 bits, of 32 that are then extended */
 struct loop_slot {
     node_ref first, last; /* GET; the value PUT last, 0: none */
     uint8_t kind;         /* enum slot_kind */
@@ -81,12 +95,12 @@ struct loop {
     const struct ir_unit *u;
     ir_ref head, back; /* the LABEL, or IR_NONE: the unit's start; the jump back */
     uint64_t pc, exit;
-    unsigned n;        /* nodes, the first is none */
+    unsigned n; /* nodes, the first is none */
     struct node node[LOOP_NODES];
     unsigned naccesses;
     struct access access[LOOP_ACCESSES];
     struct loop_slot slot[LOOP_SLOTS];
-    unsigned nslots;   /* those used, in the order of their first use */
+    unsigned nslots; /* those used, in the order of their first use */
     uint8_t used[LOOP_SLOTS];
     /* The jump back: */
     enum ir_cc cc;
@@ -97,8 +111,8 @@ struct loop {
     unsigned rounds, parts; /* parts vectors make all lanes of a value */
     bool strict;            /* what is loaded may not be stored to at all, not even later in the round */
     struct {
-        int64_t step;       /* of what is compared; */
-        bool narrow;        /* the STEP `slot`, by its low 32 bits, */
+        int64_t step; /* of what is compared; */
+        bool narrow;  /* the STEP `slot`, by its low 32 bits, */
         uint8_t slot;
         struct affine at;   /* or this */
         node_ref bound;     /* fixed; */
@@ -124,6 +138,9 @@ static inline bool loop_const(const struct loop *l, node_ref n, int64_t *v)
 }
 static inline unsigned loop_lanes(const struct loop *l) { return 16u >> l->lane; }
 /* Stores and loads that are this many bytes apart do not meet in a round of the new loop. */
-static inline uint64_t loop_reach(const struct loop *l, const struct access *store) { return l->rounds * store->at.step + 16; }
+static inline uint64_t loop_reach(const struct loop *l, const struct access *store)
+{
+    return l->rounds * store->at.step + 16;
+}
 
 #endif

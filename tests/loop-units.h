@@ -1,7 +1,8 @@
 /*
- * Random counted loops over memory, for the pass that makes vectors of them (tcg/loop.h): rows of elements and every second one,
- * sums, values of the former round, branches around assignments; pointers that overlap, bounds that are never reached, memory
- * that ends. Uses the slots of x86-units.h: x0 to x2 point, x3 counts, x4 is the bound, x5 to x10 are data.
+ * Random counted loops over memory, for the pass that makes vectors of them (tcg/loop.h): rows of elements and every
+ * second one, sums, values of the former round, branches around assignments; pointers that overlap, bounds that are
+ * never reached, memory that ends. Uses the slots of x86-units.h: x0 to x2 point, x3 counts, x4 is the bound, x5 to x10
+ * are data.
  */
 #ifndef TESTS_LOOP_UNITS_H
 #define TESTS_LOOP_UNITS_H
@@ -12,15 +13,16 @@ enum { X_COUNT = SLOT_X + 3, X_BOUND, X_DATA, NDATA = 6, NPOINTERS = 3, MAX_VALU
 
 struct loop_maker {
     struct unit_maker m;
-    unsigned size;             /* log2 of an element's bytes */
+    unsigned size; /* log2 of an element's bytes */
     int step[NPOINTERS];
-    ir_ref value[MAX_VALUES];  /* I32 */
+    ir_ref value[MAX_VALUES]; /* I32 */
     unsigned n;
 };
 
 static ir_ref op(struct loop_maker *l, enum ir_op op, enum ir_type t, ir_ref a, ir_ref b)
 {
-    return add_quiet(&l->m, (struct ir_inst){.op = op, .type = t, .type2 = IR_I32, .cc = below(CC_FOEQ), .arg = {a, b}});
+    return add_quiet(&l->m,
+                     (struct ir_inst){.op = op, .type = t, .type2 = IR_I32, .cc = below(CC_FOEQ), .arg = {a, b}});
 }
 
 static ir_ref get(struct loop_maker *l, unsigned slot)
@@ -58,10 +60,16 @@ static void random_value(struct loop_maker *l)
         keep(l, op(l, shifts[below(3)], IR_I32, some(l), constant(&l->m, IR_I32, below(below(2) ? 5 : 40))));
     } else if (!below(8)) {
         unsigned pos = below(9);
-        keep(l, add_quiet(&l->m, (struct ir_inst){.op = below(2) ? IR_UBFX : IR_SBFX, .type = IR_I32, .arg = {some(l)}, .imm = pos,
+        keep(l, add_quiet(&l->m, (struct ir_inst){.op = below(2) ? IR_UBFX : IR_SBFX,
+                                                  .type = IR_I32,
+                                                  .arg = {some(l)},
+                                                  .imm = pos,
                                                   .imm2 = 1 + below(32 - pos)}));
     } else if (!below(8)) {
-        keep(l, add_quiet(&l->m, (struct ir_inst){.op = IR_SELCC, .type = IR_I32, .type2 = IR_I32, .cc = below(CC_FOEQ),
+        keep(l, add_quiet(&l->m, (struct ir_inst){.op = IR_SELCC,
+                                                  .type = IR_I32,
+                                                  .type2 = IR_I32,
+                                                  .cc = below(CC_FOEQ),
                                                   .arg = {some(l), some(l), some(l), some(l)}}));
     } else if (!below(10)) {
         keep(l, op(l, below(2) ? IR_NOT : IR_NEG, IR_I32, some(l), 0));
@@ -70,10 +78,7 @@ static void random_value(struct loop_maker *l)
     }
 }
 
-static ir_ref extended(struct loop_maker *l, ir_ref v)
-{
-    return op(l, below(3) ? IR_SEXT : IR_ZEXT, IR_I64, v, 0);
-}
+static ir_ref extended(struct loop_maker *l, ir_ref v) { return op(l, below(3) ? IR_SEXT : IR_ZEXT, IR_I64, v, 0); }
 
 static void put_data(struct loop_maker *l) { put(&l->m, X_DATA + below(4), IR_I64, extended(l, some(l))); }
 
@@ -92,7 +97,8 @@ static void random_detour(struct loop_maker *l)
 {
     struct unit_maker *m = &l->m;
     uint64_t pc = m->next_pc + 4;
-    add_quiet(m, (struct ir_inst){.op = IR_GOTO_IF, .type2 = IR_I32, .cc = below(CC_FOEQ), .imm = pc, .arg = {some(l), some(l)}});
+    add_quiet(m, (struct ir_inst){
+                     .op = IR_GOTO_IF, .type2 = IR_I32, .cc = below(CC_FOEQ), .imm = pc, .arg = {some(l), some(l)}});
     start_insn(m);
     put_data(l);
     add_quiet(m, (struct ir_inst){.op = IR_LABEL, .imm = pc});
@@ -127,7 +133,8 @@ static void advance(struct loop_maker *l)
 /* Until x0 reaches the bound, or x3, in 64 or 32 bits, upwards or downwards. */
 static void jump_back(struct loop_maker *l)
 {
-    static const uint8_t up[] = {CC_NE, CC_NE, CC_LTU, CC_LTS, CC_LEU, CC_LES}, down[] = {CC_NE, CC_NE, CC_GTU, CC_GTS, CC_GEU, CC_GES};
+    static const uint8_t up[] = {CC_NE, CC_NE, CC_LTU, CC_LTS, CC_LEU, CC_LES},
+                         down[] = {CC_NE, CC_NE, CC_GTU, CC_GTS, CC_GEU, CC_GES};
     struct unit_maker *m = &l->m;
     struct ir_inst in = {.op = IR_GOTO_IF, .type2 = IR_I64, .imm = UNIT_PC};
     bool is_up = l->step[0] > 0, narrow = below(2);

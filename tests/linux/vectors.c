@@ -1,6 +1,7 @@
 /*
- * Counted loops over memory, which hot code runs as loops of vectors: signals that arrive in the middle, memory that ends or is
- * made accessible by the handler of the fault, pages that may be read only, rows that overlap at every distance.
+ * Counted loops over memory, which hot code runs as loops of vectors: signals that arrive in the middle, memory that
+ * ends or is made accessible by the handler of the fault, pages that may be read only, rows that overlap at every
+ * distance.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -12,7 +13,9 @@
 #include "check.h"
 
 enum { N = 4096, WARM = 6000 };
-#define LOOP __attribute__((noinline, optimize("O2", "no-tree-vectorize", "no-tree-loop-distribute-patterns", "no-unroll-loops")))
+#define LOOP \
+    __attribute__((noinline, \
+                   optimize("O2", "no-tree-vectorize", "no-tree-loop-distribute-patterns", "no-unroll-loops")))
 
 static uint8_t from[2 * N], to[2 * N];
 
