@@ -101,7 +101,7 @@ static int run_board(struct run *r, GMainContext *context)
     main_loop_init(&r->loop, m, context, reset, r);
     r->loop.no_reboot = r->o.no_reboot;
     machine_lock(m);
-    bool ok = add_devices(r) && load_state(r);
+    bool ok = add_devices(r) && load_state(r) && (!r->o.sandbox.on || !failed(sandbox_close(&r->o.sandbox)));
     if (ok && !r->o.stopped)
         machine_resume(m);
     machine_unlock(m);

@@ -31,6 +31,7 @@
     X(STOPPED, "-S", NULL, "do not start the processors yet")                                                    \
     X(LOADVM, "-loadvm", "name", "begin with a snapshot of the disks and the machine")                           \
     X(INCOMING, "-incoming", "file:path", "begin with a state that migrate wrote to a file")                     \
+    X(SANDBOX, "-sandbox", "on|off,...", "once set up, only system calls a machine needs (obsolete=, elevateprivileges=, spawn=, resourcecontrol=)") \
     X(TIER, "-tier", "tier", "generate code quick, hot (well) or auto: quick, then hot where it pays")           \
     X(LOG, "-d", "topic,...", "log topics (\"help\" lists them)")                                                \
     X(LOG_FILE, "-D", "file", "log into a file")                                                                 \
@@ -161,6 +162,16 @@ static enum system_result read_incoming(struct system_options *o, const char *va
     return SYSTEM_RUN;
 }
 
+static enum system_result read_sandbox(struct system_options *o, const char *value)
+{
+    char *error = sandbox_read(&o->sandbox, value);
+    if (!error)
+        return SYSTEM_RUN;
+    report_error("%s", error);
+    free(error);
+    return SYSTEM_BAD;
+}
+
 static void append(char ***list, const char *text)
 {
     size_t n = 0;
@@ -197,6 +208,7 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_DTB: o->b.dtb = value; break;
     case OPT_SERIAL: o->serial = value; break;
     case OPT_LOADVM: o->loadvm = value; break;
+    case OPT_SANDBOX: return read_sandbox(o, value);
     case OPT_INCOMING: return read_incoming(o, value);
     case OPT_LOG_FILE: o->log_file = value; break;
     case OPT_NOGRAPHIC: o->on_terminal = true; break;

@@ -3,6 +3,7 @@
 #define SYSTEM_OPTIONS_H
 
 #include "hw/boards/board.h"
+#include "system/sandbox.h"
 
 struct system_options {
     const struct board_class *board;
@@ -10,6 +11,7 @@ struct system_options {
     const char *serial; /* a chardev's text; NULL: the terminal */
     const char *log_file;
     const char *loadvm, *incoming; /* a snapshot, a file: the state to begin with; NULL: that of power-on */
+    struct sandbox sandbox;
     bool no_reboot, stopped;
     char **chardevs, **drives, **netdevs, **devices; /* as given: NULL-terminated, owned; NULL: none */
     bool on_terminal; /* -nographic: the serial line and Ctrl-a commands on the terminal */
