@@ -1,6 +1,6 @@
 /*
  * Vector ops without floating point. Ops that work lane by lane are one small function of the lane's values and its
- * width, listed in the tables; those that move lanes about are written out; cryptography is at the end (FIPS 197).
+ * width, listed in the tables; those that move lanes about are written out; cryptography is at the end (FIPS 197, FIPS 180-4).
  */
 #include "tcg/eval.h"
 
@@ -171,6 +171,19 @@ static uint8_t inv_sub_byte(uint8_t x)
         inverse = gf_mul(inverse, square);
     }
     return inverse;
+}
+
+/* FIPS 180-4, 6.2.2 step 3, twice. c and d are followed by the old a and b, g and h by e and f: callers have them. */
+static void sha256_rounds(const union ir_value *hgdc, const union ir_value *feba, const union ir_value *wk, union ir_value *out)
+{
+    uint32_t a = feba->s[3], b = feba->s[2], c = hgdc->s[3], d = hgdc->s[2];
+    uint32_t e = feba->s[1], f = feba->s[0], g = hgdc->s[1], h = hgdc->s[0];
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t t1 = h + (ror32(e, 6) ^ ror32(e, 11) ^ ror32(e, 25)) + ((e & f) ^ (~e & g)) + wk->s[i];
+        uint32_t t2 = (ror32(a, 2) ^ ror32(a, 13) ^ ror32(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+        h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
+    }
+    out->s[3] = a, out->s[2] = b, out->s[1] = e, out->s[0] = f;
 }
 
 static void aes_round(const union ir_value *a, const union ir_value *b, bool decrypt, union ir_value *out)
@@ -347,6 +360,19 @@ bool ir_eval_vector(const struct ir_inst *in, const union ir_value *const *arg, 
                 r.q[0] ^= a->q[0] << i;
                 r.q[1] ^= i ? a->q[0] >> (64 - i) : 0;
             }
+        break;
+    case IR_SHA256RNDS2: sha256_rounds(a, b, arg[2], &r); break;
+    case IR_SHA256MSG1:
+        for (unsigned i = 0; i < 4; i++) {
+            uint32_t w = i < 3 ? a->s[i + 1] : b->s[0];
+            r.s[i] = a->s[i] + (ror32(w, 7) ^ ror32(w, 18) ^ w >> 3);
+        }
+        break;
+    case IR_SHA256MSG2:
+        for (unsigned i = 0; i < 4; i++) {
+            uint32_t w = i < 2 ? b->s[i + 2] : r.s[i - 2];
+            r.s[i] = a->s[i] + (ror32(w, 17) ^ ror32(w, 19) ^ w >> 10);
+        }
         break;
     default: return false;
     }

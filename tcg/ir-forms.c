@@ -103,6 +103,8 @@ const struct ir_form ir_forms[IR_OP_COUNT] = {
     [IR_AESENC ... IR_AESDEC] = {"%%"},
     [IR_AESMC ... IR_AESIMC] = {"%"},
     [IR_CLMUL64] = {"%%"},
+    [IR_SHA256RNDS2] = {"%%%"},
+    [IR_SHA256MSG1 ... IR_SHA256MSG2] = {"%%"},
 };
 
 /* enum fp_round of base/softfloat.h */

@@ -209,6 +209,9 @@
     OP(AESDEC, "v", "vv", IR_P_PURE, "AES inverse ShiftRows, SubBytes of a ^ b (Arm AESD)")                   \
     OP(AESMC, "v", "v", IR_P_PURE, "AES MixColumns")                                                          \
     OP(AESIMC, "v", "v", IR_P_PURE, "AES inverse MixColumns")                                                 \
-    OP(CLMUL64, "v", "vv", IR_P_PURE | IR_P_COMM, "carry-less product of the low 64-bit lanes")
+    OP(CLMUL64, "v", "vv", IR_P_PURE | IR_P_COMM, "carry-less product of the low 64-bit lanes")               \
+    OP(SHA256RNDS2, "v", "vvv", IR_P_PURE, "two SHA-256 rounds on a: H G D C, b: F E B A; c: W + K; F E B A") \
+    OP(SHA256MSG1, "v", "vv", IR_P_PURE, "SHA-256 schedule: each word of a + sigma0 of the next one, b0 last") \
+    OP(SHA256MSG2, "v", "vv", IR_P_PURE, "SHA-256 schedule: each word of a + sigma1 of b2, b3, and the results")
 
 #endif

@@ -16,7 +16,8 @@ static const struct {
     size_t offset;
 } features[] = {
 #define X(name) {#name, offsetof(struct x86_features, name)}
-    X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul), X(pins), X(loop_pins), X(regions), X(late_nans), X(vector_loops),
+    X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul), X(sha), X(pins), X(loop_pins), X(regions), X(late_nans),
+    X(vector_loops),
 #undef X
 };
 
@@ -48,6 +49,16 @@ static bool has_lzcnt(void)
 #endif
 }
 
+static bool has_sha(void)
+{
+#if __has_include(<sys/platform/x86.h>)
+    return CPU_FEATURE_ACTIVE(SHA);
+#else
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && b >> 29 & 1;
+#endif
+}
+
 static void init(void)
 {
     bool avx = HAS("avx", AVX);
@@ -60,6 +71,7 @@ static void init(void)
         .lzcnt = has_lzcnt(),
         .aes = HAS("aes", AES),
         .pclmul = HAS("pclmul", PCLMULQDQ),
+        .sha = has_sha(),
         .pins = true,
         .loop_pins = true,
         .regions = true,

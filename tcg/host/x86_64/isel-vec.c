@@ -274,6 +274,13 @@ static bool two(struct gen *g, const struct ir_inst *in, int d, int a, int b)
             return false;
         x86_op3_imm(g, P3A | 0x44, d, a, b, 0);
         return true;
+    case IR_SHA256MSG1:
+    case IR_SHA256MSG2:
+        if (!x86.sha)
+            return false;
+        x86_move(g, d, a);
+        emit_rr(&g->a, OP_38 | (in->op == IR_SHA256MSG1 ? 0xcc : 0xcd), d - XMM0, b - XMM0);
+        return true;
     default: return compare(g, in, d, a, b);
     }
 }
@@ -417,6 +424,24 @@ static bool one(struct gen *g, const struct ir_inst *in, int d, int a)
 
 /* --- between vectors and the other registers --- */
 
+/* SHA256RNDS2 wants the words in XMM0, which may be anybody's. `d` is none of the operands' registers. */
+static void sha256_rounds(struct gen *g, int d, int hgdc, int feba, int wk)
+{
+    int into = d == XMM0 ? X : d;
+    x86_move(g, into, hgdc);
+    if (d != XMM0 && wk != XMM0) {
+        x86_move(g, X, XMM0);
+        if (feba == XMM0)
+            feba = X;
+    }
+    x86_move(g, XMM0, wk);
+    emit_rr(&g->a, OP_38 | 0xcb, into - XMM0, feba - XMM0);
+    if (d == XMM0)
+        x86_move(g, d, X);
+    else if (wk != XMM0)
+        x86_move(g, XMM0, X);
+}
+
 static bool transfer(struct gen *g, const struct ir_inst *in)
 {
     struct asmbuf *a = &g->a;
@@ -508,6 +533,13 @@ static bool transfer(struct gen *g, const struct ir_inst *in)
         x86_op3(g, P | 0xdf, X, m, c); /* ~m & c */
         x86_op3(g, P | 0xdb, d, b, m);
         x86_op3(g, P | 0xeb, d, d, X);
+        return true;
+    }
+    case IR_SHA256RNDS2: {
+        if (!x86.sha)
+            return false;
+        int hgdc = ra_use(g, in->arg[0]), feba = ra_use(g, in->arg[1]), wk = ra_use(g, in->arg[2]);
+        sha256_rounds(g, ra_def(g), hgdc, feba, wk);
         return true;
     }
     default: return false;
