@@ -375,12 +375,14 @@ static ir_ref rule_selcc(struct ir_builder *b, struct ir_inst *in)
     return known < 0 ? IR_NONE : in->arg[known ? 2 : 3];
 }
 
-/* x + y + 0 = x + y, in value and flags */
+/* x + y + 0 = x + y, in value and flags; it carries if less than x is left */
 static ir_ref rule_carry(struct ir_builder *b, struct ir_inst *in)
 {
     uint64_t c;
     if (!b_is_const(b, in->arg[2], &c) || c)
         return IR_NONE;
+    if (in->op == IR_CARRY)
+        return b_setcc(b, CC_LTU, in->type, b_add(b, in->type, in->arg[0], in->arg[1]), in->arg[0]);
     return b_op2(b, in->op == IR_ADC ? IR_ADD : IR_NZCV_ADD, in->type, in->arg[0], in->arg[1]);
 }
 
@@ -516,6 +518,7 @@ static rule_fn *const rules[IR_OP_COUNT] = {
     [IR_UBFX] = rule_field,     [IR_SBFX] = rule_field,     [IR_DEPOSIT] = rule_deposit, [IR_ZEXT] = rule_zext,
     [IR_SEXT] = rule_sext,
     [IR_TRUNC] = rule_trunc,    [IR_SETCC] = rule_setcc,    [IR_SELCC] = rule_selcc,     [IR_ADC] = rule_carry,
+    [IR_CARRY] = rule_carry,
     [IR_NZCV_ADC] = rule_carry, [IR_FNEG] = rule_involution, [IR_BITCAST] = rule_bitcast, [IR_UNBOX] = rule_unbox,
     [IR_VLOW] = rule_vlow,      [IR_VGET] = rule_vget,      [IR_VLO64] = rule_vlo64,     [IR_VAND] = rule_vand_vor,
     [IR_VCAT64] = rule_low_halves, [IR_VUWIDEN ... IR_VSWIDEN] = rule_low_halves,

@@ -133,6 +133,7 @@ static inline bool ir_eval_int(const struct ir_inst *in, const union ir_value *p
             return false;
         *out = ir_int_cc(in->cc, in->type2 == IR_I64, a, b) ? *pc : *pd;
         return true;
+    case IR_CARRY: r = ir_nzcv_add(wide, a, b, pc->q[0]) >> 1 & 1; break;
     case IR_NZCV_ADC: r = ir_nzcv_add(wide, a, b, pc->q[0]); break;
     case IR_NZCV_ADD: r = ir_nzcv_add(wide, a, b, 0); break;
     case IR_NZCV_SUB: r = ir_nzcv_add(wide, a, ~b & mask, 1); break;

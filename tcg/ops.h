@@ -56,6 +56,7 @@
     OP(SETCC, "i", "SS", IR_P_PURE, "1 if `a cc b` in type type2 (integer or float), else 0")                 \
     OP(SELCC, "T", "SSTT", IR_P_PURE, "c if `a cc b` in type type2, else d")                                  \
     OP(ADC, "T", "TTi", IR_P_PURE, "a + b + c, c is 0 or 1")                                                  \
+    OP(CARRY, "i", "TTi", IR_P_PURE, "1 if a + b + c carries, in type type; cheap right behind such an ADC")  \
     /* NZCV as four bits, N=8 Z=4 C=2 V=1, Arm's meaning (C after a subtraction: no borrow). Back ends  */    \
     /* compute these late: where the only readers are PUTs, only on the exits that need them.           */    \
     OP(NZCV_ADC, "i", "TTi", IR_P_PURE | IR_P_LATE, "NZCV of a + b + c in type type")                         \

@@ -398,7 +398,7 @@ static void random_instruction(struct unit_maker *m)
     }
     for (unsigned k = from; k < ir_nargs(&in); k++)
         in.arg[k] = pick(m, ir_arg_type(&in, k));
-    if (op == IR_ADC || op == IR_NZCV_ADC) /* the carry is 0 or 1 */
+    if (op == IR_ADC || op == IR_CARRY || op == IR_NZCV_ADC) /* the carry is 0 or 1 */
         in.arg[2] = add_quiet(m, (struct ir_inst){.op = IR_SETCC, .type = IR_I32, .type2 = IR_I32, .cc = CC_TSTNE,
                                                   .arg = {in.arg[2], constant(m, IR_I32, 4)}});
     ir_ref r = add(m, in);

@@ -37,9 +37,11 @@ void a64_set_flags_value(DisasContext *s, ir_ref nzcv)
     put_flags(s, nzcv);
 }
 
-void a64_set_flags_adc(DisasContext *s, enum ir_type t, ir_ref a, ir_ref b, ir_ref carry)
+void a64_set_flags_adc(DisasContext *s, enum ir_type t, ir_ref a, ir_ref b, ir_ref carry, ir_ref r)
 {
-    a64_set_flags_value(s, b_op3(s->b, IR_NZCV_ADC, t, a, b, carry));
+    ir_ref out = b_op3(s->b, IR_CARRY, t, a, b, carry);
+    s->flags = (struct flags){.kind = FLAGS_ADC, .type = t, .a = a, .b = b, .r = r, .carry = carry, .out = out};
+    put_flags(s, b_op3(s->b, IR_NZCV_ADC, t, a, b, carry));
 }
 
 static ir_ref fcmp_value(DisasContext *s, enum ir_type t, ir_ref a, ir_ref b, bool signalling)
@@ -126,6 +128,8 @@ static ir_ref nzcv_value(DisasContext *s, const struct flags *f, enum flags_kind
         return b_op2(s->b, IR_NZCV_SUB, f->type, f->a, f->b);
     case FLAGS_ADD:
         return b_op2(s->b, IR_NZCV_ADD, f->type, f->a, f->b);
+    case FLAGS_ADC:
+        return b_op3(s->b, IR_NZCV_ADC, f->type, f->a, f->b, f->carry);
     default:
         return b_get(s->b, A64_NZCV);
     }
@@ -147,6 +151,12 @@ static struct cond plain_cond(DisasContext *s, const struct flags *f, enum flags
             return after_logic(s, f, kind);
         if (kind == COND_CS)
             return (struct cond){CC_LTU, f->type, f->r, f->a};
+        break;
+    case FLAGS_ADC:
+        if (kind == COND_EQ || kind == COND_MI)
+            return after_logic(s, f, kind);
+        if (kind == COND_CS)
+            return (struct cond){CC_NE, IR_I32, f->out, b_i32(b, 0)};
         break;
     case FLAGS_LOGIC:
         return after_logic(s, f, kind);
@@ -192,6 +202,8 @@ ir_ref a64_cond_value(DisasContext *s, unsigned cond)
 
 ir_ref a64_carry(DisasContext *s)
 {
+    if (s->flags.kind == FLAGS_ADC)
+        return s->flags.out;
     return a64_cond_value(s, COND_CS << 1);
 }
 

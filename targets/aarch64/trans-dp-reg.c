@@ -109,7 +109,7 @@ static bool add_carry(DisasContext *s, arg_ADC *a, bool sub, bool set_flags)
         y = b_op1(b, IR_NOT, t, y);
     ir_ref r = b_op3(b, IR_ADC, t, x, y, carry);
     if (set_flags)
-        a64_set_flags_adc(s, t, x, y, carry);
+        a64_set_flags_adc(s, t, x, y, carry, r);
     a64_write(s, a->sf, a->rd, r);
     return true;
 }

@@ -13,6 +13,7 @@ enum flags_kind {
     FLAGS_STATE, /* unknown: read the slot */
     FLAGS_SUB,   /* a - b */
     FLAGS_ADD,   /* a + b = r */
+    FLAGS_ADC,   /* a + b + carry = r, which carried out `out` */
     FLAGS_LOGIC, /* N and Z of r, C = V = 0 */
     FLAGS_FCMP,  /* float comparison of a and b */
     FLAGS_CCMP,  /* chosen ? flags of kind `inner` : constant */
@@ -23,6 +24,7 @@ struct flags {
     enum ir_type type;
     bool signalling; /* FLAGS_FCMP: FCMPE */
     ir_ref a, b, r;
+    ir_ref carry, out; /* FLAGS_ADC: I32, 0 or 1 */
     /* FLAGS_CCMP: `chosen` says whether the comparison (kind `inner`) counts; else the flags are `otherwise` */
     enum flags_kind inner;
     ir_ref chosen; /* I32, 0 or 1 */
@@ -71,7 +73,7 @@ void a64_store_v(DisasContext *s, unsigned size, ir_ref base, ir_ref index, unsi
 void a64_set_flags_sub(DisasContext *s, enum ir_type t, ir_ref a, ir_ref b);
 void a64_set_flags_add(DisasContext *s, enum ir_type t, ir_ref a, ir_ref b, ir_ref r);
 void a64_set_flags_logic(DisasContext *s, enum ir_type t, ir_ref r);
-void a64_set_flags_adc(DisasContext *s, enum ir_type t, ir_ref a, ir_ref b, ir_ref carry);
+void a64_set_flags_adc(DisasContext *s, enum ir_type t, ir_ref a, ir_ref b, ir_ref carry, ir_ref r);
 void a64_set_flags_fcmp(DisasContext *s, enum ir_type t, ir_ref a, ir_ref b, bool signalling);
 /* if cond then flags of a - b (add: a + b) else nzcv */
 void a64_set_flags_ccmp(DisasContext *s, unsigned cond, enum ir_type t, ir_ref a, ir_ref b, bool add, unsigned nzcv);

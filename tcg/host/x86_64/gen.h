@@ -181,6 +181,7 @@ struct gen {
     uint64_t pc;          /* of the current guest instruction */
     ir_ref flags_of;      /* value by which the flags were set last */
     uint8_t *flags_at;    /* and where in the code */
+    uint32_t adc;         /* the last ADC that code was made for */
     int8_t rbx_in;        /* where the pin RBX is, for fault points: CMPXCHG16B needs the register */
     uint8_t *loop;        /* loop head behind the preheader, or NULL: not a loop */
     uint8_t *entry;

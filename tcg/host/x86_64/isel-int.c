@@ -566,15 +566,39 @@ static void deposit(struct gen *g, const struct ir_inst *in)
     emit_alu(a, ALU_OR, w, d, t);
 }
 
+/* Bit 0 into the carry flag. */
+static void carry_in(struct asmbuf *a, int r)
+{
+    emit_rr(a, OP_0F | 0xba, 4, r); /* BT r, 0 */
+    emit8(a, 0);
+}
+
 static void adc(struct gen *g, const struct ir_inst *in)
 {
     struct asmbuf *a = &g->a;
-    int carry = ra_temp(g, false);
-    ra_copy_to(g, in->arg[2], carry);
-    int y = ra_use(g, in->arg[1]);
+    int carry = ra_use(g, in->arg[2]), y = ra_use(g, in->arg[1]);
     int d = ra_def_copy(g, in->arg[0]);
-    emit_alu_imm(a, ALU_ADD, false, carry, -1);
+    carry_in(a, carry);
     emit_alu(a, ALU_ADC, is_wide(in), d, y);
+    g->adc = g->i;
+}
+
+static void carry(struct gen *g, const struct ir_inst *in)
+{
+    struct asmbuf *a = &g->a;
+    const struct ir_inst *before = in - 1;
+    int d;
+    if (g->adc && g->adc == g->i - 1 && before->type == in->type && before->arg[0] == in->arg[0] && before->arg[1] == in->arg[1] &&
+        before->arg[2] == in->arg[2]) { /* its flags are still there: only moves can have come between */
+        d = ra_def(g);
+    } else {
+        int c = ra_use(g, in->arg[2]), y = ra_use(g, in->arg[1]);
+        d = ra_def_copy(g, in->arg[0]);
+        carry_in(a, c);
+        emit_alu(a, ALU_ADC, is_wide(in), d, y);
+    }
+    emit_rr(a, OP_0F | OP_BRM | (0x90 + X_B), 0, d); /* SETC */
+    emit_rr(a, OP_0F | OP_BRM | 0xb6, d, d);         /* MOVZX */
 }
 
 /* NZCV that somebody reads as a value. */
@@ -658,6 +682,7 @@ bool isel_int(struct gen *g, const struct ir_inst *in)
     case IR_SETCC: setcc(g, in); return true;
     case IR_SELCC: selcc(g, in); return true;
     case IR_ADC: adc(g, in); return true;
+    case IR_CARRY: carry(g, in); return true;
     case IR_NZCV_ADC:
     case IR_NZCV_ADD:
     case IR_NZCV_SUB:
