@@ -89,7 +89,7 @@ struct target {
     const struct ir_guest *ir;
     const struct target_reg *regs;
     unsigned nregs;
-    int capstone_arch, capstone_mode; /* for in_asm */
+    enum isa isa;               /* for in_asm */
 
     /* Registers at reset (program start): everything zero but what the architecture says. */
     void (*reset)(struct cpu *cpu);

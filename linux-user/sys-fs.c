@@ -62,7 +62,7 @@ static int64_t open_any(struct task *t, int dirfd, uint64_t addr, const struct o
     int64_t fd = open_host(t, dirfd, host, how, how_given);
     if (fd >= 0)
         mm_note_opened(t->process->mm, (int)fd);
-    return fd >= 0 && look ? procfs_opened(t, (int)fd, how->flags & O_CLOEXEC) : fd;
+    return fd >= 0 && look ? procfs_opened(t, (int)fd, dirfd, host == addr ? path : found, how->flags & O_CLOEXEC) : fd;
 }
 
 int64_t sys_openat(struct task *t, const uint64_t a[6])

@@ -69,6 +69,8 @@ uint64_t mm_brk_start(const struct mm *mm) { return 0; }
 void mm_note_opened(struct mm *mm, int fd) {}
 bool guest_record_read(pid_t pid, struct guest_record *r) { return false; }
 bool guest_exe_path(pid_t pid, const struct guest_record *r, char out[PATH_MAX]) { return false; }
+size_t guest_auxv(pid_t pid, const struct guest_record *r, void *out, size_t size) { return 0; }
+void guest_show_to_host(const struct process *p, bool with_auxv) {}
 bool guest_areas(pid_t pid, const struct guest_record *r, struct area_list *out) { return false; }
 void areas_print_maps(const struct area_list *list, int host_maps, int fd) {}
 void areas_free(struct area_list *l) {}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Turns syscall-tables/*.tbl into C tables, the support page of the documentation, and a layout check.
 
-    gensyscalls.py DIR --calls calls.h --tables tables.c     what the build uses
+    gensyscalls.py DIR [--host CPU] --calls calls.h --tables tables.c     what the build uses; the host: x86_64
     gensyscalls.py DIR --rst syscalls.rst                    docs/ref/syscalls.rst
     gensyscalls.py DIR --check generic64|x86_64 FILE.c       static assertions against the kernel's own headers
     gensyscalls.py DIR --hostile hostile-calls.h             what tests/linux/hostile.c calls
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 GUESTS = ['aarch64', 'riscv64']
-HOST = 'x86_64'
+PROCESSORS = GUESTS + ['x86_64'] # each may be the host
 RESTART = {'wait': 512, 'nohand': 514, 'block': 516}
 SIMPLE = ('none fd dirfd path lpath rawpath str int uint long ulong hex ptr off size mode dev pid uid gid sig strv envp '
           'word nsec wstatus rlim').split()
@@ -42,10 +42,10 @@ def number(where, s):
 
 
 class Tables:
-    def __init__(self, folder):
-        self.dir = Path(folder)
+    def __init__(self, folder, host):
+        self.dir, self.host = Path(folder), host
         self.errnos = self.read_errnos()
-        self.numbers = {a: self.read_numbers(a) for a in GUESTS + [HOST]}
+        self.numbers = {a: self.read_numbers(a) for a in PROCESSORS}
         self.sets = self.read_flags()
         self.structs = self.read_structs()
         self.calls = self.read_calls()
@@ -140,14 +140,15 @@ class Tables:
             if not b['host']:
                 if b['name'] in out:
                     raise Bad(f"{b['where']}: struct {b['name']} twice")
-                out[b['name']] = {'size': size, 'align': align, 'ctype': b['rest'], 'where': b['where'], 'host': None,
+                out[b['name']] = {'size': size, 'align': align, 'ctype': b['rest'], 'where': b['where'], 'x86_64': None,
                                   'fields': [f + a for f, a in zip(b['fields'], at)]}
             else:
                 if b['name'] not in out:
                     raise Bad(f"{b['where']}: host layout of an undescribed struct {b['name']}")
-                out[b['name']]['host'] = {'size': size, 'packed': 'packed' in b['rest'],
-                                          'fields': {f[0]: f + a for f, a in zip(b['fields'], at)}}
+                out[b['name']]['x86_64'] = {'size': size, 'packed': 'packed' in b['rest'],
+                                            'fields': {f[0]: f + a for f, a in zip(b['fields'], at)}}
         for s in out.values():
+            s['host'] = s['x86_64'] if self.host == 'x86_64' else None
             for f in s['fields']:
                 self.field_kind(f)
         return out
@@ -217,7 +218,7 @@ class Tables:
                 raise Bad(f'{where}: {name} twice')
             if not any(name in self.numbers[a] for a in GUESTS):
                 raise Bad(f'{where}: {name} has no number')
-            if support == 'pass' and name not in self.numbers[HOST]:
+            if support == 'pass' and name not in self.numbers[self.host]:
                 raise Bad(f'{where}: {name} does not exist on the host')
             convert = any(k in ('path', 'lpath') or k == 'flags' and self.differs(r[4:]) or
                           k in ('in', 'out', 'io') and self._structs[r[7:]]['host'] for k, _, r in args)
@@ -231,6 +232,15 @@ class Tables:
 
     def differs(self, name):
         return any(f[3] for f in self.sets[name][1])
+
+    def pairs(self, name, arch):
+        """[(the guest's bit, the host's, name)] of the bits that differ."""
+        out = []
+        for n, v, _, archs in self.sets[name][1]:
+            g, h = archs.get(arch, v), archs.get(self.host, v)
+            if g != h and bin(g).count('1') == 1:
+                out.append((g, h, n))
+        return out
 
     def read_ioctls(self):
         out, families = [], []
@@ -253,11 +263,11 @@ class Tables:
         o += [f'    STRUCT_{n},' for n in self.structs] + ['    STRUCT_COUNT', '};', '']
         o += ['/* X(name) for every call that has a handler. */', '#define SYSCALLS_BY_HAND(X) \\']
         o += [f'    X({n}) \\' for n, c in self.calls.items() if c['support'] == 'hand'] + ['', '']
-        o.append('/* Room for structs that the host lays out otherwise, as the guest and as the host has them; see xlat.h. */')
+        o.append('/* Room for structs that some host lays out otherwise, as the guest and as the host has them; see xlat.h. */')
         for name, s in self.structs.items():
-            if s['host']:
+            if s['x86_64']:
                 o += [f'struct guest_{name} {{ uint64_t words[{(s["size"] + 7) // 8}]; }};',
-                      f'struct host_{name} {{ uint8_t bytes[{s["host"]["size"]}]; }} __attribute__((aligned(8)));']
+                      f'struct host_{name} {{ uint8_t bytes[{(s["host"] or s)["size"]}]; }} __attribute__((aligned(8)));']
         return '\n'.join(o + ['', '#endif', ''])
 
     def tables_c(self):
@@ -270,7 +280,7 @@ class Tables:
             args = ', '.join(f'{{KIND_{k}, {n}, {r}}}' for k, n, r in c['args'])
             err = 0 if c['support'] in sup else self.errnos[c['support']][0]
             o.append(f'    [CALL_{name}] = {{"{name}", {sup.get(c["support"], "SUPPORT_REFUSED")}, {len(c["args"])}, '
-                     f'{c["restart"]}, {self.numbers[HOST].get(name, -1)}, {err}, KIND_{c["ret"]}, '
+                     f'{c["restart"]}, {self.numbers[self.host].get(name, -1)}, {err}, KIND_{c["ret"]}, '
                      f'{int(c["convert"])}, {{{args or "{0}"}}}}},')
         o += ['};', '']
         for name, (kind, flags) in self.sets.items():
@@ -281,20 +291,18 @@ class Tables:
                     mask = (value if kind == 'flags' else -1) if m is None else m
                     o.append(f'    {{"{n}", {value & (1 << 64) - 1:#x}u, {mask & (1 << 64) - 1:#x}u}},')
                 o += ['};']
-                if arch:
-                    o.append(f'static const struct flag_pair pairs_{name}_{arch}[] = {{')
-                    for n, v, m, archs in flags:
-                        g = archs.get(arch, v)
-                        if g != v and bin(g).count('1') == 1:
-                            o.append(f'    {{{g:#x}, {v:#x}}}, /* {n} */')
-                    o += ['};']
         for arch in GUESTS:
+            for name in self.sets:
+                pairs = self.pairs(name, arch)
+                if pairs:
+                    o.append(f'static const struct flag_pair pairs_{name}_{arch}[] = {{')
+                    o += [f'    {{{g:#x}, {h:#x}}}, /* {n} */' for g, h, n in pairs] + ['};']
             o += ['', f'static const struct flag_set sets_{arch}[SET_COUNT] = {{']
             for name, (kind, flags) in self.sets.items():
                 own = any(arch in f[3] for f in flags)
                 suffix = f'_{arch}' if own else ''
-                pairs = f'pairs_{name}_{arch}' if own else '0'
-                npairs = f'sizeof pairs_{name}_{arch} / sizeof(struct flag_pair)' if own else '0'
+                npairs = len(self.pairs(name, arch))
+                pairs = f'pairs_{name}_{arch}' if npairs else '0'
                 o.append(f'    [SET_{name}] = {{flags_{name}{suffix}, {pairs}, {len(flags)}, {npairs}}},')
             o += ['};', f'static const uint16_t calls_{arch}[] = {{']
             o += [f'    [{n}] = CALL_{c},' for c, n in self.numbers[arch].items()]
@@ -356,7 +364,7 @@ class Tables:
         kinds = {'fd': 'FD', 'dirfd': 'FD', 'size': 'LENGTH', 'pid': 'PID'}
         kinds |= dict.fromkeys(('path', 'lpath', 'rawpath', 'str'), 'PATH')
         kinds |= dict.fromkeys(('none', 'int', 'uint', 'long', 'ulong', 'hex', 'off', 'mode', 'dev', 'uid', 'gid', 'sig'), 'NUMBER')
-        used, rows = set(), {a: [] for a in GUESTS + [HOST]}
+        used, rows = set(), {a: [] for a in PROCESSORS}
         for name, c in self.calls.items():
             if name in NOT_HOSTILE:
                 continue
@@ -386,14 +394,14 @@ class Tables:
 
     def check_c(self, side):
         """Static assertions of the struct layouts and flag values, for the compiler of that side."""
-        arch = None if side in ('generic64', HOST) else side
+        arch = None if side in ('generic64', 'x86_64') else side
         headers, o = [], []
         for name, s in self.structs.items():
             if not s['ctype'] or s['ctype'][0] == '-':
                 continue
             ctype = s['ctype'][0].replace('_', ' ', 1)
             headers += [h for h in s['ctype'][1:] if h not in headers]
-            host = s['host'] if side == HOST else None
+            host = s['x86_64'] if side == 'x86_64' else None
             size = host['size'] if host else s['size']
             fields = host['fields'].values() if host else s['fields']
             if name not in GROWS:
@@ -435,11 +443,16 @@ def main(argv):
     if len(argv) < 3:
         sys.exit(__doc__)
     try:
-        t = Tables(argv[1])
         args = argv[2:]
+        host = args[1] if args[0] == '--host' else 'x86_64'
+        if host not in PROCESSORS:
+            raise Bad(f'{host} is none of {PROCESSORS}')
+        t = Tables(argv[1], host)
         while args:
             what = args.pop(0)
-            if what == '--calls':
+            if what == '--host':
+                args.pop(0)
+            elif what == '--calls':
                 Path(args.pop(0)).write_text(t.calls_h())
             elif what == '--tables':
                 Path(args.pop(0)).write_text(t.tables_c())

@@ -2,7 +2,6 @@
 #include <elf.h>
 
 #include "base/softfloat.h"
-#include "targets/riscv/disassembler.h"
 #include "targets/riscv/helpers.h"
 #include "targets/riscv/priv/helpers.h"
 #include "targets/riscv/priv/translate.h"
@@ -170,8 +169,7 @@ const struct target target_riscv64_system = {
     .ir = &ir,
     .regs = rv_regs,
     .nregs = RV_NREGS,
-    .capstone_arch = CS_ARCH_RISCV,
-    .capstone_mode = CS_MODE_RISCV64 | CS_MODE_RISCVC,
+    .isa = ISA_RISCV64,
     .reset = reset,
     .mode = mode,
     .translate = rv_translate_privileged,
