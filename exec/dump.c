@@ -52,9 +52,8 @@ void dump_cpu(const struct cpu *cpu)
     fputc('\n', f);
 }
 
-void dump_stats(const struct exec *x)
+void dump_stats(FILE *f, const struct exec *x)
 {
-    FILE *f = log_stream();
     static const struct {
         const char *name;
         size_t offset;

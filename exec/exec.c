@@ -81,7 +81,7 @@ void exec_free(struct exec *x)
 {
     exec_stop_background(x);
     if (log_on(LOG_JIT_STATS))
-        dump_stats(x);
+        dump_stats(log_stream(), x);
     if (x->host) {
         code_memory_destroy(&x->mem);
         x->host->free_work(x->work);

@@ -142,6 +142,11 @@ static void loaded(struct cpu *cpu)
         h->satp = 0;
 }
 
+static void mappings(struct cpu *cpu, void (*visit)(void *opaque, const struct target_mapping *m), void *opaque)
+{
+    rv_each_mapping(rv_hart(cpu), visit, opaque);
+}
+
 static const struct target_system privileged = {
     .nviews = NVIEWS,
     .data_view = data_view,
@@ -156,6 +161,7 @@ static const struct target_system privileged = {
     .nsaved = ARRAY_SIZE(saved),
     .saving = saving,
     .loaded = loaded,
+    .mappings = mappings,
 };
 
 const struct target target_riscv64_system = {
