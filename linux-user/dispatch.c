@@ -9,6 +9,7 @@
 #include <sys/inotify.h>
 
 #include "base/bits.h"
+#include "base/late.h"
 #include "base/log.h"
 #include "linux-user/abi.h"
 #include "linux-user/host.h"
@@ -30,7 +31,7 @@ static int64_t host_call_described(struct task *t, const struct call_desc *d, co
     return host_call(d->host, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-enum { MAX_CONVERTED_STRUCT = 160 }; /* the largest struct with a layout of its own on the host, with room */
+enum { MAX_CONVERTED_STRUCT = 192 }; /* the largest struct with a layout of its own on the host, with room */
 
 /* What flags of a call say about a symbolic link at its path's end. */
 static enum last_link last_link(const struct call_desc *d, const uint64_t a[6], enum last_link last)
@@ -47,8 +48,7 @@ static enum last_link last_link(const struct call_desc *d, const uint64_t a[6], 
     return last;
 }
 
-/* A call with paths, differing flags or one struct that differs. */
-static int64_t __attribute__((noinline)) pass_converted(struct task *t, const struct call_desc *d, const uint64_t guest[6])
+int64_t __attribute__((noinline)) dispatch_described(struct task *t, const struct call_desc *d, const uint64_t guest[6])
 {
     uint64_t a[6];
     char path[2][PATH_MAX];
@@ -108,7 +108,7 @@ static int64_t run_call(struct task *t, int call, const uint64_t a[6])
     int64_t ret;
     switch (d->support) {
     case SUPPORT_PASS:
-        ret = d->convert ? pass_converted(t, d, a) : host_call_described(t, d, a);
+        ret = d->convert ? dispatch_described(t, d, a) : host_call_described(t, d, a);
         break;
     case SUPPORT_HAND:
         ret = handlers[call](t, a);
@@ -129,6 +129,7 @@ static int64_t run_call(struct task *t, int call, const uint64_t a[6])
 static int64_t __attribute__((noinline)) trace_and_run(struct task *t, int call, uint64_t number, const uint64_t a[6])
 {
     struct trace_line line;
+    late_relocate(); /* names of ioctl commands and of fields */
     trace_enter(t, &line, call, number, a);
     int64_t ret = run_call(t, call, a);
     trace_leave(t, &line, ret);

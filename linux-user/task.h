@@ -53,6 +53,8 @@ struct process {
     struct tracee_entry *tracees; /* that this process traces; each used by the thread that traces it */
     struct urings urings;
     struct host_stack *stacks; /* of ended threads, for new ones: thread.c */
+    uint32_t unknown_ioctls[32]; /* that the log has told of: a ring */
+    unsigned nunknown_ioctls;
 };
 
 struct task {

@@ -65,7 +65,7 @@ struct flag_set {
 struct field_desc {
     const char *name;
     uint16_t offset, host_offset;
-    uint8_t size, host_size; /* of one element; 0 as host_size: the host's struct has no such field */
+    uint16_t size, host_size; /* of one element; 0 as host_size: the host's struct has no such field */
     uint8_t kind;            /* enum value_kind */
     bool is_signed;
     uint16_t count;          /* elements; 1: no array */
@@ -84,10 +84,19 @@ struct errno_desc {
     const char *name, *text;
 };
 
+/* A command, or a family of them: any_size leaves out the size in the number (_IOC_SIZE). */
 struct ioctl_desc {
     const char *name;
-    uint32_t command;
+    uint32_t first, last;
+    bool any_size;
     struct arg_desc arg;
+};
+
+/* All commands of a type (_IOC_TYPE) that answer this error. */
+struct ioctl_refusal {
+    uint8_t type;
+    uint16_t error;
+    const char *why;
 };
 
 /* One guest's numbers and flag values. */
@@ -99,12 +108,16 @@ struct syscall_abi {
 };
 
 extern const struct call_desc syscall_calls[CALL_COUNT];
+/*
+ * Names of fields and of ioctl commands are there after late_relocate() (base/late.h).
+ */
 extern const struct struct_desc syscall_structs[STRUCT_COUNT];
 extern const struct errno_desc syscall_errnos[];
 extern const unsigned syscall_nerrnos;
-extern const struct ioctl_desc syscall_ioctls[]; /* ascending by command */
-extern const unsigned syscall_nioctls;
-extern const uint8_t syscall_ioctl_families[]; /* type bytes let through unlisted, 0 at the end */
+extern const struct ioctl_desc syscall_ioctls[]; /* the first syscall_nioctls_exact are one command each, ascending */
+extern const unsigned syscall_nioctls, syscall_nioctls_exact;
+extern const struct ioctl_refusal syscall_ioctl_refusals[];
+extern const unsigned syscall_nioctl_refusals;
 
 extern const struct syscall_abi syscall_abi_aarch64, syscall_abi_riscv64;
 

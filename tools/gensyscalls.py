@@ -18,7 +18,9 @@ RESTART = {'wait': 512, 'nohand': 514, 'block': 516}
 SIMPLE = ('none fd dirfd path lpath rawpath str int uint long ulong hex ptr off size mode dev pid uid gid sig strv envp '
           'word nsec wstatus rlim').split()
 BASE = {'s8': (1, 1), 'u8': (1, 0), 's16': (2, 1), 'u16': (2, 0), 's32': (4, 1), 'u32': (4, 0),
-        's64': (8, 1), 'u64': (8, 0), 'ptr': (8, 0), 'char': (1, 0)}
+        's64': (8, 1), 'u64': (8, 0), 'ptr': (8, 0), 'char': (1, 0), 'long': (8, 1), 'ulong': (8, 0)}
+IOCTL_DIRECTION = {'in': 1, 'out': 2, 'io': 3}  # _IOC_WRITE, _IOC_READ: the kernel's view is the program's
+ANY_SIZE = 0x3fff0000
 
 
 class Bad(Exception):
@@ -49,7 +51,7 @@ class Tables:
         self.sets = self.read_flags()
         self.structs = self.read_structs()
         self.calls = self.read_calls()
-        self.ioctls, self.families = self.read_ioctls()
+        self.ioctls, self.refused_ioctls = self.read_ioctls()
 
     # -- reading
 
@@ -117,36 +119,54 @@ class Tables:
             align = max(align, al)
         return out, (at + align - 1) // align * align, align
 
+    def struct_blocks(self):
+        blocks, cur = [], None
+        for file in sorted(self.dir.glob('structs*.tbl')):
+            for where, line in lines(file):
+                word = line.split()
+                if not line.startswith(' '):
+                    if word[0] not in ('struct', 'host') or len(word) < 2:
+                        raise Bad(f'{where}: expected `struct NAME C-type headers` or `host NAME`')
+                    cur = {'where': where, 'host': word[0] == 'host', 'name': word[1], 'packed': 'packed' in word[2:],
+                           'ctype': [w for w in word[2:] if w != 'packed'], 'fields': []}
+                    blocks.append(cur)
+                    continue
+                if cur is None or not 2 <= len(word) <= 3:
+                    raise Bad(f'{where}: expected NAME type [kind]')
+                m = re.fullmatch(r'(\w+)(?:\[(\d+)\])?', word[1])
+                if not m:
+                    raise Bad(f'{where}: bad type {word[1]}')
+                cur['fields'].append((word[0], m[1], int(m[2] or 1), word[2] if len(word) > 2 else None, where))
+        return blocks
+
     def read_structs(self):
         self._structs = out = {}
-        blocks, cur = [], None
-        for where, line in lines(self.dir / 'structs.tbl'):
-            word = line.split()
-            if not line.startswith(' '):
-                if word[0] not in ('struct', 'host') or len(word) < 2:
-                    raise Bad(f'{where}: expected `struct NAME C-type headers` or `host NAME`')
-                cur = {'where': where, 'host': word[0] == 'host', 'name': word[1], 'rest': word[2:], 'fields': []}
-                blocks.append(cur)
-                continue
-            if cur is None or not 2 <= len(word) <= 3:
-                raise Bad(f'{where}: expected NAME type [kind]')
-            m = re.fullmatch(r'(\w+)(?:\[(\d+)\])?', word[1])
-            if not m:
-                raise Bad(f'{where}: bad type {word[1]}')
-            cur['fields'].append((word[0], m[1], int(m[2] or 1), word[2] if len(word) > 2 else None, where))
+        blocks = self.struct_blocks()
+        guest = {}
         for b in blocks:
-            plain = [f[:3] for f in b['fields']]
-            at, size, align = self.layout(b['where'], plain, 'packed' in b['rest'])
+            if not b['host'] and guest.setdefault(b['name'], b) is not b:
+                raise Bad(f"{b['where']}: struct {b['name']} twice")
+
+        def place(b):
+            """Structs inside first, wherever they stand."""
+            for _, base, _, _, _ in b['fields']:
+                if base not in BASE and base not in out and base in guest and base != b['name']:
+                    place(guest[base])
+            at, size, align = self.layout(b['where'], [f[:3] for f in b['fields']], b['packed'])
+            out[b['name']] = {'size': size, 'align': align, 'ctype': b['ctype'], 'where': b['where'], 'x86_64': None,
+                              'fields': [f + a for f, a in zip(b['fields'], at)]}
+
+        for name, b in guest.items():
+            if name not in out:
+                place(b)
+        for b in blocks:
             if not b['host']:
-                if b['name'] in out:
-                    raise Bad(f"{b['where']}: struct {b['name']} twice")
-                out[b['name']] = {'size': size, 'align': align, 'ctype': b['rest'], 'where': b['where'], 'x86_64': None,
-                                  'fields': [f + a for f, a in zip(b['fields'], at)]}
-            else:
-                if b['name'] not in out:
-                    raise Bad(f"{b['where']}: host layout of an undescribed struct {b['name']}")
-                out[b['name']]['x86_64'] = {'size': size, 'packed': 'packed' in b['rest'],
-                                            'fields': {f[0]: f + a for f, a in zip(b['fields'], at)}}
+                continue
+            if b['name'] not in out:
+                raise Bad(f"{b['where']}: host layout of an undescribed struct {b['name']}")
+            at, size, _ = self.layout(b['where'], [f[:3] for f in b['fields']], b['packed'])
+            out[b['name']]['x86_64'] = {'size': size, 'packed': b['packed'],
+                                      'fields': {f[0]: f + a for f, a in zip(b['fields'], at)}}
         for s in out.values():
             s['host'] = s['x86_64'] if self.host == 'x86_64' else None
             for f in s['fields']:
@@ -243,15 +263,32 @@ class Tables:
         return out
 
     def read_ioctls(self):
-        out, families = [], []
+        """Rows of ioctls.tbl, ascending, those of one command before those of many; {type byte: (error, note)}."""
+        out, refused = [], {}
         for where, line in lines(self.dir / 'ioctls.tbl'):
+            line, _, note = line.partition(';')
             word = line.split()
-            if word[0] == 'family':
-                families.append(number(where, word[1]))
-            else:
-                out.append((number(where, word[1]), word[0], self.arg(where, word[2])))
-        out.sort(key=lambda r: r[0])
-        return out, families
+            if word[0] == 'refused' and len(word) == 3:
+                if word[2] not in self.errnos or not note.strip():
+                    raise Bad(f'{where}: expected `refused TYPE ERROR ; why`')
+                refused[number(where, word[1])] = (word[2], note.strip())
+                continue
+            m = re.fullmatch(r'(\w+?)(?:-(\w+))?(:size)?(!)?', word[1]) if len(word) == 3 else None
+            if not m:
+                raise Bad(f'{where}: expected NAME number argument')
+            first = number(where, m[1])
+            kind, count, ref = arg = self.arg(where, word[2])
+            size = first >> 16 & 0x3fff
+            if size and not m[3] and not m[4] and kind in IOCTL_DIRECTION:
+                described = self._structs[ref[7:]]['size'] * (int(count) & 0x7f if count != 'NO_COUNT' else 1)
+                if described != size or first >> 30 != IOCTL_DIRECTION[kind]:
+                    raise Bad(f'{where}: {word[0]} passes {size} bytes by its number, {described} as described, or another way')
+            out.append({'name': word[0], 'first': first, 'last': number(where, m[2]) if m[2] else first, 'any': bool(m[3]), 'arg': arg})
+        out.sort(key=lambda r: (r['any'] or r['first'] != r['last'], r['first']))
+        for a, b in zip(out, out[1:]):
+            if a['first'] == b['first'] and a['any'] == b['any']:
+                raise Bad(f"ioctls.tbl: {a['first']:#x} twice: {a['name']}, {b['name']}")
+        return out, refused
 
     # -- writing
 
@@ -271,7 +308,8 @@ class Tables:
         return '\n'.join(o + ['', '#endif', ''])
 
     def tables_c(self):
-        o = ['/* Made from syscall-tables/ by tools/gensyscalls.py. */', '#include "syscall-tables/tables.h"', '']
+        o = ['/* Made from syscall-tables/ by tools/gensyscalls.py. */', '#include "syscall-tables/tables.h"', '',
+             '/* Only names in them are pointers, which base/late.h relocates. */', '#define LATE __attribute__((section("late_data")))', '']
         sup = {'pass': 'SUPPORT_PASS', 'hand': 'SUPPORT_HAND'}
         o.append('const struct call_desc syscall_calls[CALL_COUNT] = {')
         o.append('    [CALL_unknown] = {"unknown", SUPPORT_REFUSED, 6, 0, -1, 38, KIND_int, 0,')
@@ -310,7 +348,7 @@ class Tables:
                   f'sizeof calls_{arch} / sizeof(uint16_t), sets_{arch}}};']
         o.append('')
         for name, s in self.structs.items():
-            o.append(f'static const struct field_desc fields_{name}[] = {{')
+            o.append(f'static const struct field_desc fields_{name}[] LATE = {{')
             host = s['host']
             for f in s['fields']:
                 fname, base, count, _, _, at, size = f
@@ -330,10 +368,15 @@ class Tables:
         o += ['};', '', 'const struct errno_desc syscall_errnos[] = {']
         o += [f'    {{{n}, "{name}", "{text}"}},' for name, (n, text) in self.errnos.items()]
         o += ['};', f'const unsigned syscall_nerrnos = {len(self.errnos)};', '',
-              'const struct ioctl_desc syscall_ioctls[] = {']
-        o += [f'    {{"{n}", {c:#x}, {{KIND_{k}, {cnt}, {r}}}}},' for c, n, (k, cnt, r) in self.ioctls]
-        o += ['};', f'const unsigned syscall_nioctls = {len(self.ioctls)};', '',
-              'const uint8_t syscall_ioctl_families[] = {' + ', '.join(hex(f) for f in self.families) + ', 0};', '']
+              'const struct ioctl_desc syscall_ioctls[] LATE = {']
+        for c in self.ioctls:
+            k, cnt, r = c['arg']
+            o.append(f'    {{"{c["name"]}", {c["first"]:#x}, {c["last"]:#x}, {int(c["any"])}, {{KIND_{k}, {cnt}, {r}}}}},')
+        o += ['};', f'const unsigned syscall_nioctls = {len(self.ioctls)};',
+              f'const unsigned syscall_nioctls_exact = {sum(not c["any"] and c["first"] == c["last"] for c in self.ioctls)};', '',
+              'const struct ioctl_refusal syscall_ioctl_refusals[] = {']
+        o += [f'    {{{t:#x}, {self.errnos[e][0]}, "{note}"}},' for t, (e, note) in self.refused_ioctls.items()]
+        o += ['};', f'const unsigned syscall_nioctl_refusals = {len(self.refused_ioctls)};', '']
         return '\n'.join(o)
 
     def rst(self):
@@ -356,7 +399,16 @@ class Tables:
         for row in rows:
             o += [f'   * - {row[0]}'] + [f'     - {c}' for c in row[1:]]
         o += ['', 'ioctl commands', '--------------', '',
-              f'{len(self.ioctls)} commands are known by name: ' + ', '.join(f'``{n}``' for _, n, _ in self.ioctls) + '.', '']
+              f'{len(self.ioctls)} commands are described by name, direction and argument in ``syscall-tables/ioctls.tbl``, and go to the host:', '']
+        by_type = {}
+        for c in self.ioctls:
+            by_type.setdefault(c['first'] >> 8 & 0xff, []).append(c['name'])
+        for t, names in sorted(by_type.items()):
+            text = f'``{t:#04x}``' + (f" ('{chr(t)}')" if 32 < t < 127 and chr(t).isalpha() else '')
+            o.append(f'- {text}: ' + ', '.join(f'``{n}``' for n in names))
+        o += ['', 'Refused:', '']
+        o += [f'- type ``{t:#04x}``: ``{e}``; {note}' for t, (e, note) in self.refused_ioctls.items()]
+        o += ['- any other: ``ENOTTY``, and a line in the log of what is not implemented (``-d unimp``), once for each command', '']
         return '\n'.join(o)
 
     def hostile_h(self):
@@ -369,8 +421,11 @@ class Tables:
             if name in NOT_HOSTILE:
                 continue
             row = []
-            for k, _, ref in c['args']:
-                if k in ('flags', 'enum'):
+            for i, (k, _, ref) in enumerate(c['args']):
+                own = OWN_VALUES.get((name, i))
+                if own:
+                    row.append(('K_VALUE', f'set_{own}', f'sizeof set_{own} / 8'))
+                elif k in ('flags', 'enum'):
                     used.add(ref[4:])
                     row.append((f'K_VALUE{"S" if k == "flags" else ""}', f'set_{ref[4:]}', f'sizeof set_{ref[4:]} / 8'))
                 else:
@@ -387,20 +442,27 @@ class Tables:
         for name in sorted(used):
             values = ', '.join(f'{v & (1 << 64) - 1:#x}u' for _, v, _, _ in self.sets[name][1])
             o.append(f'static const uint64_t set_{name}[] = {{{values}}};')
+        commands = [c['first'] for c in self.ioctls] + [t << 8 | 1 for t in self.refused_ioctls]
+        for name, values in (('ioctls', commands), ('options', range(130))):
+            o.append(f'static const uint64_t set_own_{name}[] = {{{", ".join(hex(v) for v in values)}}};')
         for a in rows:
             macro = {'riscv64': '__riscv'}.get(a, f'__{a}__')
             o += [f'#ifdef {macro}', 'static const struct call calls[] = {', *rows[a], '};', '#endif']
         return '\n'.join(o + ['enum { ncalls = sizeof calls / sizeof calls[0] };', ''])
 
     def check_c(self, side):
-        """Static assertions of the struct layouts and flag values, for the compiler of that side."""
+        """
+        Static assertions of layouts and values for the compiler of that side: several C files, each behind a line
+        CHECK_UNIT, because not all of the kernel's headers go together.
+        """
         arch = None if side in ('generic64', 'x86_64') else side
-        headers, o = [], []
+        units = {}  # by last header: those it needs, assertions
         for name, s in self.structs.items():
             if not s['ctype'] or s['ctype'][0] == '-':
                 continue
+            before, o = units.setdefault(s['ctype'][-1], ([], []))
+            before += [h for h in s['ctype'][1:-1] if h not in before]
             ctype = s['ctype'][0].replace('_', ' ', 1)
-            headers += [h for h in s['ctype'][1:] if h not in headers]
             host = s['x86_64'] if side == 'x86_64' else None
             size = host['size'] if host else s['size']
             fields = host['fields'].values() if host else s['fields']
@@ -410,8 +472,15 @@ class Tables:
                 if f[0].startswith(('_', 'reserved', 'sigev_un', 'pad')) or f[0] in NEWER:
                     continue
                 o.append(f'_Static_assert(offsetof({ctype}, {f[0]}) == {f[5]}, "{name}.{f[0]}");')
-        heads = ['#include <stddef.h>'] + [f'#include <{h}>' for h in headers]
-        heads += [f'#include <{h}>' for h in VALUE_HEADERS if h not in headers]
+        commands = [f'#ifdef {c["name"]}\n_Static_assert((unsigned)({c["name"]}) == {c["first"]:#x}u, "{c["name"]}");\n#endif'
+                    for c in self.ioctls if not c['any'] and c['first'] == c['last']]
+        for headers in IOCTL_HEADERS:
+            *needed, last = headers.split()
+            before, o = units.setdefault(last, ([], []))
+            before[:0] = [h for h in ['linux/ioctl.h', 'asm/termbits.h'] + needed if h not in before]
+            o += commands
+        out = [self.check_unit(before + [last], o) for last, (before, o) in units.items()]
+        o = []
         for name, (_, flags) in self.sets.items():
             for n, v, m, archs in flags:
                 value = archs.get(arch, v) if arch else v
@@ -419,24 +488,39 @@ class Tables:
                     continue
                 o.append(f'#ifdef {n}\n_Static_assert((long long)({n}) == (long long)({value}ll) || '
                          f'(unsigned)({n}) == {value & 0xffffffff}u, "{n}");\n#endif')
-        heads.append('#include <asm/unistd.h>')
         for name, n in self.numbers[side if side in self.numbers else 'aarch64'].items():
             o.append(f'#ifdef __NR_{name}\n_Static_assert(__NR_{name} == {n}, "number of {name}");\n#endif')
-        for c, n, _ in self.ioctls:
-            o.append(f'#ifdef {n}\n_Static_assert((unsigned)({n}) == {c:#x}u, "{n}");\n#endif')
-        return '\n'.join(heads + o + [''])
+        out.append(self.check_unit(VALUE_HEADERS, o))
+        return 'CHECK_UNIT\n'.join(out)
+
+    def check_unit(self, headers, assertions):
+        """The last header may be missing, and what it would have described is not checked then."""
+        o = ['#include <stddef.h>', '#include <linux/types.h>'] + [f'#include <{h}>' for h in headers[:-1]]
+        return '\n'.join(o + [f'#if __has_include(<{headers[-1]}>)', f'#include <{headers[-1]}>'] + assertions + ['#endif', ''])
 
 
 # Not for random arguments: they end the program, or the machine's peace.
 NOT_HOSTILE = {'exit', 'exit_group', 'reboot', 'sync', 'vhangup', 'syslog', 'swapon', 'swapoff', 'sigsuspend'}
+# Arguments that have values of their own.
+OWN_VALUES = {('ioctl', 1): 'own_ioctls', ('setsockopt', 2): 'own_options', ('getsockopt', 2): 'own_options'}
 # Structs that newer kernels lengthen, and fields that older headers lack.
 GROWS = {'statx', 'clone_args'}
-NEWER = {'stx_dio_mem_align', 'stx_dio_offset_align'}
-VALUE_HEADERS = ['linux/fcntl.h', 'linux/fs.h', 'linux/mman.h', 'linux/prctl.h', 'linux/futex.h', 'linux/sockios.h',
-                 'linux/inotify.h', 'linux/fanotify.h', 'linux/falloc.h', 'linux/fiemap.h', 'linux/wait.h', 'linux/random.h',
-                 'linux/ipc.h', 'linux/shm.h', 'linux/msg.h', 'linux/timerfd.h', 'linux/ptrace.h',
-                 'linux/if_tun.h', 'linux/loop.h', 'linux/mount.h', 'linux/close_range.h',
-                 'linux/xattr.h', 'linux/tcp.h', 'asm/ioctls.h', 'asm/socket.h']
+NEWER = {'stx_dio_mem_align', 'stx_dio_offset_align', 'midi_version'}
+VALUE_HEADERS = """linux/fcntl.h linux/fs.h linux/mman.h linux/prctl.h linux/futex.h linux/sockios.h linux/inotify.h linux/fanotify.h
+    linux/falloc.h linux/fiemap.h linux/wait.h linux/random.h linux/ipc.h linux/shm.h linux/msg.h linux/sem.h linux/timerfd.h
+    linux/ptrace.h linux/if_tun.h linux/loop.h linux/mount.h linux/close_range.h linux/xattr.h linux/tcp.h asm/ioctls.h asm/socket.h
+    linux/time.h linux/timex.h linux/signal.h linux/stat.h linux/openat2.h asm/termbits.h asm/termios.h linux/poll.h linux/eventpoll.h
+    linux/resource.h linux/sched.h linux/capability.h linux/io_uring.h linux/landlock.h linux/mqueue.h asm/unistd.h""".split()
+# Where ioctl commands are defined, behind the headers each of them needs.
+IOCTL_HEADERS = """linux/serial.h asm/ioctls.h|linux/kd.h|linux/vt.h|linux/fiemap.h linux/blktrace_api.h linux/fs.h|linux/blkpg.h
+    |linux/blkzoned.h|linux/hdreg.h|linux/cdrom.h|linux/pr.h|linux/dm-ioctl.h|linux/nbd.h|linux/loop.h|linux/fscrypt.h|linux/fsverity.h
+    |linux/fsmap.h|linux/msdos_fs.h|linux/fuse.h|linux/nsfs.h|linux/userfaultfd.h|linux/fiemap.h linux/blktrace_api.h linux/f2fs.h
+    |linux/auto_fs.h|linux/fiemap.h linux/blktrace_api.h linux/btrfs.h|linux/time_types.h linux/sockios.h
+    |linux/filter.h linux/if.h linux/if_tun.h|linux/filter.h linux/if.h linux/ppp-ioctl.h|drm/drm.h|drm/virtgpu_drm.h
+    |linux/input.h|linux/uinput.h|linux/joystick.h|linux/hidraw.h|sound/asound.h|sound/asound.h sound/asequencer.h|linux/usbdevice_fs.h
+    |linux/random.h|linux/watchdog.h|linux/rtc.h|linux/timerfd.h|linux/ptp_clock.h|linux/pps.h|linux/rfkill.h|linux/dma-buf.h
+    |linux/dma-heap.h|linux/udmabuf.h|linux/sync_file.h|linux/gpio.h|linux/spi/spidev.h|linux/fb.h|linux/i2c-dev.h|linux/watch_queue.h
+    |sys/types.h linux/mtio.h|linux/videodev2.h|linux/media.h|stddef.h scsi/sg.h""".replace('\n', '').split('|')
 
 
 def main(argv):
