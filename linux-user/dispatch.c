@@ -9,7 +9,6 @@
 #include <sys/inotify.h>
 
 #include "base/bits.h"
-#include "base/late.h"
 #include "base/log.h"
 #include "linux-user/abi.h"
 #include "linux-user/host.h"
@@ -39,10 +38,10 @@ static enum last_link last_link(const struct call_desc *d, const uint64_t a[6], 
     for (unsigned i = 0; i < d->nargs; i++) {
         if (d->arg[i].kind != KIND_flags)
             continue;
-        if ((d->arg[i].ref == SET_at && a[i] & AT_SYMLINK_NOFOLLOW) ||
-            (d->arg[i].ref == SET_inotify && a[i] & IN_DONT_FOLLOW))
+        bool at = d->arg[i].ref == SET_at || d->arg[i].ref == SET_at_statx;
+        if ((at && a[i] & AT_SYMLINK_NOFOLLOW) || (d->arg[i].ref == SET_inotify && a[i] & IN_DONT_FOLLOW))
             return LAST_ITSELF;
-        if (d->arg[i].ref == SET_at && a[i] & AT_SYMLINK_FOLLOW)
+        if (at && a[i] & AT_SYMLINK_FOLLOW)
             return LAST_FOLLOWED;
     }
     return last;
@@ -129,9 +128,10 @@ static int64_t run_call(struct task *t, int call, const uint64_t a[6])
 static int64_t __attribute__((noinline)) trace_and_run(struct task *t, int call, uint64_t number, const uint64_t a[6])
 {
     struct trace_line line;
-    late_relocate(); /* names of ioctl commands and of fields */
+    int64_t ret;
     trace_enter(t, &line, call, number, a);
-    int64_t ret = run_call(t, call, a);
+    if (!trace_protects_log(t, call, a, &ret))
+        ret = run_call(t, call, a);
     trace_leave(t, &line, ret);
     return ret;
 }

@@ -333,6 +333,8 @@ void signal_die(struct task *t, const siginfo_t *info)
     int signo = info->si_signo;
     if (CORE_SIGNALS & SIGNAL_BIT(signo))
         core_dump(t, info);
+    if (log_on(LOG_STRACE))
+        trace_killed(t, signo);
     /* What the host would dump is the emulator: not to a file, not to a program either. */
     host_call(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, 0);
     host_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -305,7 +305,7 @@ enum system_result system_options_read(struct system_options *o, char **argv)
         report_error("'%s' is no option; -help lists them", argv[reader.at]);
         return SYSTEM_BAD;
     }
-    if (o->log_file && !log_open(o->log_file)) {
+    if (o->log_file && !log_open(o->log_file, -1)) {
         report_error("can't write the log file %s", o->log_file);
         return SYSTEM_BAD;
     }

@@ -16,7 +16,10 @@ GUESTS = ['aarch64', 'riscv64']
 PROCESSORS = GUESTS + ['x86_64'] # each may be the host
 RESTART = {'wait': 512, 'nohand': 514, 'block': 516}
 SIMPLE = ('none fd dirfd path lpath rawpath str int uint long ulong hex ptr off size mode dev pid uid gid sig strv envp '
-          'word nsec wstatus rlim').split()
+          'word wstatus rlim len pos date epolldata sigval chars bytes ioctl ioarg sockoptname dirents futexop sigmask').split()
+# How `-e trace=%FAMILY` spells them; the first two follow from the kinds of arguments, the others stand in classes.tbl.
+CLASSES = 'file desc clock creds ipc memory network process signal pure'.split()
+WHEN = {'': 'ALWAYS', 'v': 'VERBOSE', 'nz': 'NONZERO', 'vnz': 'VERBOSE_NONZERO'}
 BASE = {'s8': (1, 1), 'u8': (1, 0), 's16': (2, 1), 'u16': (2, 0), 's32': (4, 1), 'u32': (4, 0),
         's64': (8, 1), 'u64': (8, 0), 'ptr': (8, 0), 'char': (1, 0), 'long': (8, 1), 'ulong': (8, 0)}
 IOCTL_DIRECTION = {'in': 1, 'out': 2, 'io': 3}  # _IOC_WRITE, _IOC_READ: the kernel's view is the program's
@@ -52,6 +55,9 @@ class Tables:
         self.structs = self.read_structs()
         self.calls = self.read_calls()
         self.ioctls, self.refused_ioctls = self.read_ioctls()
+        self.classes = self.read_classes()
+        self.variants = self.read_variants()
+        self.levels, self.sockopts = self.read_sockopts()
 
     # -- reading
 
@@ -120,10 +126,13 @@ class Tables:
         return out, (at + align - 1) // align * align, align
 
     def struct_blocks(self):
-        blocks, cur = [], None
+        blocks, cur, orders = [], None, {}
         for file in sorted(self.dir.glob('structs*.tbl')):
             for where, line in lines(file):
                 word = line.split()
+                if word[0] == 'order' and cur:
+                    orders.setdefault(word[1], []).extend((where, f) for f in word[2:])
+                    continue
                 if not line.startswith(' '):
                     if word[0] not in ('struct', 'host') or len(word) < 2:
                         raise Bad(f'{where}: expected `struct NAME C-type headers` or `host NAME`')
@@ -137,11 +146,11 @@ class Tables:
                 if not m:
                     raise Bad(f'{where}: bad type {word[1]}')
                 cur['fields'].append((word[0], m[1], int(m[2] or 1), word[2] if len(word) > 2 else None, where))
-        return blocks
+        return blocks, orders
 
     def read_structs(self):
         self._structs = out = {}
-        blocks = self.struct_blocks()
+        blocks, orders = self.struct_blocks()
         guest = {}
         for b in blocks:
             if not b['host'] and guest.setdefault(b['name'], b) is not b:
@@ -171,11 +180,22 @@ class Tables:
             s['host'] = s['x86_64'] if self.host == 'x86_64' else None
             for f in s['fields']:
                 self.field_kind(f)
+        for name, fields in orders.items():
+            known = [f[0] for f in out[name]['fields']] if name in out else []
+            for where, f in fields:
+                if f not in known:
+                    raise Bad(f'{where}: {name} has no field {f}')
+            out[name]['order'] = [known.index(f) for _, f in fields]
         return out
 
     def field_kind(self, f):
-        """(kind, ref) of a field as C."""
+        """(kind, ref, when) of a field as C."""
         name, base, count, kind, where = f[:5]
+        m = re.fullmatch(r'(v|nz|vnz):(.*)', kind or '')
+        kind, ref = self.plain_field_kind(name, base, where, m[2] or None if m else kind)
+        return kind, ref, WHEN[m[1] if m else '']
+
+    def plain_field_kind(self, name, base, where, kind):
         if kind is None:
             if base not in BASE:
                 return 'struct', f'STRUCT_{base}'
@@ -185,7 +205,7 @@ class Tables:
         return self.kind_ref(where, kind)
 
     def kind_ref(self, where, kind):
-        m = re.fullmatch(r'(flags|enum):(\w+)', kind)
+        m = re.fullmatch(r'(flags|enum|perm):(\w+)', kind)
         if m:
             if m[2] not in self.sets:
                 raise Bad(f'{where}: unknown set {m[2]}')
@@ -196,11 +216,11 @@ class Tables:
 
     def arg(self, where, s):
         """(kind, count, ref) of an argument as C."""
-        m = re.fullmatch(r'(buf|iov|sa|msg|sigset)([<>])(\d?)', s)
+        m = re.fullmatch(r'(buf|iov|sa|msg|mmsg|sigset|sigact|cpuset|sockopt|rand|caps|msgbuf|str)([<>])(\d?)', s)
         if m:
             kind = m[1] + ('in' if m[2] == '<' else 'out')
             return kind, m[3] or 'NO_COUNT', '0'
-        m = re.fullmatch(r'(fdset|cpuset):(\d)', s)
+        m = re.fullmatch(r'(fdset):(\d)', s)
         if m:
             return m[1], m[2], '0'
         m = re.fullmatch(r'(in|out|io):(\w+)(?:\*(=?)(\d))?', s)
@@ -243,12 +263,69 @@ class Tables:
             convert = any(k in ('path', 'lpath') or k == 'flags' and self.differs(r[4:]) or
                           k in ('in', 'out', 'io') and self._structs[r[7:]]['host'] for k, _, r in args)
             out[name] = {'support': support, 'restart': RESTART.get(restart, 0), 'args': args, 'raw': word[2:],
-                         'ret': self.kind_ref(where, ret.strip() or 'int')[0], 'note': note.strip(), 'convert': convert}
+                         'ret': self.kind_ref(where, ret.strip() or 'int'), 'note': note.strip(), 'convert': convert}
         for a in GUESTS:
             for name in self.numbers[a]:
                 if name not in out:
                     raise Bad(f'numbers-{a}.tbl: {name} is not described in calls.tbl')
         return out
+
+    def read_classes(self):
+        """{call: bits of CLASSES}"""
+        out = dict.fromkeys(self.calls, 0)
+        for name, c in self.calls.items():
+            kinds = {k for k, _, _ in c['args']}
+            out[name] |= bool(kinds & {'path', 'lpath', 'rawpath'}) << CLASSES.index('file')
+            out[name] |= bool(kinds & {'fd', 'dirfd'} or c['ret'][0] == 'fd') << CLASSES.index('desc')
+        for where, line in lines(self.dir / 'classes.tbl'):
+            word = line.split()
+            if word[0] not in CLASSES[2:]:
+                raise Bad(f'{where}: unknown family {word[0]}')
+            for name in word[1:]:
+                if name not in out:
+                    raise Bad(f'{where}: unknown call {name}')
+                out[name] |= 1 << CLASSES.index(word[0])
+        return out
+
+    def value(self, where, set_name, flag):
+        for n, v, *_ in self.sets[set_name][1]:
+            if n == flag:
+                return v
+        raise Bad(f'{where}: {flag} is not in {set_name}')
+
+    def read_variants(self):
+        """[(call, index of the command, its value, [(kind, count, ref)], (kind, ref) of the result)]"""
+        out = []
+        for where, line in lines(self.dir / 'variants.tbl'):
+            line, _, ret = line.partition('->')
+            word = line.split()
+            if len(word) < 2 or word[0] not in self.calls:
+                raise Bad(f'{where}: expected CALL COMMAND kinds')
+            kinds = self.calls[word[0]]['args']
+            at = next((i for i, k in enumerate(kinds) if k[0] in ('enum', 'futexop')), None)
+            if at is None or at + len(word) - 1 > 6:
+                raise Bad(f'{where}: {word[0]} takes no such command')
+            command = self.value(where, 'futex' if kinds[at][0] == 'futexop' else kinds[at][2][4:], word[1])
+            out.append((word[0], at, command, [self.arg(where, a) for a in word[2:]],
+                        self.kind_ref(where, ret.strip()) if ret.strip() else (self.calls[word[0]]['ret'])))
+        return out
+
+    def read_sockopts(self):
+        """[(level, set)], [(level, option, kind, ref)]"""
+        levels, out = [], []
+        for where, line in lines(self.dir / 'sockopts.tbl'):
+            word = line.split()
+            if word[0] == 'level' and len(word) == 3:
+                if word[2] not in self.sets:
+                    raise Bad(f'{where}: unknown set {word[2]}')
+                levels.append((self.value(where, 'sol', word[1]), word[2]))
+            elif levels and len(word) == 2:
+                struct = word[1] in self._structs
+                kind = ('struct', f'STRUCT_{word[1]}') if struct else self.kind_ref(where, word[1])
+                out.append((levels[-1][0], self.value(where, levels[-1][1], word[0]), *kind))
+            else:
+                raise Bad(f'{where}: expected `level LEVEL SET` or OPTION kind')
+        return levels, out
 
     def differs(self, name):
         return any(f[3] for f in self.sets[name][1])
@@ -298,6 +375,8 @@ class Tables:
         o += [f'    CALL_{n},' for n in self.calls] + ['    CALL_COUNT', '};', '', 'enum flag_set_id {']
         o += [f'    SET_{n},' for n in self.sets] + ['    SET_COUNT', '};', '', 'enum struct_id {']
         o += [f'    STRUCT_{n},' for n in self.structs] + ['    STRUCT_COUNT', '};', '']
+        o += ['/* X(NAME) for every family of calls, in the order of the bits of call_desc.classes. */',
+              '#define SYSCALL_CLASSES(X) ' + ' '.join(f'X({c})' for c in CLASSES), '']
         o += ['/* X(name) for every call that has a handler. */', '#define SYSCALLS_BY_HAND(X) \\']
         o += [f'    X({n}) \\' for n, c in self.calls.items() if c['support'] == 'hand'] + ['', '']
         o.append('/* Room for structs that some host lays out otherwise, as the guest and as the host has them; see xlat.h. */')
@@ -312,18 +391,18 @@ class Tables:
              '/* Only names in them are pointers, which base/late.h relocates. */', '#define LATE __attribute__((section("late_data")))', '']
         sup = {'pass': 'SUPPORT_PASS', 'hand': 'SUPPORT_HAND'}
         o.append('const struct call_desc syscall_calls[CALL_COUNT] = {')
-        o.append('    [CALL_unknown] = {"unknown", SUPPORT_REFUSED, 6, 0, -1, 38, KIND_int, 0,')
+        o.append('    [CALL_unknown] = {"unknown", SUPPORT_REFUSED, 6, 0, -1, 38, KIND_int, 0, 0, 0,')
         o.append('        {{KIND_hex}, {KIND_hex}, {KIND_hex}, {KIND_hex}, {KIND_hex}, {KIND_hex}}},')
         for name, c in self.calls.items():
             args = ', '.join(f'{{KIND_{k}, {n}, {r}}}' for k, n, r in c['args'])
             err = 0 if c['support'] in sup else self.errnos[c['support']][0]
             o.append(f'    [CALL_{name}] = {{"{name}", {sup.get(c["support"], "SUPPORT_REFUSED")}, {len(c["args"])}, '
-                     f'{c["restart"]}, {self.numbers[self.host].get(name, -1)}, {err}, KIND_{c["ret"]}, '
-                     f'{int(c["convert"])}, {{{args or "{0}"}}}}},')
+                     f'{c["restart"]}, {self.numbers[self.host].get(name, -1)}, {err}, KIND_{c["ret"][0]}, '
+                     f'{int(c["convert"])}, {self.classes[name]:#x}, {c["ret"][1]}, {{{args or "{0}"}}}}},')
         o += ['};', '']
         for name, (kind, flags) in self.sets.items():
             for arch in [''] + [a for a in GUESTS if any(a in f[3] for f in flags)]:
-                o.append(f'static const struct flag_desc flags_{name}{"_" + arch if arch else ""}[] = {{')
+                o.append(f'static const struct flag_desc flags_{name}{"_" + arch if arch else ""}[] LATE = {{')
                 for n, v, m, archs in flags:
                     value = archs.get(arch, v)
                     mask = (value if kind == 'flags' else -1) if m is None else m
@@ -352,19 +431,21 @@ class Tables:
             host = s['host']
             for f in s['fields']:
                 fname, base, count, _, _, at, size = f
-                kind, ref = self.field_kind(f)
+                kind, ref, when = self.field_kind(f)
                 hat, hsize = at, size
                 if host:
                     h = host['fields'].get(fname)
                     hat, hsize = (h[5], h[6]) if h else (0, 0)
                 signed = int(base in BASE and BASE[base][1])
-                o.append(f'    {{"{fname}", {at}, {hat}, {size}, {hsize}, KIND_{kind}, {signed}, {count}, {ref}}},')
+                o.append(f'    {{"{fname}", {at}, {hat}, {size}, {hsize}, KIND_{kind}, {signed}, {when}, {count}, {ref}}},')
             o.append('};')
+            if 'order' in s:
+                o.append(f'static const uint8_t order_{name}[] = {{{", ".join(map(str, s["order"]))}}};')
         o += ['', 'const struct struct_desc syscall_structs[STRUCT_COUNT] = {']
         for name, s in self.structs.items():
             hsize = s['host']['size'] if s['host'] else s['size']
             o.append(f'    [STRUCT_{name}] = {{"{name}", fields_{name}, {len(s["fields"])}, {s["size"]}, {hsize}, '
-                     f'{int(bool(s["host"]))}}},')
+                     f'{int(bool(s["host"]))}, {"order_" + name if "order" in s else "0"}, {len(s.get("order", s["fields"]))}}},')
         o += ['};', '', 'const struct errno_desc syscall_errnos[] = {']
         o += [f'    {{{n}, "{name}", "{text}"}},' for name, (n, text) in self.errnos.items()]
         o += ['};', f'const unsigned syscall_nerrnos = {len(self.errnos)};', '',
@@ -376,7 +457,18 @@ class Tables:
               f'const unsigned syscall_nioctls_exact = {sum(not c["any"] and c["first"] == c["last"] for c in self.ioctls)};', '',
               'const struct ioctl_refusal syscall_ioctl_refusals[] = {']
         o += [f'    {{{t:#x}, {self.errnos[e][0]}, "{note}"}},' for t, (e, note) in self.refused_ioctls.items()]
-        o += ['};', f'const unsigned syscall_nioctl_refusals = {len(self.refused_ioctls)};', '']
+        o += ['};', f'const unsigned syscall_nioctl_refusals = {len(self.refused_ioctls)};', '',
+              'const struct variant_desc syscall_variants[] = {']
+        for call, at, command, args, ret in self.variants:
+            kinds = ', '.join(f'{{KIND_{k}, {n}, {r}}}' for k, n, r in args) or '{0}'
+            o.append(f'    {{CALL_{call}, {at}, {len(args)}, KIND_{ret[0]}, {ret[1]}, {command & (1 << 64) - 1:#x}u, {{{kinds}}}}},')
+        o += ['};', f'const unsigned syscall_nvariants = {len(self.variants)};', '',
+              'const struct sockopt_level_desc syscall_sockopt_levels[] = {']
+        o += [f'    {{{level}, SET_{s}}},' for level, s in self.levels]
+        o += ['};', f'const unsigned syscall_nsockopt_levels = {len(self.levels)};', '',
+              'const struct sockopt_desc syscall_sockopts[] = {']
+        o += [f'    {{{level}, {option}, KIND_{k}, {r}}},' for level, option, k, r in self.sockopts]
+        o += ['};', f'const unsigned syscall_nsockopts = {len(self.sockopts)};', '']
         return '\n'.join(o)
 
     def rst(self):

@@ -19,7 +19,7 @@ MISTAKES = [
     ('calls.tbl', 'chroot              pass           rawpath', 'chroot  pass  raw', 'unknown kind'),
     ('calls.tbl', 'out:sysinfo', 'out:sysinf', 'unknown struct'),
     ('calls.tbl', 'flags:flock', 'flags:flok', 'unknown set'),
-    ('calls.tbl', 'buf>1 size flags:getrandom', 'buf>7 size flags:getrandom', 'does not exist'),
+    ('calls.tbl', 'rand>1 size flags:getrandom', 'rand>7 size flags:getrandom', 'does not exist'),
     ('calls.tbl', '; the guest processor has no shadow stack', '', 'needs a reason'),
     ('numbers-generic64.tbl', '  0 io_setup', '  1 io_setup', 'twice'),
     ('structs.tbl', 'tv_usec   s64', 'tv_usec   s65', 'unknown type'),
@@ -30,6 +30,11 @@ MISTAKES = [
     ('ioctls.tbl', 'TCSETS                                 0x5402', 'TCSETS 0x5401', 'twice'),
     ('ioctls.tbl', 'refused 0xae ENOTTY', 'refused 0xae ENOTTTY', 'expected `refused'),
     ('structs.tbl', 'it_value    timeval', 'it_value    timevall', 'unknown type'),
+    ('variants.tbl', 'F_GETFD ', 'F_GETFF ', 'is not in fcntl'),
+    ('variants.tbl', 'prctl     PR_GET_KEEPCAPS', 'getpid    PR_GET_KEEPCAPS', 'takes no such command'),
+    ('sockopts.tbl', 'SO_LINGER ', 'SO_LINGERS ', 'is not in so'),
+    ('sockopts.tbl', 'level SOL_UDP udpopt', 'level SOL_UDP udpop', 'unknown set'),
+    ('classes.tbl', 'clock_gettime', 'clock_getime', 'unknown call'),
     ('errnos.tbl', '  2 ENOENT', '  2 EPERM', 'twice'),
 ]
 
