@@ -45,8 +45,11 @@ static ir_ref append(struct ir_builder *b, const struct ir_inst *in)
     return ir_append(b->u, in);
 }
 
+/* Not in quick units: they are too short for it to pay. */
 static ir_ref append_merged(struct ir_builder *b, const struct ir_inst *in)
 {
+    if (b->quick)
+        return append(b, in);
     ir_ref *recent = &b->recent[hash_of(in)];
     if (*recent != IR_NONE && same(&b->u->inst[*recent], in))
         return *recent;
@@ -68,13 +71,13 @@ static ir_ref const_ref(struct ir_builder *b, enum ir_type t, const union ir_val
                                 .op = IR_CONST, .type = t, .imm = v->q[0], .imm2 = t == IR_V128 ? (int64_t)v->q[1] : 0});
 }
 
-/* The value of a pure instruction whose arguments are constants; IR_NONE if one is not. */
+/* The value of a pure instruction whose first argument is a constant, if the others are, too; else IR_NONE. */
 static ir_ref fold(struct ir_builder *b, const struct ir_inst *in)
 {
     unsigned n = ir_facts[in->op].nargs;
     if (!n || in->op == IR_CALL)
         return IR_NONE;
-    for (unsigned k = 0; k < n; k++)
+    for (unsigned k = 1; k < n; k++)
         if (b->u->inst[in->arg[k]].op != IR_CONST)
             return IR_NONE;
     union ir_value value[IR_MAX_ARGS] = {0}, result;
@@ -88,7 +91,9 @@ static ir_ref fold(struct ir_builder *b, const struct ir_inst *in)
     return IR_NONE;
 }
 
-static void canonicalise(const struct ir_builder *b, struct ir_inst *in)
+static bool is_const(const struct ir_builder *b, ir_ref r) { return b->u->inst[r].op == IR_CONST; }
+
+static inline void canonicalise(const struct ir_builder *b, struct ir_inst *in)
 {
     unsigned props = ir_facts[in->op].props;
     if (!(props & IR_P_TYPED))
@@ -97,7 +102,7 @@ static void canonicalise(const struct ir_builder *b, struct ir_inst *in)
         in->ir_lane_ = 0;
     if (props & IR_P_COMM) {
         /* constants second, else by age */
-        bool c0 = b->u->inst[in->arg[0]].op == IR_CONST, c1 = b->u->inst[in->arg[1]].op == IR_CONST;
+        bool c0 = is_const(b, in->arg[0]), c1 = is_const(b, in->arg[1]);
         if (c0 != c1 ? c0 : in->arg[0] > in->arg[1]) {
             ir_ref swap = in->arg[0];
             in->arg[0] = in->arg[1];
@@ -113,7 +118,7 @@ ir_ref b_emit_at(struct ir_builder *b, struct ir_inst *in)
     if (props & IR_P_PURE) {
         if (in->op == IR_CONST)
             return const_ref(b, in->type, &(union ir_value){.q = {in->imm, in->imm2}});
-        ir_ref r = fold(b, in);
+        ir_ref r = is_const(b, in->arg[0]) ? fold(b, in) : IR_NONE;
         if (r == IR_NONE)
             r = b_simplify(b, in);
         return r != IR_NONE ? r : append_merged(b, in);
@@ -153,13 +158,13 @@ static bool is_label(const struct ir_builder *b, uint64_t pc)
 
 bool b_insn(struct ir_builder *b, uint64_t pc, uint64_t bits)
 {
-    bool label = is_label(b, pc);
     /* In quick units nothing between asks where it is: one INSN does. */
     if (b->quick && !b->pc_needed && b->last_pc_inst) {
         b->u->inst[b->last_pc_inst].imm = pc;
         b->u->inst[b->last_pc_inst].imm2 = bits;
         return false;
     }
+    bool label = is_label(b, pc);
     if (label) { /* whoever jumps here does not bring values */
         b_forget(b);
         memset(b->recent, 0, sizeof b->recent);

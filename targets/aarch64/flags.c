@@ -227,28 +227,31 @@ static const struct {
     {0xff200c00, 0x1e200c00, false}, /* FCSEL */
 };
 
+/* Bits 28 to 24 of those: the other instructions, most, are left out at once. */
+static const uint32_t flag_groups = 1u << 0x0a | 1u << 0x0b | 1u << 0x11 | 1u << 0x12 | 0xfu << 0x14 | 1u << 0x1a | 1u << 0x1e;
+
 bool a64_flags_dead_at(const struct code_reader *code, uint64_t pc)
 {
     enum { SCAN_MAX = 12 };
-    for (unsigned i = 0; i < SCAN_MAX; i++) {
-        size_t avail;
-        const uint8_t *p = code->window(code->opaque, pc, &avail);
+    const uint8_t *p = NULL;
+    size_t avail = 0;
+    for (unsigned i = 0; i < SCAN_MAX; i++, pc += 4, p += 4, avail -= 4) {
+        if (avail < 4)
+            p = code->window(code->opaque, pc, &avail);
         if (!p || avail < 4)
             return false;
         uint32_t w;
         memcpy(&w, p, 4);
-        if ((w & 0x0a000000) == 0x08000000) { /* loads and stores: many, and none knows flags */
-            pc += 4;
+        if (!(flag_groups >> (w >> 24 & 31) & 1))
             continue;
-        }
         if ((w & 0x7c000000) == 0x14000000) { /* B, BL */
-            pc += sextract64(w, 0, 26) * 4;
+            pc += sextract64(w, 0, 26) * 4 - 4;
+            avail = 4; /* of another place, from now on */
             continue;
         }
         for (unsigned k = 0; k < ARRAY_SIZE(flag_class); k++)
             if ((w & flag_class[k].mask) == flag_class[k].value)
                 return flag_class[k].writes;
-        pc += 4;
     }
     return false;
 }

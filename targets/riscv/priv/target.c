@@ -2,6 +2,7 @@
 #include <elf.h>
 
 #include "base/softfloat.h"
+#include "targets/riscv/disassembler.h"
 #include "targets/riscv/helpers.h"
 #include "targets/riscv/priv/helpers.h"
 #include "targets/riscv/priv/translate.h"
@@ -142,11 +143,6 @@ static void loaded(struct cpu *cpu)
         h->satp = 0;
 }
 
-static void mappings(struct cpu *cpu, void (*visit)(void *opaque, const struct target_mapping *m), void *opaque)
-{
-    rv_each_mapping(rv_hart(cpu), visit, opaque);
-}
-
 static const struct target_system privileged = {
     .nviews = NVIEWS,
     .data_view = data_view,
@@ -161,7 +157,6 @@ static const struct target_system privileged = {
     .nsaved = ARRAY_SIZE(saved),
     .saving = saving,
     .loaded = loaded,
-    .mappings = mappings,
 };
 
 const struct target target_riscv64_system = {
@@ -175,7 +170,8 @@ const struct target target_riscv64_system = {
     .ir = &ir,
     .regs = rv_regs,
     .nregs = RV_NREGS,
-    .isa = ISA_RISCV64,
+    .capstone_arch = CS_ARCH_RISCV,
+    .capstone_mode = CS_MODE_RISCV64 | CS_MODE_RISCVC,
     .reset = reset,
     .mode = mode,
     .translate = rv_translate_privileged,

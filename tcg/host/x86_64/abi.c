@@ -90,12 +90,12 @@ void isel_slow(struct gen *g, const struct ir_inst *in)
     for (unsigned k = 0, n = ir_nargs(in); k < n; k++)
         if (in->arg[k] != IR_NONE)
             store_arg(g, in, k, ra_use(g, in->arg[k]));
+    int d = ir_result_type(in) == IR_VOID ? NO_REG : ra_def_over(g); /* may move what the fault point tells of */
     uint32_t fault_off = 0;
     if (ir_props(in) & IR_P_FAULT) {
         fault_off = g->a.p - g->a.start;
         x86_fault_point(g);
     }
-    int d = ir_result_type(in) == IR_VOID ? NO_REG : ra_def_over(g);
     call_slow(g, g->i, fault_off, d);
 }
 

@@ -60,7 +60,9 @@ struct value {
     uint8_t raw;      /* enum raw */
     bool clean;       /* F32, F64: the rest of its register is zero */
     bool no_code;     /* nothing is to be done where it stands: it is a constant, shares a register, is late or unread */
+    uint8_t unused[7];
 };
+_Static_assert(sizeof(struct value) == 32, "easy to index");
 
 /* A guest register while the unit is compiled. */
 struct slot_state {
@@ -264,8 +266,8 @@ void x86_global_pins(const struct ir_guest *guest, int8_t pin[MAX_SLOTS]);
 /* --- quick.c --- */
 /* As x86_plan(), for quick units of integer ops; false: the unit has others, and nothing is planned. */
 bool x86_quick_plan(struct gen *g);
-/* The instruction of a unit so planned. */
-void x86_quick_instruction(struct gen *g, const struct ir_inst *in);
+/* The code of a unit so planned. */
+void x86_quick_code(struct gen *g);
 
 /* --- regalloc.c --- */
 static inline void ra_hold(struct gen *g, int reg, ir_ref root)

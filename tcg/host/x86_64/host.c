@@ -223,12 +223,11 @@ static bool compile(const struct ir_unit *u, const struct compile_ctx *ctx, uint
     g->rbx_in = RBX;
     x86_plan(g);
     begin(g);
-    for (uint32_t k = g->first_todo; k < u->n && asm_fits(&g->a) && !g->stop; k++) {
+    if (g->simple)
+        x86_quick_code(g);
+    for (uint32_t k = g->first_todo; !g->simple && k < u->n && asm_fits(&g->a) && !g->stop; k++) {
         g->i = g->todo[k];
-        if (g->simple)
-            x86_quick_instruction(g, &u->inst[g->i]);
-        else
-            instruction(g, &u->inst[g->i]);
+        instruction(g, &u->inst[g->i]);
     }
     x86_emit_stubs(g);
     uint32_t dead_off = g->a.p - g->a.start;
@@ -272,7 +271,6 @@ static void make_direct(uint8_t *end, enum ref_kind kind, int32_t distance)
 
 const struct tcg_host tcg_host_x86_64 = {
     .name = "x86_64",
-    .isa = ISA_X86_64,
     .init = init,
     .features = host_features,
     .make_direct = make_direct,

@@ -162,6 +162,8 @@ void x86_fix_pins(struct gen *g, const struct raw_pins *p)
 
 void x86_settle_pins(struct gen *g)
 {
+    if (!g->raw)
+        return;
     struct raw_pins p = x86_raw_pins(g);
     x86_fix_pins(g, &p);
     for (unsigned raw = 0; raw < ARRAY_SIZE(p.mask); raw++)

@@ -12,13 +12,34 @@
 
 /* Units with ops that are NOT_HERE go the general way. */
 enum class { NOT_HERE, NOTHING, CONSTANT, READ, WRITE, PURE, SAME_BITS, FLAGS, EFFECT };
-static const uint8_t class_of[IR_OP_COUNT] = {
-    [IR_NOP] = CONSTANT, [IR_INSN] = NOTHING, [IR_CONST] = CONSTANT, [IR_GET] = READ, [IR_PUT] = WRITE,
-    [IR_ADD ... IR_DEPOSIT] = PURE, [IR_ZEXT] = SAME_BITS, [IR_SEXT] = PURE, [IR_TRUNC] = SAME_BITS,
-    [IR_SETCC] = PURE, [IR_SELCC] = PURE, [IR_ADC] = PURE, [IR_CARRY] = PURE,
-    [IR_NZCV_ADC] = FLAGS, [IR_NZCV_ADD] = FLAGS, [IR_NZCV_SUB] = FLAGS, [IR_NZCV_LOGIC] = FLAGS,
-    [IR_LD] = EFFECT, [IR_ST] = EFFECT, [IR_FENCE] = EFFECT, [IR_CAS ... IR_AUMAX] = EFFECT,
-    [IR_GOTO] = EFFECT, [IR_GOTO_IF] = EFFECT, [IR_GOTO_IND] = EFFECT, [IR_TRAP] = EFFECT,
+static const struct {
+    uint8_t class;
+    uint8_t type;  /* of the result, where it is not the instruction's */
+    bool compares; /* has a condition, which may be one of floats */
+    bool looks;    /* at the state, or may */
+} ops[IR_OP_COUNT] = {
+    [IR_NOP] = {CONSTANT},
+    [IR_INSN] = {NOTHING},
+    [IR_CONST] = {CONSTANT},
+    [IR_GET] = {READ},
+    [IR_PUT] = {WRITE},
+    [IR_ADD ... IR_DEPOSIT] = {PURE},
+    [IR_ZEXT] = {SAME_BITS, IR_I64},
+    [IR_SEXT] = {PURE, IR_I64},
+    [IR_TRUNC] = {SAME_BITS, IR_I32},
+    [IR_SETCC] = {PURE, IR_I32, .compares = true},
+    [IR_SELCC] = {PURE, .compares = true},
+    [IR_ADC] = {PURE},
+    [IR_CARRY] = {PURE, IR_I32},
+    [IR_NZCV_ADC ... IR_NZCV_LOGIC] = {FLAGS, IR_I32},
+    [IR_LD] = {EFFECT, .looks = true},
+    [IR_ST] = {EFFECT, .looks = true},
+    [IR_FENCE] = {EFFECT},
+    [IR_CAS ... IR_AUMAX] = {EFFECT, .looks = true},
+    [IR_GOTO] = {EFFECT, .looks = true},
+    [IR_GOTO_IF] = {EFFECT, .looks = true, .compares = true},
+    [IR_GOTO_IND] = {EFFECT, .looks = true},
+    [IR_TRAP] = {EFFECT, .looks = true},
 };
 
 struct plan {
@@ -42,7 +63,8 @@ static inline void need_args(struct plan *p, const struct ir_inst *in, uint32_t 
     need(p, in->arg[0], at); /* those that are not there are IR_NONE */
     need(p, in->arg[1], at);
     need(p, in->arg[2], at);
-    need(p, in->arg[3], at);
+    if (UNLIKELY(in->op == IR_SELCC))
+        need(p, in->arg[3], at);
 }
 
 /* The register of a 32-bit value has zeros above, but where it is half of a 64-bit one. */
@@ -51,8 +73,6 @@ static inline bool shares(const struct ir_inst *inst, const struct ir_inst *in)
     return in->op == IR_TRUNC || inst[in->arg[0]].op != IR_TRUNC;
 }
 
-static inline bool is_late_flags(const struct ir_inst *in) { return class_of[in->op] == FLAGS; }
-
 /* `until`: where the value is written over at the latest. */
 static void plan_put(struct gen *g, struct plan *p, ir_ref r, const struct ir_inst *in)
 {
@@ -60,7 +80,7 @@ static void plan_put(struct gen *g, struct plan *p, ir_ref r, const struct ir_in
     int pin = g->slot[in->ir_slot_].pin;
     const struct ir_inst *made = &p->inst[v];
     if (pin == NO_REG) {
-        if (is_late_flags(made))
+        if (ops[made->op].class == FLAGS)
             p->val[v].result = g->u->n; /* this long its operands stay */
         else
             need(p, v, r);
@@ -74,33 +94,31 @@ static void plan_put(struct gen *g, struct plan *p, ir_ref r, const struct ir_in
     p->val[v].hint = pin;
 }
 
-static inline bool is_integer(const struct ir_inst *in)
-{
-    bool floats = (in->op == IR_SETCC || in->op == IR_SELCC || in->op == IR_GOTO_IF) && in->cc >= CC_FOEQ;
-    return in->type < IR_F32 && !floats;
-}
-
 bool x86_quick_plan(struct gen *g)
 {
+    static const struct value fresh = {.reg = NO_REG, .hint = NO_REG, .hint_slot = -1, .cell = -1, .home = -1};
     uint32_t n = g->u->n, first = n;
-    struct plan p = {.val = g->val, .inst = g->u->inst, .now = 1};
-    memset(p.val, 0, n * sizeof *p.val);
+    struct plan p; /* what is wanted is read only where it has been written */
+    ir_ref *todo = g->todo;
+    p.val = g->val;
+    p.inst = g->u->inst;
+    p.now = 1;
+    for (ir_ref r = 0; r < n; r++)
+        p.val[r] = fresh;
     const struct ir_inst *in = &p.inst[n];
     struct value *v = &p.val[n];
     for (ir_ref r = n; r-- > 1;) {
         in--;
         v--;
-        v->root = r;
-        v->reg = NO_REG;
-        v->hint_slot = v->cell = v->home = -1;
-        v->type = ir_facts[in->op].result == IR_TYPE_COUNT ? in->type : ir_facts[in->op].result;
+        unsigned type = ops[in->op].type;
         bool needed = v->last;
-        enum class class = class_of[in->op];
-        if (UNLIKELY(!is_integer(in)) && class != NOTHING && class != CONSTANT)
-            return false;
-        int hint = v->hint;
-        v->hint = (p.wanted[hint].value == r) & (p.wanted[hint].since == p.now) ? hint : NO_REG;
-        switch (class) {
+        v->root = r;
+        v->type = type ? type : in->type;
+        if (UNLIKELY((in->type >= IR_F32) | (ops[in->op].compares & (in->cc >= CC_FOEQ))) && in->op != IR_CONST)
+            return false; /* constants of other types are read by nobody in units of integers */
+        if (v->hint != NO_REG && (p.wanted[v->hint].value != r || p.wanted[v->hint].since != p.now))
+            v->hint = NO_REG;
+        switch ((enum class)ops[in->op].class) {
         case NOT_HERE: return false;
         case NOTHING: needed = true; break;
         case CONSTANT: needed = false; break;
@@ -133,16 +151,17 @@ bool x86_quick_plan(struct gen *g)
             }
             break;
         case EFFECT:
-            p.now += (ir_facts[in->op].props & (IR_P_FAULT | IR_P_SIDE_EXIT | IR_P_EXIT)) != 0;
+            p.now += ops[in->op].looks;
             need_args(&p, in, r);
             needed = true;
             break;
         }
-        g->todo[first - 1] = r;
+        todo[first - 1] = r;
         first -= needed;
     }
     g->first_todo = first;
-    g->val[IR_NONE] = (struct value){.reg = NO_REG, .hint = NO_REG, .hint_slot = -1, .cell = -1, .home = -1, .last = UINT32_MAX};
+    p.val[IR_NONE] = fresh;
+    p.val[IR_NONE].last = UINT32_MAX;
     return true;
 }
 
@@ -439,7 +458,7 @@ static void go_if(struct gen *g, const struct ir_inst *in)
     step(g, in, 2);
 }
 
-void x86_quick_instruction(struct gen *g, const struct ir_inst *in)
+static inline void instruction(struct gen *g, const struct ir_inst *in)
 {
     switch (in->op) {
     case IR_INSN: g->pc = in->imm; break;
@@ -459,5 +478,14 @@ void x86_quick_instruction(struct gen *g, const struct ir_inst *in)
     case IR_GOTO_IND:
     case IR_TRAP: isel_exit(g, in); break;
     default: general(g, in);
+    }
+}
+
+void x86_quick_code(struct gen *g)
+{
+    const struct ir_inst *inst = g->u->inst;
+    for (uint32_t k = g->first_todo, n = g->u->n; k < n && asm_fits(&g->a) && !g->stop; k++) {
+        g->i = g->todo[k];
+        instruction(g, &inst[g->i]);
     }
 }
