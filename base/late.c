@@ -10,11 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__x86_64__)
-enum { RELATIVE = R_X86_64_RELATIVE };
-#else
-enum { RELATIVE = R_AARCH64_RELATIVE };
-#endif
+#include "host/cpu.h"
 
 extern const Elf64_Ehdr __ehdr_start __attribute__((weak, visibility("hidden")));
 extern const Elf64_Dyn _DYNAMIC[] __attribute__((weak, visibility("hidden")));
@@ -41,7 +37,7 @@ void late_relocate(void)
     }
     /* Two threads may do this at once: both write the same. */
     for (const Elf64_Rela *r = (const Elf64_Rela *)(table + size); table && (uintptr_t)r < end; r++) {
-        if (ELF64_R_TYPE(r->r_info) != RELATIVE)
+        if (ELF64_R_TYPE(r->r_info) != host_relative_relocation)
             break;
         *(uintptr_t *)(base + r->r_offset) = base + (uintptr_t)r->r_addend;
     }

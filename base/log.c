@@ -3,10 +3,12 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 uint32_t log_mask;
@@ -48,17 +50,67 @@ const char *log_parse_topics(const char *list)
     return NULL;
 }
 
-bool log_open(const char *path)
+/* --- descriptors: the program under the emulator is not to meet them --- */
+
+enum { HIDDEN = 16 }; /* so many numbers below the usual limit are the first that the log takes */
+
+static atomic_uint_least64_t owned[LOG_DESCRIPTORS / 64];
+
+static void own(int fd)
 {
-    if (strstr(path, "%d")) {
+    if (fd >= 0 && fd < LOG_DESCRIPTORS)
+        atomic_fetch_or(&owned[fd / 64], UINT64_C(1) << (fd % 64));
+}
+
+static void disown(int fd)
+{
+    if (fd >= 0 && fd < LOG_DESCRIPTORS)
+        atomic_fetch_and(&owned[fd / 64], ~(UINT64_C(1) << (fd % 64)));
+}
+
+bool log_owns(int fd) { return fd >= 0 && fd < LOG_DESCRIPTORS && atomic_load(&owned[fd / 64]) >> (fd % 64) & 1; }
+
+int log_hide(int fd)
+{
+    struct rlimit limit = {.rlim_cur = LOG_DESCRIPTORS};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t end = limit.rlim_cur < LOG_DESCRIPTORS ? limit.rlim_cur : LOG_DESCRIPTORS;
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, end > 2 * HIDDEN ? (int)(end - HIDDEN) : STDERR_FILENO + 1);
+    if (high >= 0)
+        close(fd);
+    else
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    own(high >= 0 ? high : fd);
+    return high >= 0 ? high : fd;
+}
+
+/* NULL, errno set, on failure. fd: taken over instead of opening the file, if it is one. */
+static FILE *open_stream(const char *path, int fd)
+{
+    if (fd < 0 || fcntl(fd, F_GETFD) < 0)
+        fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666)
+                  : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return NULL;
+    FILE *f = fdopen(log_hide(fd), "a");
+    if (f)
+        setvbuf(f, NULL, _IOLBF, 0);
+    return f;
+}
+
+bool log_open(const char *path, int fd)
+{
+    if (path && strstr(path, "%d")) {
         log_path = path;
+        if (fd >= 0)
+            log_own = open_stream(NULL, fd);
         return true;
     }
-    log_shared = fopen(path, "we");
-    if (log_shared)
-        setvbuf(log_shared, NULL, _IOLBF, 0);
-    return log_shared != NULL;
+    log_shared = open_stream(path, fd);
+    return log_shared || !path;
 }
+
+bool log_per_thread(void) { return log_path; }
 
 FILE *log_stream(void)
 {
@@ -68,14 +120,35 @@ FILE *log_stream(void)
         const char *at = strstr(log_path, "%d");
         char *name = NULL;
         if (asprintf(&name, "%.*s%d%s", (int)(at - log_path), log_path, (int)gettid(), at + 2) > 0)
-            log_own = fopen(name, "we");
+            log_own = open_stream(name, -1);
+        if (!log_own)
+            report_error("-D %s: %s; the log goes to stderr", name ? name : log_path, strerror(errno));
         free(name);
-        if (log_own) {
-            setvbuf(log_own, NULL, _IOLBF, 0);
-            return log_own;
-        }
+        return log_own ? log_own : (log_own = stderr);
     }
     return log_shared ? log_shared : stderr;
+}
+
+void log_close_own(void)
+{
+    if (log_own && log_own != stderr) {
+        disown(fileno(log_own));
+        fclose(log_own);
+    }
+    log_own = NULL;
+}
+
+void log_fork(void)
+{
+    if (log_path)
+        log_close_own();
+}
+
+void log_write(const char *text, size_t n)
+{
+    FILE *f = log_stream();
+    fwrite(text, 1, n, f);
+    fflush(f);
 }
 
 void log_printf(const char *fmt, ...)

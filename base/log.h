@@ -39,10 +39,25 @@ static inline bool log_on(enum log_topic t) { return log_mask >> t & 1; }
 const char *log_parse_topics(const char *list);
 /* A line for each topic. */
 void log_print_topics(FILE *f);
-/* Log file by name; "%d" becomes the thread id (a file per thread). NULL: stderr. False, errno set, on failure. */
-bool log_open(const char *path);
+/*
+ * Log file by name; "%d" becomes the thread id (a file per thread). NULL: stderr as it is now, wherever the guest lets
+ * its own lead. fd: -1, or a descriptor to which a program before this one in the same process logged: it is taken over
+ * instead. False, errno set, on failure.
+ */
+bool log_open(const char *path, int fd);
+bool log_per_thread(void);
 /* The calling thread's stream; never NULL. */
 FILE *log_stream(void);
+/* The calling thread has ended: its own stream is closed. In a new process: its first thread has no stream yet. */
+void log_close_own(void);
+void log_fork(void);
+/* Text on the calling thread's stream, at once. */
+void log_write(const char *text, size_t n);
+enum { LOG_DESCRIPTORS = 1024 }; /* the numbers of its descriptors lie below, where they can */
+/* Moves a descriptor to a number where programs don't meet it, and closes it on execve. It counts as the log's. */
+int log_hide(int fd);
+/* Whether a descriptor is the log's. */
+bool log_owns(int fd);
 /* One record on the calling thread's stream, written whole. */
 void log_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/cycles.h"
 #include "base/log.h"
+#include "host/cpu.h"
 
 enum {
     MAX_ASKED = 64,            /* requests at a time; more are asked for again later */

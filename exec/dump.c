@@ -1,41 +1,11 @@
-/* What `-d` prints about translations and processors. Disassembly is capstone's. */
+/* What `-d` prints about translations and processors. */
 #include "exec/dump.h"
 
-#include <capstone/capstone.h>
 #include <inttypes.h>
 
-#include "base/late.h"
 #include "base/log.h"
+#include "exec/disassemble.h"
 #include "exec/exec-internal.h"
-
-static void disassemble(int arch, int mode, const uint8_t *code, size_t size, uint64_t at, size_t step)
-{
-    FILE *f = log_stream();
-    csh cs;
-    late_relocate(); /* capstone's tables */
-    if (cs_open(arch, mode, &cs) != CS_ERR_OK) {
-        fprintf(f, "  (capstone lacks this architecture)\n");
-        return;
-    }
-    cs_insn *insn = cs_malloc(cs);
-    while (size) {
-        const uint8_t *start = code;
-        if (cs_disasm_iter(cs, &code, &size, &at, insn)) {
-            fprintf(f, "  0x%08" PRIx64 ":  %-10s %s\n", insn->address, insn->mnemonic, insn->op_str);
-        } else {
-            size_t n = size < step ? size : step;
-            fprintf(f, "  0x%08" PRIx64 ":  .byte", at);
-            for (size_t i = 0; i < n; i++)
-                fprintf(f, " %02x", start[i]);
-            fputc('\n', f);
-            code += n;
-            size -= n;
-            at += n;
-        }
-    }
-    cs_free(insn, 1);
-    cs_close(&cs);
-}
 
 void dump_guest(const struct target *t, const struct code_reader *code, uint64_t pc, size_t bytes)
 {
@@ -47,7 +17,7 @@ void dump_guest(const struct target *t, const struct code_reader *code, uint64_t
             return;
         if (avail > bytes)
             avail = bytes;
-        disassemble(t->capstone_arch, t->capstone_mode, p, avail, pc, 4);
+        disassemble(log_stream(), t->isa, p, avail, pc);
         pc += avail;
         bytes -= avail;
     }
@@ -60,14 +30,10 @@ void dump_unit(const char *title, const struct ir_unit *u)
     ir_print(f, u);
 }
 
-void dump_host(const struct code_block *b)
+void dump_host(const struct tcg_host *host, const struct code_block *b)
 {
     fprintf(log_stream(), "out: 0x%" PRIx64 ", %u bytes\n", b->pc, b->c.size);
-#if defined(__x86_64__)
-    disassemble(CS_ARCH_X86, CS_MODE_64, b->c.code, b->c.size, (uintptr_t)b->c.code, 1);
-#elif defined(__aarch64__)
-    disassemble(CS_ARCH_ARM64, CS_MODE_ARM, b->c.code, b->c.size, (uintptr_t)b->c.code, 4);
-#endif
+    disassemble(log_stream(), host->isa, b->c.code, b->c.size, (uintptr_t)b->c.code);
 }
 
 void dump_cpu(const struct cpu *cpu)
@@ -86,9 +52,8 @@ void dump_cpu(const struct cpu *cpu)
     fputc('\n', f);
 }
 
-void dump_stats(const struct exec *x)
+void dump_stats(FILE *f, const struct exec *x)
 {
-    FILE *f = log_stream();
     static const struct {
         const char *name;
         size_t offset;

@@ -8,8 +8,8 @@
 struct exec;
 void dump_guest(const struct target *t, const struct code_reader *code, uint64_t pc, size_t bytes);
 void dump_unit(const char *title, const struct ir_unit *u);
-void dump_host(const struct code_block *b);
+void dump_host(const struct tcg_host *host, const struct code_block *b);
 void dump_cpu(const struct cpu *cpu);
-void dump_stats(const struct exec *x);
+void dump_stats(FILE *f, const struct exec *x);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "exec/dump.h"
 #include "exec/exec-internal.h"
+#include "host/cpu.h"
 
 enum { DEFAULT_CACHE_BYTES = 128 << 20 };
 
@@ -80,7 +81,7 @@ void exec_free(struct exec *x)
 {
     exec_stop_background(x);
     if (log_on(LOG_JIT_STATS))
-        dump_stats(x);
+        dump_stats(log_stream(), x);
     if (x->host) {
         code_memory_destroy(&x->mem);
         x->host->free_work(x->work);
@@ -390,10 +391,12 @@ void exec_leave(struct cpu *cpu, enum cpu_exit reason)
 void exec_fork_prepare(struct exec *x)
 {
     pthread_mutex_lock(&x->lock);
+    atomic_fork_prepare();
 }
 
 void exec_fork_parent(struct exec *x)
 {
+    atomic_fork_done();
     if (x->host)
         code_memory_after_fork(&x->mem, false);
     pthread_mutex_unlock(&x->lock);
@@ -401,6 +404,7 @@ void exec_fork_parent(struct exec *x)
 
 void exec_fork_child(struct exec *x, struct cpu *self)
 {
+    atomic_fork_done();
     if (x->host)
         code_memory_after_fork(&x->mem, true);
     disk_after_fork(x);

@@ -2,7 +2,7 @@
  * Host faults in guest work: from a signal context back to a precise guest state. A fault in generated code is found
  * in the block's fault points; a fault in a helper (or the interpreter) finds the state in memory already.
  */
-#include "exec/host-context.h"
+#include "host/context.h"
 
 #include "base/log.h"
 #include "exec/exec-internal.h"

@@ -41,6 +41,12 @@ struct target_reg {
 /* An access to guest memory. */
 enum target_access { ACCESS_FETCH, ACCESS_LOAD, ACCESS_STORE };
 
+/* A piece of the address space that the page tables translate alike, as a debugger shows it. */
+struct target_mapping {
+    uint64_t address, physical, size; /* bytes */
+    char flags[12];                   /* letters of what is allowed and noted, in the architecture's order */
+};
+
 /* Where an access goes, and how far around it the same is true; else why it fails. */
 struct target_translation {
     uint64_t physical;
@@ -77,6 +83,8 @@ struct target_system {
        that cannot be become ones that can. */
     void (*saving)(struct cpu *cpu);
     void (*loaded)(struct cpu *cpu);
+    /* Tells what the page tables in use map, by rising address; nothing where they are off. The processor stands still. */
+    void (*mappings)(struct cpu *cpu, void (*visit)(void *opaque, const struct target_mapping *m), void *opaque);
 };
 
 struct target {
@@ -89,7 +97,7 @@ struct target {
     const struct ir_guest *ir;
     const struct target_reg *regs;
     unsigned nregs;
-    int capstone_arch, capstone_mode; /* for in_asm */
+    enum isa isa;               /* for in_asm */
 
     /* Registers at reset (program start): everything zero but what the architecture says. */
     void (*reset)(struct cpu *cpu);

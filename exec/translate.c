@@ -7,9 +7,9 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "base/cycles.h"
 #include "base/log.h"
 #include "exec/dump.h"
+#include "host/cpu.h"
 
 enum {
     MAX_INSNS = 256,          /* guest instructions in a unit */
@@ -289,7 +289,7 @@ struct code_block *exec_add_block(struct exec *x, const struct code_block *new, 
         for (ir_ref r = 1; r < u->n; r++)
             x->stats.helper_calls += u->inst[r].op == IR_CALL;
     if (log_on(LOG_OUT_ASM) && x->host)
-        dump_host(b);
+        dump_host(x->host, b);
     if (x->options.engine != ENGINE_JIT) {
         b->unit = malloc(sizeof *u);
         CHECK(b->unit);

@@ -107,7 +107,7 @@ static void compare(const struct cpu *cpu, const struct cpu *judge, const struct
                (unsigned long long)cpu->pc, cpu->exit_reason, cpu->mxcsr, (unsigned long long)judge->pc,
                judge->exit_reason, judge->mxcsr);
     dump_unit("verify", b->unit);
-    dump_host(b);
+    dump_host(cpu->exec->host, b);
     BUG("generated code and interpreter disagree on the unit at guest pc 0x%llx", (unsigned long long)b->pc);
 }
 

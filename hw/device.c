@@ -134,6 +134,20 @@ void device_set_backend(struct device *d, const char *name, void *backend)
     *(void **)member(d, p->offset) = backend;
 }
 
+void *device_backend(const struct device *d, const char *name)
+{
+    const struct device_prop *p = find_prop(d->class, name);
+    if (!p)
+        return d->part ? device_backend(d->part, name) : NULL;
+    return is_backend(p) ? *(void *const *)member(d, p->offset) : NULL;
+}
+
+void device_place(struct device *d, const char *bus, const char *addr)
+{
+    d->bus = bus ? strdup(bus) : NULL;
+    d->addr = addr ? strdup(addr) : NULL;
+}
+
 char *device_get(const struct device *d, const char *name)
 {
     const struct device_prop *p = find_prop(d->class, name);
@@ -220,6 +234,8 @@ void device_free(struct device *d)
         if (c->props[i].type == PROP_STRING)
             free(*(char **)member(d, c->props[i].offset));
     free(d->irq);
+    free(d->bus);
+    free(d->addr);
     free(d->id);
     free(d);
 }

@@ -134,6 +134,9 @@ struct device_class {
 struct device_host {
     struct clocks *clocks;
     struct mem_space *memory; /* what its DMA sees; NULL: it has none */
+    /* The guest has let go of a device that is `leaving`: unplugs and frees it. NULL: devices stay. */
+    void (*left)(void *opaque, struct device *d);
+    void *opaque;
 };
 
 /* A window of one device. */
@@ -152,6 +155,9 @@ struct device {
     bool realized;
     void *owner; /* its bus's or transport's */
     struct device *part; /* the device inside */
+    char *bus, *addr; /* where the user wants it plugged in, as `bus=` and `addr=` say; NULL: anywhere */
+    bool hot;         /* plugged in while the machine runs: only where software expects that */
+    bool leaving;     /* the guest has been asked to let it go */
 };
 
 /* Every class of this executable, NULL-terminated: hw/devices.c. */
@@ -164,6 +170,10 @@ struct device *device_new(const struct device_class *class, const char *id, cons
 char *device_set(struct device *d, const char *name, const char *text);
 /* Sets the pointer of a property that names a back end. */
 void device_set_backend(struct device *d, const char *name, void *backend);
+/* The pointer itself, or NULL. */
+void *device_backend(const struct device *d, const char *name);
+/* Where it is to be plugged in; NULL: anywhere. */
+void device_place(struct device *d, const char *bus, const char *addr);
 /* The property's text; to be freed. NULL: no such property. */
 char *device_get(const struct device *d, const char *name);
 /* Makes the windows and resets the device; its part first. Returns NULL, or one line to be freed. */

@@ -30,7 +30,7 @@ static int64_t host_call_described(struct task *t, const struct call_desc *d, co
     return host_call(d->host, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-enum { MAX_CONVERTED_STRUCT = 160 }; /* the largest struct with a layout of its own on the host, with room */
+enum { MAX_CONVERTED_STRUCT = 192 }; /* the largest struct with a layout of its own on the host, with room */
 
 /* What flags of a call say about a symbolic link at its path's end. */
 static enum last_link last_link(const struct call_desc *d, const uint64_t a[6], enum last_link last)
@@ -38,17 +38,16 @@ static enum last_link last_link(const struct call_desc *d, const uint64_t a[6], 
     for (unsigned i = 0; i < d->nargs; i++) {
         if (d->arg[i].kind != KIND_flags)
             continue;
-        if ((d->arg[i].ref == SET_at && a[i] & AT_SYMLINK_NOFOLLOW) ||
-            (d->arg[i].ref == SET_inotify && a[i] & IN_DONT_FOLLOW))
+        bool at = d->arg[i].ref == SET_at || d->arg[i].ref == SET_at_statx;
+        if ((at && a[i] & AT_SYMLINK_NOFOLLOW) || (d->arg[i].ref == SET_inotify && a[i] & IN_DONT_FOLLOW))
             return LAST_ITSELF;
-        if (d->arg[i].ref == SET_at && a[i] & AT_SYMLINK_FOLLOW)
+        if (at && a[i] & AT_SYMLINK_FOLLOW)
             return LAST_FOLLOWED;
     }
     return last;
 }
 
-/* A call with paths, differing flags or one struct that differs. */
-static int64_t __attribute__((noinline)) pass_converted(struct task *t, const struct call_desc *d, const uint64_t guest[6])
+int64_t __attribute__((noinline)) dispatch_described(struct task *t, const struct call_desc *d, const uint64_t guest[6])
 {
     uint64_t a[6];
     char path[2][PATH_MAX];
@@ -108,7 +107,7 @@ static int64_t run_call(struct task *t, int call, const uint64_t a[6])
     int64_t ret;
     switch (d->support) {
     case SUPPORT_PASS:
-        ret = d->convert ? pass_converted(t, d, a) : host_call_described(t, d, a);
+        ret = d->convert ? dispatch_described(t, d, a) : host_call_described(t, d, a);
         break;
     case SUPPORT_HAND:
         ret = handlers[call](t, a);
@@ -129,8 +128,10 @@ static int64_t run_call(struct task *t, int call, const uint64_t a[6])
 static int64_t __attribute__((noinline)) trace_and_run(struct task *t, int call, uint64_t number, const uint64_t a[6])
 {
     struct trace_line line;
+    int64_t ret;
     trace_enter(t, &line, call, number, a);
-    int64_t ret = run_call(t, call, a);
+    if (!trace_protects_log(t, call, a, &ret))
+        ret = run_call(t, call, a);
     trace_leave(t, &line, ret);
     return ret;
 }

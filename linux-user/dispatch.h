@@ -12,6 +12,7 @@
 
 #include "syscall-tables/calls.h"
 
+struct call_desc;
 struct task;
 
 /* Negative results of the kernel's own convention (include/linux/errno.h). */
@@ -41,5 +42,11 @@ int64_t dispatch_number(struct task *t, uint64_t number, const uint64_t a[6]);
 
 /* The same for a known call: row is one of enum syscall_call. For handlers that stand for another call. */
 int64_t dispatch_call(struct task *t, int call, const uint64_t a[6]);
+
+/*
+ * Makes the host's call as d describes it: paths through the sysroot, flags that differ moved, one struct that differs
+ * converted. Restart codes are the host's: safe_syscall's.
+ */
+int64_t dispatch_described(struct task *t, const struct call_desc *d, const uint64_t a[6]);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/log.h"
@@ -23,6 +24,7 @@
 #include "linux-user/options.h"
 #include "linux-user/sysroot.h"
 #include "linux-user/task.h"
+#include "linux-user/trace-log.h"
 #include "linux-user/uaccess.h"
 
 enum {
@@ -271,6 +273,18 @@ static int64_t exec_host(struct task *t, const char *path, struct arg_list *args
     return ret;
 }
 
+/* Copies of the log's descriptors that stay open over execve, or -1. */
+static void copy_log(const struct task *t, int copies[2])
+{
+    copies[0] = copies[1] = -1;
+    if (!log_mask)
+        return;
+    if (!log_per_thread() || !t->process->vfork_child) /* which has a stream of its own as soon as it has a program */
+        copies[0] = fcntl(fileno(log_stream()), F_DUPFD, STDERR_FILENO + 1);
+    if (log_on(LOG_STRACE))
+        copies[1] = fcntl(trace_log_descriptor(), F_DUPFD, STDERR_FILENO + 1);
+}
+
 /*
  * The emulator again, with its options, if the program is for the same guest. args->v[0] is the program's own name. Where
  * metic can't be reached (behind a chroot without /proc) the kernel may have a registration that starts it.
@@ -293,12 +307,16 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const stru
     ok = ok && put_arg(&l, "-rlimit") && put_arg(&l, limits);
     if (strcmp(p->execfn, p->path))
         ok = ok && put_arg(&l, "-execfn") && put_arg(&l, p->execfn);
-    char number[12];
-    int kept = inherit_save(t);
+    char number[12], log[32];
+    int logs[2], kept = inherit_save(t);
     if (kept >= 0) {
         snprintf(number, sizeof number, "%d", kept);
         ok = ok && put_arg(&l, "-inherit") && put_arg(&l, number);
     }
+    copy_log(t, logs);
+    snprintf(log, sizeof log, "%d,%d", logs[0], logs[1]);
+    if (log_mask)
+        ok = ok && put_arg(&l, "-log-fd") && put_arg(&l, log);
     ok = ok && kept != INHERIT_FAILED && put_arg(&l, "-0") && put_arg(&l, args->v[0]) && put_arg(&l, p->path);
     for (size_t i = 1; i < args->n; i++)
         ok = ok && put_arg(&l, args->v[i]);
@@ -307,6 +325,9 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const stru
     free(l.v);
     if (kept >= 0)
         close(kept);
+    for (unsigned i = 0; i < ARRAY_SIZE(logs); i++)
+        if (logs[i] >= 0)
+            close(logs[i]);
     return ret;
 }
 

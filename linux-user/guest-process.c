@@ -15,7 +15,7 @@
 #include "linux-user/task.h"
 #include "linux-user/vdso.h"
 
-enum { RECORD_VERSION = 2, MAX_AUXV_WORDS = 128, TRIES = 8, MAX_AREAS = 1 << 20 };
+enum { RECORD_VERSION = 3, MAX_AUXV_WORDS = 128, TRIES = 8, MAX_AREAS = 1 << 20 };
 static const char magic[8] = "metic-g";
 
 void guest_record_fill(struct process *p)
@@ -26,6 +26,7 @@ void guest_record_fill(struct process *p)
         .exe_path = (uintptr_t)p->exe_path,
         .areas = (uintptr_t)mm_areas(p->mm),
         .tasks = (uintptr_t)&p->tasks,
+        .auxv = (uintptr_t)&p->auxv_start,
     };
     memcpy(p->record.magic, magic, sizeof magic);
 }
@@ -37,7 +38,7 @@ struct guest_mark guest_mark_of(const struct process *p)
     return m;
 }
 
-void guest_show_to_host(const struct process *p)
+void guest_show_to_host(const struct process *p, bool with_auxv)
 {
     uint64_t brk = (uintptr_t)sbrk(0); /* the heap stays the emulator's own */
     struct prctl_mm_map map = {
@@ -52,8 +53,8 @@ void guest_show_to_host(const struct process *p)
         .arg_end = p->arg_end,
         .env_start = p->env_start,
         .env_end = p->env_end,
-        .auxv = (void *)(uintptr_t)p->auxv_start,
-        .auxv_size = (uint32_t)(p->auxv_end - p->auxv_start),
+        .auxv = with_auxv ? (void *)(uintptr_t)p->auxv_start : NULL,
+        .auxv_size = with_auxv ? (uint32_t)(p->auxv_end - p->auxv_start) : 0,
         .exe_fd = (uint32_t)-1,
     };
     /* Where the kernel lacks it, /proc shows the emulator's to others. */
@@ -128,6 +129,15 @@ bool guest_areas(pid_t pid, const struct guest_record *r, struct area_list *out)
     }
     areas_free(out);
     return false;
+}
+
+size_t guest_auxv(pid_t pid, const struct guest_record *r, void *out, size_t size)
+{
+    uint64_t range[2];
+    if (!remote_read(pid, range, r->auxv, sizeof range) || range[1] < range[0])
+        return 0;
+    size_t n = range[1] - range[0] < size ? range[1] - range[0] : size;
+    return remote_read(pid, out, range[0], n) ? n : 0;
 }
 
 bool guest_has_thread(pid_t pid, const struct guest_record *r, pid_t tid)

@@ -22,6 +22,7 @@ struct guest_record {
     uint64_t exe_path; /* string: host path of the program */
     uint64_t areas;    /* struct area_list */
     uint64_t tasks;    /* pointer to the first struct task */
+    uint64_t auxv;     /* two words: start and end of what /proc/PID/auxv shows */
 };
 
 /* At the end of the vDSO's page. */
@@ -34,8 +35,11 @@ struct guest_mark {
 void guest_record_fill(struct process *p);
 /* The mark that the vDSO of p ends with. */
 struct guest_mark guest_mark_of(const struct process *p);
-/* Tells the host's kernel where the guest's arguments, environment and vectors are: they are what /proc then shows. */
-void guest_show_to_host(const struct process *p);
+/*
+ * Tells the host's kernel where the guest's arguments, environment and code are: they are what /proc then shows. With its
+ * auxiliary vector at the start of a program alone: the vector leads to the mark.
+ */
+void guest_show_to_host(const struct process *p, bool with_auxv);
 
 /* The record of another process: false if it is no guest, or its memory can't be read. */
 bool guest_record_read(pid_t pid, struct guest_record *r);
@@ -43,6 +47,9 @@ bool guest_record_read(pid_t pid, struct guest_record *r);
 bool guest_exe_path(pid_t pid, const struct guest_record *r, char out[PATH_MAX]);
 /* A copy of its mappings, areas_free()d by the caller. */
 bool guest_areas(pid_t pid, const struct guest_record *r, struct area_list *out);
+
+/* Its auxiliary vector: bytes copied to out, at most size. */
+size_t guest_auxv(pid_t pid, const struct guest_record *r, void *out, size_t size);
 
 /* Whether a thread of the process is one of the guest's, and not the emulator's own. */
 bool guest_has_thread(pid_t pid, const struct guest_record *r, pid_t tid);

@@ -10,8 +10,8 @@ struct host_clone {
 };
 
 /*
- * Makes a process that runs fn(arg) on args->stack and ends with what it returns. The child's id or -errno; -ENOSYS too
- * where the host's processor has no trampoline here and args asks for more than clone(2) can do.
+ * Makes a process that runs fn(arg) on args->stack and ends with what it returns. The child's id or -errno; -ENOSYS
+ * where the host's kernel has no clone3 and args asks for more than clone(2) can do.
  */
 int64_t host_clone_call(const struct host_clone *args, int (*fn)(void *), void *arg);
 

@@ -353,7 +353,7 @@ int program_load(struct process *p, struct cpu *cpu, const struct program *prog)
     if (!r)
         r = make_stack(p, prog, (uint64_t)stack + stack_size, stack_size);
     if (!r)
-        guest_show_to_host(p);
+        guest_show_to_host(p, true);
     if (!r)
         p->abi->start(cpu, start, p->stack_start);
     return r;

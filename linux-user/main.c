@@ -28,6 +28,7 @@
 #include "linux-user/options.h"
 #include "linux-user/sysroot.h"
 #include "linux-user/task.h"
+#include "linux-user/trace.h"
 
 enum {
     EXIT_USAGE = 1,
@@ -292,6 +293,8 @@ static int run(struct process *p, struct program *prog, const struct options *o)
                       e == -ENOMEM ? "its addresses can't be had, or memory is short" : strerror(-e));
     program_close(&prog->file);
     program_close(&prog->loader);
+    if (log_on(LOG_STRACE))
+        trace_started(t);
     tracee_started(t);
     task_run(t);
     /* The first thread has ended by exit(2): other threads may go on, the process keeps this one's exit code. */

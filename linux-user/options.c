@@ -8,8 +8,10 @@
 
 #include "base/bits.h"
 #include "base/cmdline.h"
+#include "base/late.h"
 #include "base/log.h"
 #include "cmd/command.h"
+#include "linux-user/trace-log.h"
 
 /* The qemu-user whose command line is followed. */
 #define QEMU_INTERFACE "11.1.0"
@@ -30,8 +32,10 @@ static const uint64_t max_stack = UINT64_C(1) << 36, max_cache = UINT64_C(1) << 
     X(RELEASE, "-r", "release", "QEMU_UNAME", 1, "what uname -r answers") \
     X(CPU, "-cpu", "model", "QEMU_CPU", 1, "processor model (\"help\" lists them)") \
     X(STRACE, "-strace", NULL, "QEMU_STRACE", 1, "log system calls") \
+    X(STRACE_WITH, "-strace-with", "words", "METIC_STRACE", 1, "log system calls as these words of strace(1) say (\"help\" lists them)") \
     X(LOG, "-d", "topic,...", "QEMU_LOG", 1, "log topics (\"help\" lists them)") \
     X(LOG_FILE, "-D", "file", "QEMU_LOG_FILENAME", 1, "log into a file; %d in its name: a file per thread") \
+    X(LOG_FD, "-log-fd", "log,trace", NULL, 0, "descriptors of an open log; metic itself gives them") \
     X(ONE_INSN, "-one-insn-per-tb", NULL, "QEMU_ONE_INSN_PER_TB", 1, "translate each instruction by itself") \
     X(INTERP, "--interp", NULL, NULL, 1, "interpret instead of generating code") \
     X(VERIFY, "--verify", NULL, NULL, 1, "run generated code and the interpreter in lock-step and compare") \
@@ -131,6 +135,8 @@ static void print_man(void)
            "installed.\n.SH OPTIONS\nAn environment variable that is named stands for its option, except for a program that has\n"
            "more rights than who starts it.\n");
     option_print_man(rows, OPTION_COUNT);
+    printf(".SH WORDS OF \\-strace\\-with\n");
+    trace_options_print_man();
     printf(".SH COMMANDS\nThe first word is a command when it is its exact name and metic was called by that name; a program of the same\n"
            "name is run as ./\\fINAME\\fR or after \\-\\-.\n");
     commands_print_man();
@@ -202,6 +208,16 @@ static enum options_result set_log(const char *value)
     if (unknown)
         report_error("-d %s: no such topic (-d help lists them)", unknown);
     return unknown ? OPTIONS_BAD : OPTIONS_RUN;
+}
+
+static enum options_result set_trace(struct options *o, const char *words)
+{
+    log_mask |= 1u << LOG_STRACE;
+    switch (trace_options_read(&o->trace, words)) {
+    case TRACE_WORDS_GOOD: return OPTIONS_RUN;
+    case TRACE_WORDS_HELP: return OPTIONS_DONE;
+    default: return OPTIONS_BAD;
+    }
 }
 
 static enum options_result set_tier(struct options *o, const char *value)
@@ -294,11 +310,18 @@ static enum options_result apply(struct options *o, enum option option, const ch
     case OPT_STRACE:
         log_mask |= 1u << LOG_STRACE;
         return OPTIONS_RUN;
+    case OPT_STRACE_WITH:
+        return set_trace(o, value);
     case OPT_LOG:
         return set_log(value);
     case OPT_LOG_FILE:
         o->log_file = value;
         return OPTIONS_RUN;
+    case OPT_LOG_FD:
+        if (sscanf(value, "%d,%d", &o->log_fd, &o->trace_fd) == 2)
+            return OPTIONS_RUN;
+        report_error("-log-fd %s: not two descriptors", value);
+        return OPTIONS_BAD;
     case OPT_ONE_INSN:
     case OPT_SINGLE_STEP:
         o->one_insn = true;
@@ -396,7 +419,8 @@ static enum options_result read_words(struct options *o, char **argv, int *progr
 
 enum options_result options_read(struct options *o, const char *called, char **argv, char **host_env, int *program)
 {
-    *o = (struct options){.called = called, .engine = ENGINE_JIT};
+    *o = (struct options){.called = called, .engine = ENGINE_JIT, .log_fd = -1, .trace_fd = -1};
+    trace_options_init(&o->trace);
     limits_read(&o->limits);
     o->env = calloc(length(host_env) + 1, sizeof *o->env);
     o->again = calloc(1, sizeof *o->again);
@@ -412,9 +436,15 @@ enum options_result options_read(struct options *o, const char *called, char **a
             repeat(o, i, value);
     }
     enum options_result r = argv ? read_words(o, argv, program) : OPTIONS_RUN;
-    if (r == OPTIONS_RUN && o->log_file && !log_open(o->log_file)) {
+    if (r != OPTIONS_RUN || (!log_mask && !o->log_file))
+        return r;
+    if (!log_open(o->log_file, o->log_fd)) {
         report_error("-D %s: %s", o->log_file, strerror(errno));
         return OPTIONS_BAD;
+    }
+    if (log_on(LOG_STRACE)) {
+        late_relocate(); /* the names that it prints */
+        trace_log_start(o->trace_fd);
     }
     return r;
 }

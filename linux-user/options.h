@@ -7,6 +7,7 @@
 
 #include "exec/exec.h"
 #include "linux-user/limits.h"
+#include "linux-user/trace-options.h"
 
 struct options {
     const char *called;     /* metic's own argv[0] */
@@ -15,6 +16,8 @@ struct options {
     const char *cpu;        /* NULL: max */
     const char *release;    /* uname -r; NULL: the host's */
     const char *log_file;   /* NULL: stderr */
+    int log_fd, trace_fd;   /* descriptors of the log and of trace-log.h that the program before left; -1: none */
+    struct trace_options trace;
     uint64_t stack_size;    /* bytes; 0: by the resource limit */
     const char *execfn;     /* what the program sees as its file's name; NULL: the name given */
     int inherit;            /* descriptor of inherit.h; 0: none */

@@ -90,7 +90,11 @@ static void view_cmdline(const struct view *v)
 static void view_auxv(const struct view *v)
 {
     const struct process *p = v->t->process;
-    write_guest(v->t, v->out, p->auxv_start, p->auxv_end);
+    char copy[AUXV_MAX];
+    if (!v->other)
+        write_guest(v->t, v->out, p->auxv_start, p->auxv_end);
+    else if (write(v->out, copy, guest_auxv(v->pid, v->other, copy, sizeof copy)) < 0)
+        return;
 }
 
 /* A process's dispositions as bits: of all signals whose handler is in [low, high]. */
@@ -226,7 +230,7 @@ static const struct {
     {"maps", OF_GUESTS, view_short_maps},
     {"smaps", OF_GUESTS, view_smaps},
     {"cmdline", OF_SELF, view_cmdline},
-    {"auxv", OF_SELF, view_auxv},
+    {"auxv", OF_GUESTS, view_auxv},
     {"stat", OF_SELF, view_stat},
     {"status", OF_SELF, view_status},
     {"cpuinfo", OF_MACHINE, view_cpuinfo},
@@ -251,12 +255,17 @@ bool procfs_interesting(const char *path)
     return false;
 }
 
+static bool is_proc(int fd)
+{
+    struct statfs fs;
+    return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
+}
+
 /* The name of an open file below /proc, without that; false if it is not there. */
 static bool name_in_proc(int fd, char name[PATH_MAX])
 {
-    struct statfs fs;
     char link[40];
-    if (fstatfs(fd, &fs) || fs.f_type != PROC_SUPER_MAGIC)
+    if (!is_proc(fd))
         return false;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, name, PATH_MAX - 1);
@@ -286,13 +295,28 @@ static bool take_process(const char **name, pid_t *pid, pid_t *tid)
     return true;
 }
 
-int64_t procfs_opened(struct task *t, int fd, bool close_on_exec)
+/* The same of the file that was opened by `path`, also where the host, an emulator itself, gave a view of its own for it. */
+static bool name_of_opened(int fd, int dirfd, const char *path, char name[PATH_MAX])
+{
+    struct statfs fs;
+    if (is_proc(fd))
+        return name_in_proc(fd, name);
+    if (fstatfs(fd, &fs) || fs.f_type != TMPFS_MAGIC)
+        return false;
+    int file = openat(dirfd, path, O_PATH | O_CLOEXEC);
+    bool found = file >= 0 && name_in_proc(file, name);
+    if (file >= 0)
+        close(file);
+    return found;
+}
+
+int64_t procfs_opened(struct task *t, int fd, int dirfd, const char *host_path, bool close_on_exec)
 {
     char path[PATH_MAX];
     const char *name = path;
     struct guest_record record;
     struct view v = {.t = t, .host = fd};
-    if (!name_in_proc(fd, path))
+    if (!name_of_opened(fd, dirfd, host_path, path))
         return fd;
     bool of_process = take_process(&name, &v.pid, &v.tid);
     unsigned i = 0;

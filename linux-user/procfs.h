@@ -21,9 +21,9 @@ bool procfs_exe(struct task *t, int dirfd, const char *path, char out[PATH_MAX])
 bool procfs_interesting(const char *path);
 
 /*
- * A descriptor the host has just opened by an interesting path: the same descriptor, reading as the guest's view if the
+ * A descriptor the host has just opened by the interesting path (dirfd, host_path): the same descriptor, reading as the guest's view if the
  * file has one; or closed, and -errno.
  */
-int64_t procfs_opened(struct task *t, int fd, bool close_on_exec);
+int64_t procfs_opened(struct task *t, int fd, int dirfd, const char *host_path, bool close_on_exec);
 
 #endif

@@ -17,10 +17,10 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "exec/exec.h"
-#include "exec/host-context.h"
+#include "host/calls.h"
+#include "host/context.h"
 #include "linux-user/core.h"
 #include "linux-user/host.h"
-#include "linux-user/safe-syscall.h"
 #include "linux-user/task.h"
 #include "linux-user/trace.h"
 #include "linux-user/uaccess.h"
@@ -31,7 +31,7 @@ enum { HOST_STACK_SIZE = 64 << 10 }; /* the host's frame with the widest vector 
 enum { MASK_SIZE = 8 };              /* the kernel's sigset_t */
 enum { SIGRTMIN_KERNEL = 32 };       /* up to SIGRTMIN: the C library's own */
 enum { HANDLER_DEFAULT = 0, HANDLER_IGNORE = 1 };
-#define HOST_SA_RESTORER 0x04000000
+#define LINUX_SA_RESTORER 0x04000000
 
 static const uint8_t sync_signals[SYNC_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE};
 #define SYNC_MASK (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE))
@@ -70,6 +70,12 @@ static siginfo_t undisguised(const siginfo_t *info)
 }
 
 /* --- the host's side --- */
+
+int64_t safe_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                     uint64_t a5)
+{
+    return safe_syscall_unless(&t->signals.pending, nr, a0, a1, a2, a3, a4, a5);
+}
 
 /* Ends guest code soon, and a call of the host's that has not begun at once. */
 static void leave_for_main_loop(struct task *t, ucontext_t *uc)
@@ -111,15 +117,9 @@ void signal_wake(struct task *t, void *ucontext)
     leave_for_main_loop(t, ucontext);
 }
 
-static int64_t host_action(int signo, const struct linux_sigaction *new, struct linux_sigaction *old)
-{
-    return host_call(SYS_rt_sigaction, signo, new, old, MASK_SIZE);
-}
-
 static void set_host_default(int signo)
 {
-    struct linux_sigaction a = {.handler = HANDLER_DEFAULT};
-    host_action(signo, &a, NULL);
+    host_sigaction(signo, &(struct host_sigaction){.handler = HANDLER_DEFAULT}, NULL);
 }
 
 static void host_handler(int signo, siginfo_t *info, void *context)
@@ -153,25 +153,21 @@ static void host_handler(int signo, siginfo_t *info, void *context)
 static int64_t give_host_action(int signo, const struct linux_sigaction *a)
 {
     bool dumps = a->handler == HANDLER_DEFAULT && CORE_SIGNALS & SIGNAL_BIT(signo); /* not the emulator's core */
-    struct linux_sigaction h = {.handler = a->handler, .flags = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)};
+    struct host_sigaction h = {.handler = a->handler, .flags = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)};
     if (is_caught(a) || dumps || sync_index(signo) >= 0) {
         h.handler = (uintptr_t)host_handler;
-        /* SA_RESTART: the kernel shows by what it does which calls it would restart (safe-syscall.S). */
+        /* SA_RESTART: the kernel shows by what it does which calls it would restart (host/calls.h). */
         h.flags |= SA_SIGINFO | SA_ONSTACK | SA_RESTART;
         h.mask = ~SYNC_MASK;
-#if defined(__x86_64__)
-        h.flags |= HOST_SA_RESTORER;
-        h.restorer = (uintptr_t)host_sigreturn;
-#endif
     }
-    return host_action(signo, &h, NULL);
+    return host_sigaction(signo, &h, NULL);
 }
 
 void signals_start(struct process *p)
 {
     for (int s = 1; s <= LINUX_NSIG; s++) {
-        struct linux_sigaction old;
-        if (host_action(s, NULL, &old))
+        struct host_sigaction old;
+        if (host_sigaction(s, NULL, &old))
             continue;
         p->actions.action[s] = (struct linux_sigaction){.handler = old.handler == HANDLER_IGNORE};
         if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s))
@@ -337,6 +333,8 @@ void signal_die(struct task *t, const siginfo_t *info)
     int signo = info->si_signo;
     if (CORE_SIGNALS & SIGNAL_BIT(signo))
         core_dump(t, info);
+    if (log_on(LOG_STRACE))
+        trace_killed(t, signo);
     /* What the host would dump is the emulator: not to a file, not to a program either. */
     host_call(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, 0);
     host_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -413,7 +411,7 @@ static void enter_handler(struct task *t, const siginfo_t *info, const struct li
         .info = info,
         .siginfo = a->flags & SA_SIGINFO,
         .handler = a->handler,
-        .restorer = t->abi->sa_restorer && a->flags & HOST_SA_RESTORER ? a->restorer : t->process->sigreturn,
+        .restorer = t->abi->sa_restorer && a->flags & LINUX_SA_RESTORER ? a->restorer : t->process->sigreturn,
         .sp = uses_signal_stack(t, a, sp) ? s->altstack.sp + s->altstack.size : sp,
         .mask = s->has_saved_mask ? s->saved_mask : s->mask,
         .stack = s->altstack,
@@ -544,10 +542,8 @@ void signals_before_exec(struct task *t)
 {
     /* Caught signals are reset by the host's own execve; these are always caught on the host. */
     for (int i = 0; i < SYNC_SIGNALS; i++)
-        if (t->process->actions.action[sync_signals[i]].handler == HANDLER_IGNORE) {
-            struct linux_sigaction ignore = {.handler = HANDLER_IGNORE};
-            host_action(sync_signals[i], &ignore, NULL);
-        }
+        if (t->process->actions.action[sync_signals[i]].handler == HANDLER_IGNORE)
+            host_sigaction(sync_signals[i], &(struct host_sigaction){.handler = HANDLER_IGNORE}, NULL);
     host_call(SYS_rt_sigprocmask, SIG_SETMASK, &t->signals.mask, 0, MASK_SIZE);
 }
 

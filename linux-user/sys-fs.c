@@ -1,6 +1,6 @@
 /*
  * Files by path that need more than their description: the sysroot, the parts of /proc that tell about the program
- * itself, and commands with an argument of many kinds (fcntl, ioctl).
+ * itself, and fcntl.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +62,7 @@ static int64_t open_any(struct task *t, int dirfd, uint64_t addr, const struct o
     int64_t fd = open_host(t, dirfd, host, how, how_given);
     if (fd >= 0)
         mm_note_opened(t->process->mm, (int)fd);
-    return fd >= 0 && look ? procfs_opened(t, (int)fd, how->flags & O_CLOEXEC) : fd;
+    return fd >= 0 && look ? procfs_opened(t, (int)fd, dirfd, host == addr ? path : found, how->flags & O_CLOEXEC) : fd;
 }
 
 int64_t sys_openat(struct task *t, const uint64_t a[6])
@@ -130,37 +130,4 @@ int64_t sys_fcntl(struct task *t, const uint64_t a[6])
         /* Commands, struct flock and struct f_owner_ex are the same; F_SETLKW and F_OFD_SETLKW wait. */
         return safe_syscall(t, SYS_fcntl, a[0], a[1], a[2], 0, 0, 0);
     }
-}
-
-/* -- ioctl */
-
-/* struct serial and friends aside, what passes is listed: a driver's private command may hold anything. */
-static bool ioctl_passes(uint32_t command)
-{
-    if (ioctl_by_command(command))
-        return true;
-    for (const uint8_t *f = syscall_ioctl_families; *f; f++)
-        if ((command >> 8 & 0xff) == *f)
-            return true;
-    return false;
-}
-
-int64_t sys_ioctl(struct task *t, const uint64_t a[6])
-{
-    uint32_t command = (uint32_t)a[1];
-    const struct ioctl_desc *d = ioctl_by_command(command);
-    uint64_t arg = a[2];
-    int64_t answer;
-    if (seccomp_ioctl(t, (int)a[0], command, arg, &answer))
-        return answer;
-    if (!ioctl_passes(command)) {
-        int64_t ret = host_call(SYS_fcntl, a[0], F_GETFD);
-        if (ret < 0)
-            return ret;
-        report_unimp("ioctl %#x is not known", command);
-        return -ENOTTY;
-    }
-    if (d && d->arg.kind == KIND_flags)
-        arg = flags_to_host(t->abi->syscalls, d->arg.ref, arg);
-    return safe_syscall(t, SYS_ioctl, a[0], command, arg, 0, 0, 0);
 }

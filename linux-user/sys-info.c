@@ -122,7 +122,7 @@ static int64_t get_name(struct task *t, uint64_t to)
 
 static int64_t get_auxv(struct task *t, const uint64_t a[6])
 {
-    uint8_t auxv[512];
+    uint8_t auxv[AUXV_MAX];
     uint64_t size = t->process->auxv_end - t->process->auxv_start, n = a[2] < size ? a[2] : size;
     if (a[3] || a[4])
         return -EINVAL;
@@ -130,6 +130,56 @@ static int64_t get_auxv(struct task *t, const uint64_t a[6])
     if (copy_from_guest(t, auxv, t->process->auxv_start, size) || copy_to_guest(t, a[1], auxv, n))
         return -EFAULT;
     return (int64_t)size;
+}
+
+/*
+ * What an emulator tells of the guest it runs. The break is the kernel's own business here: it can be told, not moved. The
+ * program's file stays.
+ */
+static int64_t set_mm_map(struct task *t, const uint64_t a[6])
+{
+    struct process *p = t->process;
+    struct prctl_mm_map m;
+    uint64_t auxv[AUXV_MAX / 8];
+    if (a[4] || a[3] != sizeof m)
+        return -EINVAL;
+    if (copy_from_guest(t, &m, a[2], sizeof m))
+        return -EFAULT;
+    if (m.exe_fd != UINT32_MAX)
+        return -EPERM;
+    if (m.start_code >= m.end_code || m.start_data > m.end_data || m.start_brk > m.brk || m.arg_start > m.arg_end ||
+        m.env_start > m.env_end || (m.auxv_size && (!m.auxv || m.auxv_size > sizeof auxv)))
+        return -EINVAL;
+    if (copy_from_guest(t, auxv, (uintptr_t)m.auxv, m.auxv_size))
+        return -EFAULT;
+    pthread_mutex_lock(&p->lock);
+    p->code_start = m.start_code;
+    p->code_end = m.end_code;
+    p->data_start = m.start_data;
+    p->data_end = m.end_data;
+    p->stack_start = m.start_stack;
+    p->arg_start = m.arg_start;
+    p->arg_end = m.arg_end;
+    p->env_start = m.env_start;
+    p->env_end = m.env_end;
+    if (m.auxv_size) {
+        memcpy(p->given_auxv, auxv, m.auxv_size);
+        p->auxv_start = (uintptr_t)p->given_auxv;
+        p->auxv_end = p->auxv_start + m.auxv_size;
+    }
+    guest_show_to_host(p, false);
+    pthread_mutex_unlock(&p->lock);
+    return 0;
+}
+
+static int64_t set_mm(struct task *t, const uint64_t a[6])
+{
+    unsigned size = sizeof(struct prctl_mm_map);
+    switch ((int)a[1]) {
+    case PR_SET_MM_MAP: return set_mm_map(t, a);
+    case PR_SET_MM_MAP_SIZE: return put_user(t, size, a[2]);
+    default: return -EPERM; /* words of their own need rights that no guest has over the emulator */
+    }
 }
 
 int64_t sys_prctl(struct task *t, const uint64_t a[6])
@@ -178,7 +228,7 @@ int64_t sys_prctl(struct task *t, const uint64_t a[6])
     case PR_SET_SECCOMP:
         return seccomp_prctl_set(t, a[1], a[2]);
     case PR_SET_MM:
-        return -EPERM; /* would move the emulator's own marks */
+        return set_mm(t, a);
     case PR_GET_AUXV_REQUEST:
         return get_auxv(t, a);
     default:

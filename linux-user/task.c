@@ -48,7 +48,7 @@ void process_exit(struct task *t, int code)
     if (!t->process->vfork_child)
         exec_save(t->process->exec, true);
     if (log_on(LOG_JIT_STATS) && !t->process->vfork_child)
-        dump_stats(t->process->exec);
+        dump_stats(log_stream(), t->process->exec);
     for (;;)
         host_call(SYS_exit_group, code);
 }

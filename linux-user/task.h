@@ -22,6 +22,8 @@ struct exec;
 struct options;
 struct host_stack;
 
+enum { AUXV_MAX = 512 }; /* bytes of an auxiliary vector */
+
 struct process {
     const struct linux_abi *abi;
     struct exec *exec;
@@ -35,7 +37,9 @@ struct process {
     uint64_t vdso_start, vdso_end, sigreturn; /* sigreturn: address of the vDSO's function */
     uint64_t code_start, code_end, data_start, data_end; /* of the program: its executable and its other segments */
     uint64_t stack_start;      /* guest stack pointer at start */
-    uint64_t arg_start, arg_end, env_start, env_end, auxv_start, auxv_end;
+    uint64_t arg_start, arg_end, env_start, env_end;
+    uint64_t auxv_start, auxv_end; /* in this order: guest_record.auxv. Of the guest's stack, or of given_auxv */
+    uint64_t given_auxv[AUXV_MAX / 8]; /* by PR_SET_MM_MAP */
     struct guest_record record; /* for other processes */
     struct process_limits limits;
     uint32_t personality;
@@ -49,6 +53,8 @@ struct process {
     struct tracee_entry *tracees; /* that this process traces; each used by the thread that traces it */
     struct urings urings;
     struct host_stack *stacks; /* of ended threads, for new ones: thread.c */
+    uint32_t unknown_ioctls[32]; /* that the log has told of: a ring */
+    unsigned nunknown_ioctls;
 };
 
 struct task {

@@ -22,6 +22,7 @@
 #include <sys/single_threaded.h>
 
 #include "base/bits.h"
+#include "base/log.h"
 #include "exec/exec.h"
 #include "linux-user/host-clone.h"
 #include "linux-user/host.h"
@@ -473,6 +474,7 @@ static void forked_child(struct task *t, const struct clone_request *r)
 {
     struct process *p = t->process;
     pthread_mutex_init(&p->lock, NULL);
+    log_fork();
     for (struct task *other = p->tasks, *next; other; other = next) {
         next = other->next;
         if (other == t)

@@ -1,33 +1,49 @@
 /*
- * How values look in a --strace line: numbers, flags, strings, structs and the other kinds of syscall-tables/calls.tbl.
+ * How values look in a -strace line: numbers, flags, strings, structs and the other kinds of syscall-tables/calls.tbl.
  * Guest memory is read through copy_from_guest, so a bad pointer prints as an address, as strace does.
  */
-#include <arpa/inet.h>
 #include <ctype.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <sys/socket.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <linux/netlink.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/bits.h"
+#include "linux-user/abi.h"
+#include "linux-user/dispatch.h"
 #include "linux-user/task.h"
 #include "linux-user/trace.h"
 #include "linux-user/uaccess.h"
-#include "linux-user/xlat.h"
 
-static void put_address(struct trace_line *l, uint64_t v)
+/* Sets that are the same on every generic architecture, for what has no guest at hand. */
+#define COMMON_SET(name) (&syscall_abi_riscv64.sets[SET_##name])
+
+enum { NSIG_INVERSE = 42, CAP_WORDS = 6, MOST_BITS = 1024 };
+
+/* --- numbers and names --- */
+
+void trace_address(struct trace_line *l, uint64_t v)
 {
     if (v)
         trace_put(l, "%#" PRIx64, v);
     else
         trace_put(l, "NULL");
+}
+
+/* What is not in the set: the number, and which names it might have had. */
+static void put_unknown(struct trace_line *l, const struct flag_set *s, uint64_t v)
+{
+    const char *name = s->flags[0].name;
+    trace_put(l, "%#" PRIx64 " /* %.*s_??? */", v, (int)strcspn(name, "_"), name);
 }
 
 void trace_flags(struct trace_line *l, const struct flag_set *s, uint64_t v)
@@ -44,89 +60,38 @@ void trace_flags(struct trace_line *l, const struct flag_set *s, uint64_t v)
         sep = "|";
         rest &= ~f->value;
     }
-    if (rest || !*sep)
+    if (rest && !*sep)
+        put_unknown(l, s, rest);
+    else if (rest || !*sep)
         trace_put(l, "%s%#" PRIx64, sep, rest);
+}
+
+bool trace_name(struct trace_line *l, const struct flag_set *s, uint64_t v)
+{
+    for (unsigned i = 0; i < s->nflags; i++)
+        if (s->flags[i].value == v || (uint64_t)(int32_t)s->flags[i].value == v ||
+            s->flags[i].value == (uint64_t)(int32_t)v) {
+            trace_put(l, "%s", s->flags[i].name);
+            return true;
+        }
+    return false;
 }
 
 static void put_enum(struct trace_line *l, const struct flag_set *s, uint64_t v)
 {
+    if (!trace_name(l, s, v))
+        put_unknown(l, s, (uint32_t)v);
+}
+
+/* Named bits, and permissions beside them. */
+static void put_perm(struct trace_line *l, const struct flag_set *s, uint64_t v)
+{
+    uint64_t named = 0;
     for (unsigned i = 0; i < s->nflags; i++)
-        if (s->flags[i].value == v || s->flags[i].value == (uint64_t)(int32_t)v) {
-            trace_put(l, "%s", s->flags[i].name);
-            return;
-        }
-    trace_put(l, "%#" PRIx32, (uint32_t)v);
-}
-
-static void put_quoted(struct trace_line *l, const unsigned char *p, size_t n, bool more)
-{
-    trace_put(l, "\"");
-    for (size_t i = 0; i < n; i++) {
-        static const char named[] = "\n\t\r\v\f\"\\", letters[] = "ntrvf\"\\";
-        const char *at = p[i] ? strchr(named, p[i]) : NULL;
-        bool digit_follows = i + 1 < n && p[i + 1] >= '0' && p[i + 1] <= '9';
-        if (at)
-            trace_put(l, "\\%c", letters[at - named]);
-        else if (p[i] >= ' ' && p[i] < 127)
-            trace_put(l, "%c", p[i]);
-        else
-            trace_put(l, digit_follows ? "\\%03o" : "\\%o", p[i]);
-    }
-    trace_put(l, more ? "\"..." : "\"");
-}
-
-static void put_buffer(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n)
-{
-    unsigned char bytes[TRACE_STRING_LIMIT];
-    size_t shown = n < sizeof bytes ? n : sizeof bytes;
-    if (!addr || copy_from_guest(t, bytes, addr, shown))
-        put_address(l, addr);
-    else
-        put_quoted(l, bytes, shown, shown < n);
-}
-
-static void put_string(struct task *t, struct trace_line *l, uint64_t addr, size_t limit)
-{
-    unsigned char bytes[512];
-    size_t n = 0;
-    limit = limit < sizeof bytes ? limit : sizeof bytes;
-    while (n < limit && !copy_from_guest(t, bytes + n, addr + n, 1) && bytes[n])
-        n++;
-    unsigned char end;
-    if (!addr || copy_from_guest(t, &end, addr + n, 1))
-        put_address(l, addr);
-    else
-        put_quoted(l, bytes, n, end != 0);
-}
-
-static void put_strings(struct task *t, struct trace_line *l, uint64_t addr)
-{
-    if (!addr) {
-        put_address(l, addr);
-        return;
-    }
-    uint64_t p;
-    trace_put(l, "[");
-    for (unsigned i = 0; !copy_from_guest(t, &p, addr + 8 * i, 8) && p; i++) {
-        if (i)
-            trace_put(l, ", ");
-        if (i == TRACE_ARRAY_LIMIT) {
-            trace_put(l, "...");
-            break;
-        }
-        put_string(t, l, p, TRACE_STRING_LIMIT);
-    }
-    trace_put(l, "]");
-}
-
-static void put_environment(struct task *t, struct trace_line *l, uint64_t addr)
-{
-    uint64_t p, n = 0;
-    put_address(l, addr);
-    while (addr && n < 100000 && !copy_from_guest(t, &p, addr + 8 * n, 8) && p)
-        n++;
-    if (addr)
-        trace_put(l, " /* %" PRIu64 " var%s */", n, n == 1 ? "" : "s");
+        named |= s->flags[i].value;
+    if (v & named)
+        trace_flags(l, s, v & named);
+    trace_put(l, "%s%#03" PRIo64, v & named ? "|" : "", v & ~named);
 }
 
 static void put_mode(struct trace_line *l, const struct flag_set *types, uint64_t v)
@@ -137,142 +102,402 @@ static void put_mode(struct trace_line *l, const struct flag_set *types, uint64_
     trace_put(l, "%#03" PRIo64, v & ~(uint64_t)S_IFMT);
 }
 
+static void put_dev(struct trace_line *l, uint64_t v) { trace_put(l, "makedev(%#x, %#x)", major(v), minor(v)); }
+
+static void put_id(struct trace_line *l, uint64_t v)
+{
+    if ((uint32_t)v == UINT32_MAX)
+        trace_put(l, "-1");
+    else
+        trace_put(l, "%" PRIu32, (uint32_t)v);
+}
+
+static void put_rlim(struct trace_line *l, uint64_t v)
+{
+    if (v == UINT64_MAX)
+        trace_put(l, "RLIM64_INFINITY");
+    else if (v > 1024 && v % 1024 == 0)
+        trace_put(l, "%" PRIu64 "*1024", v / 1024);
+    else
+        trace_put(l, "%" PRIu64, v);
+}
+
+void trace_fd(struct task *t, struct trace_line *l, int fd)
+{
+    char link[40], name[PATH_MAX];
+    const char *root = t->process->sysroot, *shown = name;
+    if (fd == AT_FDCWD)
+        trace_put(l, "AT_FDCWD");
+    else
+        trace_put(l, "%d", fd);
+    if (!l->options->descriptors || (fd < 0 && fd != AT_FDCWD))
+        return;
+    snprintf(link, sizeof link, fd == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, name, sizeof name - 1);
+    if (n <= 0)
+        return;
+    name[n] = 0;
+    size_t inside = root ? strlen(root) : 0;
+    if (inside && !strncmp(name, root, inside) && name[inside] == '/')
+        shown += inside;
+    static const char deleted[] = " (deleted)";
+    size_t used = strlen(shown), tail = sizeof deleted - 1;
+    bool gone = used > tail && !strcmp(shown + used - tail, deleted);
+    trace_put(l, "<");
+    trace_put_bytes(l, shown, gone ? used - tail : used);
+    trace_put(l, gone ? ">(deleted)" : ">");
+}
+
+/* --- strings --- */
+
+static bool is_plain(const unsigned char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isprint(p[i]) && !(p[i] >= '\t' && p[i] <= '\r'))
+            return false;
+    return true;
+}
+
+static void put_escaped(struct trace_line *l, const unsigned char *p, size_t n, bool hex)
+{
+    static const char named[] = "\n\t\r\v\f\"\\", letters[] = "ntrvf\"\\";
+    trace_put_bytes(l, "\"", 1);
+    for (size_t i = 0; i < n; i++) {
+        const char *at = p[i] ? strchr(named, p[i]) : NULL;
+        bool digit_follows = i + 1 < n && p[i + 1] >= '0' && p[i + 1] <= '9';
+        if (hex)
+            trace_put(l, "\\x%02x", p[i]);
+        else if (at)
+            trace_put(l, "\\%c", letters[at - named]);
+        else if (p[i] >= ' ' && p[i] < 127)
+            trace_put_bytes(l, (const char *)p + i, 1);
+        else
+            trace_put(l, digit_follows ? "\\%03o" : "\\%o", p[i]);
+    }
+    trace_put_bytes(l, "\"", 1);
+}
+
+void trace_quoted(struct trace_line *l, const void *bytes, size_t n, bool more)
+{
+    put_escaped(l, bytes, n, l->options->hex_always || (l->options->hex && !is_plain(bytes, n)));
+    trace_put(l, more ? "..." : "");
+}
+
+static void put_memory(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n, bool hex)
+{
+    size_t shown = n < l->options->string_limit ? n : l->options->string_limit;
+    unsigned char *bytes = addr ? malloc(shown + 1) : NULL;
+    if (!bytes || copy_from_guest(t, bytes, addr, shown)) {
+        trace_address(l, addr);
+    } else if (hex) {
+        put_escaped(l, bytes, shown, true);
+        trace_put(l, shown < n ? "..." : "");
+    } else {
+        trace_quoted(l, bytes, shown, shown < n);
+    }
+    free(bytes);
+}
+
+void trace_buffer(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n) { put_memory(t, l, addr, n, false); }
+
+static void put_string(struct task *t, struct trace_line *l, uint64_t addr, size_t limit)
+{
+    unsigned char *bytes = addr ? malloc(limit + 1) : NULL;
+    size_t n = 0;
+    unsigned char end = 0;
+    while (bytes && n < limit && !copy_from_guest(t, bytes + n, addr + n, 1) && bytes[n])
+        n++;
+    if (!bytes || copy_from_guest(t, &end, addr + n, 1))
+        trace_address(l, addr);
+    else
+        trace_quoted(l, bytes, n, end != 0);
+    free(bytes);
+}
+
+static unsigned array_limit(const struct trace_line *l) { return l->options->verbose ? UINT_MAX : TRACE_ARRAY_LIMIT; }
+
+static void put_strings(struct task *t, struct trace_line *l, uint64_t addr)
+{
+    if (!addr) {
+        trace_address(l, addr);
+        return;
+    }
+    uint64_t p;
+    trace_put(l, "[");
+    for (unsigned i = 0; !copy_from_guest(t, &p, addr + 8 * (uint64_t)i, 8) && p; i++) {
+        if (i)
+            trace_put(l, ", ");
+        if (i == array_limit(l)) {
+            trace_put(l, "...");
+            break;
+        }
+        put_string(t, l, p, l->options->string_limit);
+    }
+    trace_put(l, "]");
+}
+
+static void put_environment(struct task *t, struct trace_line *l, uint64_t addr)
+{
+    uint64_t p, n = 0;
+    if (l->options->verbose) {
+        put_strings(t, l, addr);
+        return;
+    }
+    trace_address(l, addr);
+    while (addr && n < 100000 && !copy_from_guest(t, &p, addr + 8 * n, 8) && p)
+        n++;
+    if (addr)
+        trace_put(l, " /* %" PRIu64 " var%s */", n, n == 1 ? "" : "s");
+}
+
+/* --- times --- */
+
+/* " / * 2023-11-14T22:13:20.5+0000 * /"; nothing for the beginning of 1970. */
+static void put_date(struct trace_line *l, int64_t seconds, uint64_t nsec)
+{
+    struct tm tm;
+    char date[40], zone[16];
+    time_t time = seconds;
+    if ((!seconds && !nsec) || nsec > 999999999 || !localtime_r(&time, &tm) ||
+        !strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm) || !strftime(zone, sizeof zone, "%z", &tm))
+        return;
+    trace_put(l, " /* %s", date);
+    if (nsec)
+        trace_put(l, ".%09" PRIu64, nsec);
+    trace_put(l, "%s */", zone);
+}
+
+/* A struct that is a time of utimensat: its name alone, where it has one. */
+static bool put_special_time(struct trace_line *l, enum struct_id id, const void *bytes)
+{
+    int64_t v[2];
+    memcpy(v, bytes, sizeof v);
+    if (id != STRUCT_utime || (v[1] != UTIME_NOW && v[1] != UTIME_OMIT))
+        return false;
+    trace_put(l, v[1] == UTIME_NOW ? "UTIME_NOW" : "UTIME_OMIT");
+    return true;
+}
+
+/* --- signals --- */
+
 const char *trace_signal_name(int signo, char buf[16])
 {
-    const struct flag_set *s = &syscall_abi_riscv64.sets[SET_signal]; /* the same on every generic architecture */
+    const struct flag_set *s = COMMON_SET(signal);
     for (unsigned i = 0; i < s->nflags; i++)
         if ((int)s->flags[i].value == signo)
             return s->flags[i].name;
-    snprintf(buf, 16, signo >= 32 && signo <= 64 ? "SIGRT_%d" : "%d", signo >= 32 && signo <= 64 ? signo - 32 : signo);
+    if (signo > 32 && signo <= 64)
+        snprintf(buf, 16, "SIGRT_%d", signo - 32);
+    else
+        snprintf(buf, 16, signo == 32 ? "SIGRTMIN" : "%d", signo);
     return buf;
+}
+
+void trace_sigset(struct trace_line *l, uint64_t set)
+{
+    char buf[16];
+    bool inverse = __builtin_popcountll(set) >= NSIG_INVERSE;
+    const char *sep = "";
+    trace_put(l, inverse ? "~[" : "[");
+    for (int s = 1; s <= 64; s++)
+        if ((set >> (s - 1) & 1) != inverse) {
+            trace_put(l, "%s%s", sep, trace_signal_name(s, buf) + 3);
+            sep = " ";
+        }
+    trace_put(l, "]");
 }
 
 static void put_sigset(struct task *t, struct trace_line *l, uint64_t addr)
 {
     uint64_t set;
+    if (!addr || copy_from_guest(t, &set, addr, 8))
+        trace_address(l, addr);
+    else
+        trace_sigset(l, set);
+}
+
+/* pselect6's last argument: {set, size}. */
+static void put_sigmask(struct task *t, struct trace_line *l, uint64_t addr)
+{
+    uint64_t v[2];
+    if (!addr || copy_from_guest(t, v, addr, sizeof v)) {
+        trace_address(l, addr);
+        return;
+    }
+    trace_put(l, "{sigmask=");
+    put_sigset(t, l, v[0]);
+    trace_put(l, ", sigsetsize=%" PRIu64 "}", v[1]);
+}
+
+static void put_sigaction(struct task *t, struct trace_line *l, uint64_t addr)
+{
+    uint64_t v[4], handler, flags; /* handler, flags, restorer where there is one, mask */
+    bool restorer = t->abi->sa_restorer;
+    if (!addr || copy_from_guest(t, v, addr, restorer ? 32 : 24)) {
+        trace_address(l, addr);
+        return;
+    }
+    handler = v[0];
+    flags = v[1];
+    trace_put(l, "{sa_handler=");
+    if (handler <= 1)
+        trace_put(l, handler ? "SIG_IGN" : "SIG_DFL");
+    else
+        trace_put(l, "%#" PRIx64, handler);
+    trace_put(l, ", sa_mask=");
+    trace_sigset(l, v[restorer ? 3 : 2]);
+    trace_put(l, ", sa_flags=");
+    trace_flags(l, COMMON_SET(sa), flags);
+    if (restorer && flags & 0x04000000)
+        trace_put(l, ", sa_restorer=%#" PRIx64, v[2]);
+    trace_put(l, "}");
+}
+
+/* Which names a signal's own codes have. */
+static const struct flag_set *codes_of(int signo)
+{
+    switch (signo) {
+    case SIGILL: return COMMON_SET(ill_code);
+    case SIGFPE: return COMMON_SET(fpe_code);
+    case SIGSEGV: return COMMON_SET(segv_code);
+    case SIGBUS: return COMMON_SET(bus_code);
+    case SIGTRAP: return COMMON_SET(trap_code);
+    case SIGCHLD: return COMMON_SET(cld_code);
+    case SIGIO: return COMMON_SET(poll_code);
+    case SIGSYS: return COMMON_SET(sys_code);
+    }
+    return NULL;
+}
+
+static void put_sender(struct trace_line *l, const siginfo_t *i)
+{
+    trace_put(l, ", si_pid=%d, si_uid=%u", i->si_pid, i->si_uid);
+}
+
+static void put_sigvalue(struct trace_line *l, const siginfo_t *i)
+{
+    trace_put(l, ", si_int=%d, si_ptr=", i->si_value.sival_int);
+    trace_address(l, (uintptr_t)i->si_value.sival_ptr);
+}
+
+static void put_siginfo_of_kernel(struct trace_line *l, const siginfo_t *i)
+{
     char buf[16];
-    if (!addr || copy_from_guest(t, &set, addr, 8)) {
-        put_address(l, addr);
-        return;
+    switch (i->si_signo) {
+    case SIGCHLD:
+        put_sender(l, i);
+        if (i->si_code == CLD_EXITED)
+            trace_put(l, ", si_status=%d", i->si_status);
+        else
+            trace_put(l, ", si_status=%s", trace_signal_name(i->si_status, buf));
+        trace_put(l, ", si_utime=%ld, si_stime=%ld", (long)i->si_utime, (long)i->si_stime);
+        break;
+    case SIGILL:
+    case SIGFPE:
+    case SIGSEGV:
+    case SIGBUS:
+        trace_put(l, ", si_addr=");
+        trace_address(l, (uintptr_t)i->si_addr);
+        break;
+    case SIGIO: trace_put(l, ", si_band=%ld, si_fd=%d", i->si_band, i->si_fd); break;
+    case SIGSYS:
+        trace_put(l, ", si_call_addr=");
+        trace_address(l, (uintptr_t)i->si_call_addr);
+        trace_put(l, ", si_syscall=%d, si_arch=%#x", i->si_syscall, i->si_arch);
+        break;
+    default:
+        if (i->si_code != SI_KERNEL)
+            put_sender(l, i);
     }
-    bool inverse = __builtin_popcountll(set) > 32;
-    const char *sep = "";
-    trace_put(l, inverse ? "~[" : "[");
-    for (int s = 1; s <= 64; s++)
-        if ((set >> (s - 1) & 1) != inverse) {
-            const char *name = trace_signal_name(s, buf);
-            trace_put(l, "%s%s", sep, strncmp(name, "SIG", 3) ? name : name + 3);
-            sep = " ";
-        }
-    trace_put(l, "]");
 }
 
-static void put_bit_numbers(struct task *t, struct trace_line *l, uint64_t addr, uint64_t nbits)
+void trace_siginfo(struct trace_line *l, const void *siginfo)
 {
-    unsigned char byte = 0;
-    const char *sep = "";
-    if (!addr || copy_from_guest(t, &byte, addr, 1)) {
-        put_address(l, addr);
+    siginfo_t info; /* laid out alike everywhere */
+    const siginfo_t *i = &info;
+    char buf[16];
+    memcpy(&info, siginfo, sizeof info);
+    if (!i->si_signo && !i->si_code && !i->si_errno) {
+        trace_put(l, "{}");
         return;
     }
-    trace_put(l, "[");
-    for (uint64_t i = 0; i < nbits && i < 1024; i++) {
-        if (i % 8 == 0 && copy_from_guest(t, &byte, addr + i / 8, 1))
-            break;
-        if (byte >> (i % 8) & 1) {
-            trace_put(l, "%s%" PRIu64, sep, i);
-            sep = " ";
+    const struct flag_set *codes = i->si_code > 0 ? codes_of(i->si_signo) : NULL;
+    trace_put(l, "{si_signo=%s, si_code=", trace_signal_name(i->si_signo, buf));
+    if (!(codes && trace_name(l, codes, (uint64_t)(int64_t)i->si_code)) &&
+        !trace_name(l, COMMON_SET(si_code), (uint64_t)(int64_t)i->si_code))
+        trace_put(l, "%#x", i->si_code);
+    if (i->si_errno)
+        trace_put(l, ", si_errno=%d", i->si_errno);
+    switch (i->si_code) {
+    case SI_USER:
+    case SI_TKILL: put_sender(l, i); break;
+    case SI_TIMER:
+        trace_put(l, ", si_timerid=%#x, si_overrun=%d", i->si_timerid, i->si_overrun);
+        put_sigvalue(l, i);
+        break;
+    default:
+        if (i->si_code > 0) {
+            put_siginfo_of_kernel(l, i);
+        } else {
+            put_sender(l, i);
+            put_sigvalue(l, i);
         }
-    }
-    trace_put(l, "]");
-}
-
-static void put_iov(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n, uint64_t bytes)
-{
-    if (!addr) {
-        put_address(l, addr);
-        return;
-    }
-    trace_put(l, "[");
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t v[2];
-        if (i)
-            trace_put(l, ", ");
-        if (i == TRACE_ARRAY_LIMIT || copy_from_guest(t, v, addr + 16 * i, 16)) {
-            trace_put(l, "...");
-            break;
-        }
-        uint64_t shown = v[1] < bytes ? v[1] : bytes;
-        bytes -= shown;
-        trace_put(l, "{iov_base=");
-        put_buffer(t, l, v[0], shown);
-        trace_put(l, ", iov_len=%" PRIu64 "}", v[1]);
-    }
-    trace_put(l, "]");
-}
-
-static void put_sockaddr(struct task *t, struct trace_line *l, uint64_t addr, uint32_t len)
-{
-    union {
-        struct sockaddr sa;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-        struct sockaddr_un un;
-        struct sockaddr_nl nl;
-    } u = {0};
-    char text[INET6_ADDRSTRLEN];
-    if (len > sizeof u)
-        len = sizeof u;
-    if (!addr || len < sizeof(sa_family_t) || copy_from_guest(t, &u, addr, len)) {
-        put_address(l, addr);
-        return;
-    }
-    trace_put(l, "{sa_family=");
-    put_enum(l, &syscall_abi_riscv64.sets[SET_af], u.sa.sa_family);
-    size_t path = len - offsetof(struct sockaddr_un, sun_path);
-    if (u.sa.sa_family == AF_UNIX && len > offsetof(struct sockaddr_un, sun_path)) {
-        bool abstract = !u.un.sun_path[0];
-        trace_put(l, abstract ? ", sun_path=@" : ", sun_path=");
-        put_quoted(l, (unsigned char *)u.un.sun_path + abstract,
-                   abstract ? path - 1 : strnlen(u.un.sun_path, path), false);
-    } else if (u.sa.sa_family == AF_INET && len >= sizeof u.in) {
-        trace_put(l, ", sin_port=htons(%u), sin_addr=inet_addr(\"%s\")", ntohs(u.in.sin_port),
-                  inet_ntop(AF_INET, &u.in.sin_addr, text, sizeof text));
-    } else if (u.sa.sa_family == AF_INET6 && len >= sizeof u.in6) {
-        trace_put(l, ", sin6_port=htons(%u), sin6_flowinfo=htonl(%u), inet_pton(AF_INET6, \"%s\", &sin6_addr), "
-                     "sin6_scope_id=%u",
-                  ntohs(u.in6.sin6_port), ntohl(u.in6.sin6_flowinfo),
-                  inet_ntop(AF_INET6, &u.in6.sin6_addr, text, sizeof text), u.in6.sin6_scope_id);
-    } else if (u.sa.sa_family == AF_NETLINK && len >= sizeof u.nl) {
-        trace_put(l, ", nl_pid=%u, nl_groups=%08x", u.nl.nl_pid, u.nl.nl_groups);
-    } else if (len > sizeof(sa_family_t)) {
-        trace_put(l, ", sa_data=");
-        put_quoted(l, (unsigned char *)u.sa.sa_data, len - sizeof(sa_family_t), false);
     }
     trace_put(l, "}");
 }
 
-static void put_msghdr(struct task *t, struct trace_line *l, uint64_t addr, uint64_t bytes)
+/* --- sets of numbers --- */
+
+static void put_bit_numbers(struct task *t, struct trace_line *l, uint64_t addr, uint64_t nbits, bool descriptors)
 {
-    struct {
-        uint64_t name;
-        uint32_t namelen, pad;
-        uint64_t iov, iovlen, control, controllen;
-        uint32_t flags, pad2;
-    } m;
-    if (!addr || copy_from_guest(t, &m, addr, sizeof m)) {
-        put_address(l, addr);
+    unsigned char byte = 0;
+    const char *sep = "";
+    if (!addr || copy_from_guest(t, &byte, addr, 1)) {
+        trace_address(l, addr);
         return;
     }
-    trace_put(l, "{msg_name=");
-    put_sockaddr(t, l, m.name, m.namelen);
-    trace_put(l, ", msg_namelen=%u, msg_iov=", m.namelen);
-    put_iov(t, l, m.iov, m.iovlen, bytes);
-    trace_put(l, ", msg_iovlen=%" PRIu64, m.iovlen);
-    if (m.controllen)
-        trace_put(l, ", msg_control=%#" PRIx64, m.control);
-    trace_put(l, ", msg_controllen=%" PRIu64 ", msg_flags=", m.controllen);
-    trace_flags(l, &syscall_abi_riscv64.sets[SET_msg], m.flags);
+    trace_put(l, "[");
+    for (uint64_t i = 0; i < nbits && i < MOST_BITS; i++) {
+        if (i % 8 == 0 && copy_from_guest(t, &byte, addr + i / 8, 1))
+            break;
+        if (byte >> (i % 8) & 1) {
+            trace_put(l, descriptors ? "%s" : "%s%" PRIu64, sep, i);
+            if (descriptors)
+                trace_fd(t, l, (int)i);
+            sep = " ";
+        }
+    }
+    trace_put(l, "]");
+}
+
+static void put_capability_set(struct trace_line *l, uint64_t set)
+{
+    const char *sep = "";
+    for (unsigned i = 0; i < 64; i++)
+        if (set >> i & 1) {
+            trace_put(l, "%s1<<", sep);
+            if (!trace_name(l, COMMON_SET(capability), i))
+                trace_put(l, "%u", i);
+            sep = "|";
+        }
+    if (!set)
+        trace_put(l, "0");
+}
+
+/* Two structs since version 2 of the header: the low and the high halves. */
+static void put_capabilities(struct task *t, struct trace_line *l, uint64_t addr, uint64_t header)
+{
+    uint32_t version = 0, v[CAP_WORDS] = {0};
+    static const char *const names[] = {"effective", "permitted", "inheritable"};
+    if (copy_from_guest(t, &version, header, 4) || !addr ||
+        copy_from_guest(t, v, addr, version == 0x19980330 ? 12 : 24)) {
+        trace_address(l, addr);
+        return;
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        trace_put(l, "%s%s=", i ? ", " : "{", names[i]);
+        put_capability_set(l, v[i] | (uint64_t)v[i + 3] << 32);
+    }
     trace_put(l, "}");
 }
 
@@ -282,7 +507,8 @@ static void put_wstatus(struct trace_line *l, int v)
     if (WIFEXITED(v))
         trace_put(l, "{WIFEXITED(s) && WEXITSTATUS(s) == %d}", WEXITSTATUS(v));
     else if (WIFSTOPPED(v))
-        trace_put(l, "{WIFSTOPPED(s) && WSTOPSIG(s) == %s}", trace_signal_name(WSTOPSIG(v), buf));
+        trace_put(l, "{WIFSTOPPED(s) && WSTOPSIG(s) == %s%s}", trace_signal_name(WSTOPSIG(v) & 0x7f, buf),
+                  WSTOPSIG(v) & 0x80 ? " | 0x80" : "");
     else if (WIFSIGNALED(v))
         trace_put(l, "{WIFSIGNALED(s) && WTERMSIG(s) == %s%s}", trace_signal_name(WTERMSIG(v), buf),
                   WCOREDUMP(v) ? " && WCOREDUMP(s)" : "");
@@ -292,6 +518,8 @@ static void put_wstatus(struct trace_line *l, int v)
         trace_put(l, "%#x", v);
 }
 
+/* --- structs --- */
+
 static uint64_t field_value(const struct field_desc *f, const char *at)
 {
     uint64_t v = 0;
@@ -299,60 +527,114 @@ static uint64_t field_value(const struct field_desc *f, const char *at)
     return f->is_signed ? (uint64_t)sextract64(v, 0, f->size * 8) : v;
 }
 
-static const uint64_t no_args[6];
-
-static void put_struct(struct task *t, struct trace_line *l, enum struct_id id, const char *bytes);
-
 static void put_field(struct task *t, struct trace_line *l, const struct field_desc *f, const char *at)
 {
     if (f->kind == KIND_chars) {
-        put_quoted(l, (const unsigned char *)at, strnlen(at, f->count), false);
+        size_t n = strnlen(at, f->count);
+        trace_quoted(l, at, n < l->options->string_limit ? n : l->options->string_limit, n > l->options->string_limit);
+        return;
+    }
+    if (f->kind == KIND_bytes) {
+        put_escaped(l, (const unsigned char *)at, f->count, true);
         return;
     }
     if (f->count > 1)
         trace_put(l, "[");
     for (unsigned k = 0; k < f->count; k++) {
+        uint64_t v = f->kind == KIND_struct ? 0 : field_value(f, at + k * f->size), nsec;
         if (k)
             trace_put(l, ", ");
-        if (f->kind == KIND_struct)
-            put_struct(t, l, f->ref, at + k * f->size);
-        else
-            trace_value(t, l, (struct arg_desc){f->kind, NO_COUNT, f->ref}, no_args,
-                        field_value(f, at + k * f->size), 0);
+        if (f->kind == KIND_struct) {
+            trace_struct(t, l, f->ref, at + k * f->size);
+        } else if (f->kind == KIND_date) {
+            memcpy(&nsec, at + f->size, sizeof nsec);
+            trace_put(l, "%" PRId64, (int64_t)v);
+            put_date(l, (int64_t)v, nsec);
+        } else {
+            trace_value(t, l, (struct arg_desc){f->kind, NO_COUNT, f->ref}, v, 0);
+        }
     }
     if (f->count > 1)
         trace_put(l, "]");
 }
 
+static bool is_zero(const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i])
+            return false;
+    return true;
+}
+
+/* Whether the field is no part of a line; *more: -v would show it. */
+static bool left_out(const struct trace_line *l, const struct field_desc *f, const char *bytes, bool *more)
+{
+    if (f->kind == KIND_hidden)
+        return true;
+    if ((f->when == NONZERO || f->when == VERBOSE_NONZERO) && is_zero(bytes + f->offset, f->size * f->count))
+        return true;
+    if (f->when == ALWAYS || f->when == NONZERO || l->options->verbose)
+        return false;
+    *more = true;
+    return true;
+}
+
+/* A device file has its number where others have a size. */
+static bool is_device(enum struct_id id, const char *bytes)
+{
+    uint32_t mode;
+    if (id != STRUCT_stat)
+        return false;
+    memcpy(&mode, bytes + 16, sizeof mode);
+    return S_ISCHR(mode) || S_ISBLK(mode);
+}
+
 /* A struct of one field `value` stands for a scalar and prints as one. */
-static void put_struct(struct task *t, struct trace_line *l, enum struct_id id, const char *bytes)
+void trace_struct(struct task *t, struct trace_line *l, enum struct_id id, const void *struct_bytes)
 {
     const struct struct_desc *d = &syscall_structs[id];
-    if (d->nfields == 1) {
+    const char *sep = "", *bytes = struct_bytes;
+    bool more = false, device = is_device(id, bytes);
+    int32_t first;
+    memcpy(&first, bytes, sizeof first);
+    if (d->nfields == 1 && !strcmp(d->fields[0].name, "value")) {
         put_field(t, l, &d->fields[0], bytes);
         return;
     }
-    const char *sep = "";
+    if (id == STRUCT_siginfo) {
+        trace_siginfo(l, bytes);
+        return;
+    }
+    if (put_special_time(l, id, bytes))
+        return;
     trace_put(l, "{");
-    for (unsigned i = 0; i < d->nfields; i++) {
-        const struct field_desc *f = &d->fields[i];
-        if (f->kind == KIND_hidden)
+    for (unsigned i = 0; i < d->nprinted; i++) {
+        const struct field_desc *f = &d->fields[d->order ? d->order[i] : i];
+        if (left_out(l, f, bytes, &more) || (device && !strcmp(f->name, "st_size")) ||
+            (id == STRUCT_pollfd && i && first < 0))
             continue;
         trace_put(l, "%s%s=", sep, f->name);
         put_field(t, l, f, bytes + f->offset);
         sep = ", ";
     }
-    trace_put(l, "}");
+    trace_put(l, more ? ", ...}" : "}");
+    if (id == STRUCT_utime || id == STRUCT_statx_timestamp) {
+        int64_t seconds;
+        uint32_t nsec;
+        memcpy(&seconds, bytes, sizeof seconds);
+        memcpy(&nsec, bytes + 8, sizeof nsec);
+        put_date(l, seconds, nsec);
+    }
 }
 
-static void put_structs(struct task *t, struct trace_line *l, enum struct_id id, uint64_t addr, uint64_t n,
-                        bool array)
+static void put_structs(struct task *t, struct trace_line *l, enum struct_id id, uint64_t addr, uint64_t n, bool array)
 {
-    char bytes[512];
     const struct struct_desc *d = &syscall_structs[id];
-    array = array || d->nfields == 1;
-    if (!addr || d->size > sizeof bytes || copy_from_guest(t, bytes, addr, n ? d->size : 1)) {
-        put_address(l, addr);
+    char *bytes = addr ? malloc(d->size) : NULL;
+    array = array || (d->nfields == 1 && !strcmp(d->fields[0].name, "value"));
+    if (!bytes || copy_from_guest(t, bytes, addr, n ? d->size : 1)) {
+        trace_address(l, addr);
+        free(bytes);
         return;
     }
     if (array)
@@ -360,163 +642,225 @@ static void put_structs(struct task *t, struct trace_line *l, enum struct_id id,
     for (uint64_t i = 0; i < n; i++) {
         if (i)
             trace_put(l, ", ");
-        if (i == TRACE_ARRAY_LIMIT || copy_from_guest(t, bytes, addr + i * d->size, d->size)) {
+        if (i == array_limit(l) || copy_from_guest(t, bytes, addr + i * d->size, d->size)) {
             trace_put(l, "...");
             break;
         }
-        put_struct(t, l, id, bytes);
+        trace_struct(t, l, id, bytes);
     }
     if (array)
         trace_put(l, "]");
+    free(bytes);
 }
 
-static uint64_t count_of(struct arg_desc d, const uint64_t a[6])
+void trace_iov(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n, uint64_t bytes)
 {
-    return d.count == NO_COUNT ? 1 : d.count & FIXED_COUNT ? d.count & ~FIXED_COUNT : a[d.count];
+    if (!addr) {
+        trace_address(l, addr);
+        return;
+    }
+    trace_put(l, "[");
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t v[2];
+        if (i)
+            trace_put(l, ", ");
+        if (i == array_limit(l) || copy_from_guest(t, v, addr + 16 * i, 16)) {
+            trace_put(l, "...");
+            break;
+        }
+        uint64_t shown = v[1] < bytes ? v[1] : bytes;
+        bytes -= shown;
+        trace_put(l, "{iov_base=");
+        trace_buffer(t, l, v[0], shown);
+        trace_put(l, ", iov_len=%" PRIu64 "}", v[1]);
+    }
+    trace_put(l, "]");
 }
 
-void trace_value(struct task *t, struct trace_line *l, struct arg_desc d, const uint64_t a[6], uint64_t v,
-                 int64_t ret)
+/* struct linux_dirent64: d_ino, d_off, d_reclen, d_type, d_name. */
+enum { DIRENT_RECLEN = 16, DIRENT_TYPE = 18, DIRENT_NAME = 19 };
+
+static void put_dirents(struct task *t, struct trace_line *l, uint64_t addr, int64_t size)
+{
+    char *bytes = size >= 0 ? malloc((size_t)size + 1) : NULL;
+    if (!bytes || copy_from_guest(t, bytes, addr, (size_t)size)) {
+        trace_address(l, addr);
+        free(bytes);
+        return;
+    }
+    unsigned n = 0;
+    if (l->options->verbose)
+        trace_put(l, "[");
+    for (int64_t at = 0; at + DIRENT_NAME < size; n++) {
+        uint64_t ino;
+        int64_t off;
+        uint16_t length;
+        memcpy(&ino, bytes + at, sizeof ino);
+        memcpy(&off, bytes + at + 8, sizeof off);
+        memcpy(&length, bytes + at + DIRENT_RECLEN, sizeof length);
+        if (length <= DIRENT_NAME || at + length > size)
+            break;
+        if (l->options->verbose) {
+            trace_put(l, "%s{d_ino=%" PRIu64 ", d_off=%" PRId64 ", d_reclen=%u, d_type=", n ? ", " : "", ino, off,
+                      length);
+            put_enum(l, COMMON_SET(dirent_type), (unsigned char)bytes[at + DIRENT_TYPE]);
+            trace_put(l, ", d_name=");
+            trace_quoted(l, bytes + at + DIRENT_NAME, strnlen(bytes + at + DIRENT_NAME, (size_t)length - DIRENT_NAME),
+                         false);
+            trace_put(l, "}");
+        }
+        at += length;
+    }
+    if (l->options->verbose)
+        trace_put(l, "]");
+    else
+        trace_put(l, "%#" PRIx64 " /* %u entr%s */", addr, n, n == 1 ? "y" : "ies");
+    free(bytes);
+}
+
+/* A System V message: its type, then n bytes. */
+static void put_message(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n)
+{
+    int64_t type;
+    if (!addr || copy_from_guest(t, &type, addr, sizeof type)) {
+        trace_address(l, addr);
+        return;
+    }
+    trace_put(l, "{mtype=%" PRId64 ", mtext=", type);
+    trace_buffer(t, l, addr + sizeof type, n);
+    trace_put(l, "}");
+}
+
+/* [before => after] of a number behind a pointer that the call may change. */
+static void put_changed(struct task *t, struct trace_line *l, uint64_t addr, size_t size, uint64_t before, bool failed)
+{
+    uint64_t now = 0;
+    if (!addr || copy_from_guest(t, &now, addr, size))
+        trace_address(l, addr);
+    else if (failed || now == before)
+        trace_put(l, "[%" PRId64 "]", (int64_t)before);
+    else
+        trace_put(l, size == 4 ? "[%" PRId64 " => %" PRId64 "]" : "[%" PRId64 "] => [%" PRId64 "]", (int64_t)before,
+                  (int64_t)now);
+}
+
+/* --- any value --- */
+
+static uint64_t count_of(const struct trace_line *l, struct arg_desc d)
+{
+    return d.count < ARRAY_SIZE(l->a) ? l->a[d.count] : d.count == NO_COUNT ? 1 : d.count & ~FIXED_COUNT;
+}
+
+/* Index of the argument that is printed, for what is kept of it from before the call. */
+static unsigned index_of(const struct trace_line *l) { return l->next_arg < 6 ? l->next_arg : 5; }
+
+/* Pointers to what the call writes: shown as an address when it has failed. False: another kind. */
+static bool put_output(struct task *t, struct trace_line *l, struct arg_desc d, uint64_t v, int64_t ret)
+{
+    bool failed = ret < 0;
+    switch (d.kind) {
+    case KIND_bufout:
+    case KIND_randout:
+    case KIND_msgbufout:
+    case KIND_dirents:
+    case KIND_strout:
+    case KIND_out:
+    case KIND_sigsetout:
+    case KIND_sigactout:
+    case KIND_cpusetout:
+    case KIND_capsout:
+        if (!failed)
+            break;
+        trace_address(l, v);
+        return true;
+    case KIND_len: put_changed(t, l, v, 4, l->saved[index_of(l)], failed); return true;
+    case KIND_pos: put_changed(t, l, v, 8, l->saved[index_of(l)], failed); return true;
+    case KIND_iovout: trace_iov(t, l, v, l->a[d.count], failed ? 0 : (uint64_t)ret); return true;
+    default: return false;
+    }
+    switch (d.kind) {
+    case KIND_bufout: trace_buffer(t, l, v, (uint64_t)ret); break;
+    case KIND_randout: put_memory(t, l, v, (uint64_t)ret, true); break;
+    case KIND_msgbufout: put_message(t, l, v, (uint64_t)ret); break;
+    case KIND_dirents: put_dirents(t, l, v, ret); break;
+    case KIND_strout: put_string(t, l, v, l->options->string_limit); break;
+    case KIND_out:
+        put_structs(t, l, d.ref, v, d.count < 6 ? (uint64_t)ret : count_of(l, d), d.count != NO_COUNT);
+        break;
+    case KIND_sigsetout: put_sigset(t, l, v); break;
+    case KIND_sigactout: put_sigaction(t, l, v); break;
+    case KIND_cpusetout: put_bit_numbers(t, l, v, (uint64_t)ret * 8, false); break;
+    case KIND_capsout: put_capabilities(t, l, v, l->a[d.count]); break;
+    }
+    return true;
+}
+
+/* Pointers to what the call reads. False: another kind. */
+static bool put_input(struct task *t, struct trace_line *l, struct arg_desc d, uint64_t v)
+{
+    switch (d.kind) {
+    case KIND_path:
+    case KIND_lpath:
+    case KIND_rawpath: put_string(t, l, v, PATH_MAX - 1); break;
+    case KIND_str: put_string(t, l, v, l->options->string_limit); break;
+    case KIND_bufin: trace_buffer(t, l, v, l->a[d.count]); break;
+    case KIND_msgbufin: put_message(t, l, v, l->a[d.count]); break;
+    case KIND_in:
+    case KIND_io: put_structs(t, l, d.ref, v, count_of(l, d), d.count != NO_COUNT); break;
+    case KIND_iovin: trace_iov(t, l, v, l->a[d.count], UINT64_MAX); break;
+    case KIND_strv: put_strings(t, l, v); break;
+    case KIND_envp: put_environment(t, l, v); break;
+    case KIND_fdset: put_bit_numbers(t, l, v, l->a[d.count], true); break;
+    case KIND_cpusetin: put_bit_numbers(t, l, v, l->a[d.count] * 8, false); break;
+    case KIND_sigsetin: put_sigset(t, l, v); break;
+    case KIND_sigmask: put_sigmask(t, l, v); break;
+    case KIND_sigactin: put_sigaction(t, l, v); break;
+    case KIND_capsin: put_capabilities(t, l, v, l->a[d.count]); break;
+    default: return false;
+    }
+    return true;
+}
+
+void trace_value(struct task *t, struct trace_line *l, struct arg_desc d, uint64_t v, int64_t ret)
 {
     const struct flag_set *sets = t->abi->syscalls->sets;
     char buf[16];
-    bool failed = ret < 0;
+    if (put_output(t, l, d, v, ret) || put_input(t, l, d, v) || trace_socket_value(t, l, d, v, ret))
+        return;
     switch (d.kind) {
     case KIND_none:
-    case KIND_hidden:
-        break;
-    case KIND_dirfd:
-        if ((int32_t)v == -100) {
-            trace_put(l, "AT_FDCWD");
-            break;
-        }
-        __attribute__((fallthrough));
+    case KIND_hidden: break;
     case KIND_fd:
-    case KIND_int:
-    case KIND_pid:
+    case KIND_dirfd: trace_fd(t, l, (int)v); break;
     case KIND_uid:
-    case KIND_gid:
-        trace_put(l, "%" PRId32, (int32_t)v);
-        break;
-    case KIND_uint:
-        trace_put(l, "%" PRIu32, (uint32_t)v);
-        break;
+    case KIND_gid: put_id(l, v); break;
+    case KIND_int:
+    case KIND_pid: trace_put(l, "%" PRId32, (int32_t)v); break;
+    case KIND_uint: trace_put(l, "%" PRIu32, (uint32_t)v); break;
     case KIND_long:
-    case KIND_off:
-    case KIND_nsec:
-        trace_put(l, "%" PRId64, (int64_t)v);
-        break;
+    case KIND_off: trace_put(l, "%" PRId64, (int64_t)v); break;
     case KIND_ulong:
-    case KIND_size:
-        trace_put(l, "%" PRIu64, v);
-        break;
-    case KIND_rlim:
-        trace_put(l, v == UINT64_MAX ? "RLIM64_INFINITY" : v && v % 1024 == 0 ? "%" PRIu64 "*1024" : "%" PRIu64,
-                  v && v % 1024 == 0 ? v / 1024 : v);
-        break;
-    case KIND_hex:
-        trace_put(l, "%#" PRIx64, v);
-        break;
-    case KIND_ptr:
-    case KIND_word:
-        put_address(l, v);
-        break;
-    case KIND_path:
-    case KIND_lpath:
-    case KIND_rawpath:
-        put_string(t, l, v, PATH_MAX);
-        break;
-    case KIND_str:
-        put_string(t, l, v, TRACE_STRING_LIMIT);
-        break;
-    case KIND_mode:
-        put_mode(l, &sets[SET_filetype], v);
-        break;
-    case KIND_dev:
-        trace_put(l, "makedev(%#x, %#x)", major(v), minor(v));
-        break;
-    case KIND_sig:
-        trace_put(l, "%s", trace_signal_name((int)v, buf));
-        break;
-    case KIND_flags:
-        trace_flags(l, &sets[d.ref], v);
-        break;
+    case KIND_size: trace_put(l, "%" PRIu64, v); break;
+    case KIND_rlim: put_rlim(l, v); break;
+    case KIND_hex: trace_put(l, "%#" PRIx64, v); break;
+    case KIND_mode: put_mode(l, &sets[SET_filetype], v); break;
+    case KIND_dev: put_dev(l, v); break;
+    case KIND_sig: trace_put(l, "%s", trace_signal_name((int)v, buf)); break;
+    case KIND_flags: trace_flags(l, &sets[d.ref], v); break;
     case KIND_enum:
-        put_enum(l, &sets[d.ref], v);
-        break;
-    case KIND_wstatus:
-        put_wstatus(l, (int)v);
-        break;
-    case KIND_bufin:
-        put_buffer(t, l, v, a[d.count]);
-        break;
-    case KIND_bufout:
-        if (failed)
-            put_address(l, v);
+        if (d.ref == SET_ipckey && v) /* any other number is a key as well */
+            trace_put(l, "%#" PRIx32, (uint32_t)v);
         else
-            put_buffer(t, l, v, (uint64_t)ret);
+            put_enum(l, &sets[d.ref], v);
         break;
-    case KIND_in:
-        put_structs(t, l, d.ref, v, count_of(d, a), d.count != NO_COUNT);
+    case KIND_perm: put_perm(l, &sets[d.ref], v); break;
+    case KIND_wstatus: put_wstatus(l, (int)v); break;
+    case KIND_epolldata: trace_put(l, "{u32=%" PRIu32 ", u64=%" PRIu64 "}", (uint32_t)v, v); break;
+    case KIND_sigval:
+        trace_put(l, "{sival_int=%" PRId32 ", sival_ptr=", (int32_t)v);
+        trace_address(l, v);
+        trace_put(l, "}");
         break;
-    case KIND_out:
-    case KIND_io:
-        if (failed && d.kind == KIND_out)
-            put_address(l, v);
-        else
-            put_structs(t, l, d.ref, v, d.kind == KIND_out && d.count < 6 ? (uint64_t)ret : count_of(d, a),
-                        d.count != NO_COUNT);
-        break;
-    case KIND_iovin:
-        put_iov(t, l, v, a[d.count], UINT64_MAX);
-        break;
-    case KIND_iovout:
-        put_iov(t, l, v, a[d.count], failed ? 0 : (uint64_t)ret);
-        break;
-    case KIND_sain:
-        put_sockaddr(t, l, v, (uint32_t)a[d.count + 0]);
-        break;
-    case KIND_saout: {
-        uint32_t len = 0;
-        if (failed || !a[d.count] || copy_from_guest(t, &len, a[d.count], 4))
-            len = 0;
-        put_sockaddr(t, l, v, len);
-        break;
-    }
-    case KIND_msgin:
-        put_msghdr(t, l, v, UINT64_MAX);
-        break;
-    case KIND_msgout:
-        if (failed)
-            put_address(l, v);
-        else
-            put_msghdr(t, l, v, (uint64_t)ret);
-        break;
-    case KIND_strv:
-        put_strings(t, l, v);
-        break;
-    case KIND_envp:
-        put_environment(t, l, v);
-        break;
-    case KIND_fdset:
-        put_bit_numbers(t, l, v, a[d.count]);
-        break;
-    case KIND_cpuset:
-        if (failed)
-            put_address(l, v);
-        else
-            put_bit_numbers(t, l, v, a[d.count] * 8);
-        break;
-    case KIND_sigsetin:
-        put_sigset(t, l, v);
-        break;
-    case KIND_sigsetout:
-        if (failed)
-            put_address(l, v);
-        else
-            put_sigset(t, l, v);
-        break;
-    default:
-        put_address(l, v);
+    default: trace_address(l, v);
     }
 }

@@ -1,214 +1,432 @@
-/* The lines of --strace: when each argument is printed, how the result looks, and calls whose arguments depend. */
+/* The lines of -strace: when each argument is printed, how the result looks, filters, JSON. */
 #include "linux-user/trace.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <linux/close_range.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "linux-user/abi.h"
+#include "linux-user/host.h"
+#include "linux-user/options.h"
 #include "linux-user/task.h"
+#include "linux-user/trace-log.h"
+#include "linux-user/uaccess.h"
 #include "linux-user/xlat.h"
+
+/* --- text --- */
+
+/* False: there is no memory for a longer line; the rest is dropped. */
+static bool reserve(struct trace_line *l, size_t n)
+{
+    if (l->used + n < l->room)
+        return true;
+    size_t room = 2 * l->room + n;
+    char *text = realloc(l->text == l->own ? NULL : l->text, room);
+    if (!text)
+        return false;
+    if (l->text == l->own)
+        memcpy(text, l->own, l->used + 1);
+    l->text = text;
+    l->room = room;
+    return true;
+}
 
 void trace_put(struct trace_line *l, const char *fmt, ...)
 {
+    char text[512];
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(l->text + l->used, sizeof l->text - l->used, fmt, ap);
+    int n = vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     if (n > 0)
-        l->used = l->used + (size_t)n < sizeof l->text ? l->used + (size_t)n : sizeof l->text - 1;
+        trace_put_bytes(l, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 
-/* {call, command argument's value, kind of the argument behind it}: what the third argument of fcntl and the like is. */
-static const struct refinement {
-    uint16_t call, command;
-    struct arg_desc next;
-} refinements[] = {
-    {CALL_fcntl, 0, {KIND_int, NO_COUNT, 0}},
-    {CALL_fcntl, 1030, {KIND_int, NO_COUNT, 0}},
-    {CALL_fcntl, 1, {KIND_none, NO_COUNT, 0}},
-    {CALL_fcntl, 2, {KIND_flags, NO_COUNT, SET_fd}},
-    {CALL_fcntl, 3, {KIND_none, NO_COUNT, 0}},
-    {CALL_fcntl, 4, {KIND_flags, NO_COUNT, SET_open}},
-    {CALL_fcntl, 5, {KIND_io, NO_COUNT, STRUCT_flock}},
-    {CALL_fcntl, 6, {KIND_in, NO_COUNT, STRUCT_flock}},
-    {CALL_fcntl, 7, {KIND_in, NO_COUNT, STRUCT_flock}},
-    {CALL_fcntl, 36, {KIND_io, NO_COUNT, STRUCT_flock}},
-    {CALL_fcntl, 37, {KIND_in, NO_COUNT, STRUCT_flock}},
-    {CALL_fcntl, 38, {KIND_in, NO_COUNT, STRUCT_flock}},
-    {CALL_fcntl, 8, {KIND_pid, NO_COUNT, 0}},
-    {CALL_fcntl, 9, {KIND_none, NO_COUNT, 0}},
-    {CALL_fcntl, 10, {KIND_sig, NO_COUNT, 0}},
-    {CALL_fcntl, 11, {KIND_none, NO_COUNT, 0}},
-    {CALL_fcntl, 15, {KIND_in, NO_COUNT, STRUCT_f_owner_ex}},
-    {CALL_fcntl, 16, {KIND_out, NO_COUNT, STRUCT_f_owner_ex}},
-    {CALL_fcntl, 1024, {KIND_enum, NO_COUNT, SET_locktype}},
-    {CALL_fcntl, 1025, {KIND_none, NO_COUNT, 0}},
-    {CALL_fcntl, 1031, {KIND_int, NO_COUNT, 0}},
-    {CALL_fcntl, 1032, {KIND_none, NO_COUNT, 0}},
-    {CALL_fcntl, 1033, {KIND_hex, NO_COUNT, 0}},
-    {CALL_fcntl, 1034, {KIND_none, NO_COUNT, 0}},
-    {CALL_prctl, 15, {KIND_str, NO_COUNT, 0}},
-    {CALL_prctl, 1, {KIND_sig, NO_COUNT, 0}},
-    {CALL_prctl, 4, {KIND_ulong, NO_COUNT, 0}},
-    {CALL_prctl, 3, {KIND_none, NO_COUNT, 0}},
-};
-
-enum { FUTEX_OP_MASK = 127 };
-
-/* How many arguments a futex operation has. */
-static unsigned futex_args(unsigned op)
+void trace_put_bytes(struct trace_line *l, const char *text, size_t n)
 {
-    static const uint8_t nargs[] = {4, 3, 3, 5, 6, 6, 4, 2, 2, 6, 6, 6, 6, 4};
-    return op < ARRAY_SIZE(nargs) ? nargs[op] : 6;
+    if (l->hidden || !reserve(l, n))
+        return;
+    memcpy(l->text + l->used, text, n);
+    l->used += n;
+    l->text[l->used] = 0;
 }
 
-unsigned trace_refine(struct task *t, int call, const uint64_t a[6], struct arg_desc out[6])
+static void free_text(struct trace_line *l)
 {
-    const struct call_desc *d = &syscall_calls[call];
-    memcpy(out, d->arg, sizeof d->arg);
-    for (unsigned i = 1; i < d->nargs; i++)
-        if (out[i].kind == KIND_mode && out[i - 1].kind == KIND_flags && out[i - 1].ref == SET_open &&
-            !(flags_to_host(t->abi->syscalls, SET_open, a[i - 1]) & (0100 | 020000000)))
-            return i;
-    unsigned at = call == CALL_prctl ? 0 : 1;
-    for (unsigned i = 0; i < ARRAY_SIZE(refinements); i++)
-        if (refinements[i].call == call && refinements[i].command == a[at]) {
-            out[at + 1] = refinements[i].next;
-            return at + 1 + (refinements[i].next.kind != KIND_none);
-        }
-    if (call == CALL_ioctl) {
-        const struct ioctl_desc *c = ioctl_by_command((uint32_t)a[1]);
-        if (c) {
-            out[2] = c->arg;
-            return c->arg.kind == KIND_none ? 2 : 3;
-        }
-    }
-    if (call == CALL_futex) {
-        unsigned op = a[1] & FUTEX_OP_MASK;
-        bool timed = op == 0 || op == 6 || op == 9 || op == 11 || op == 13;
-        out[3] = timed ? (struct arg_desc){KIND_in, NO_COUNT, STRUCT_timespec}
-                       : (struct arg_desc){KIND_uint, NO_COUNT, 0};
-        if (op == 9 || op == 10)
-            out[5].kind = KIND_hex;
-        return futex_args(op);
-    }
-    return d->nargs;
+    if (l->text != l->own)
+        free(l->text);
+    l->text = l->own;
 }
 
-/* Values whose name is not a plain look-up. False: print as described. */
-static bool print_specially(struct task *t, struct trace_line *l, unsigned i)
+void trace_line_start(struct task *t, struct trace_line *l, int call)
 {
-    uint64_t v = l->a[i];
-    if (l->call == CALL_ioctl && i == 1) {
-        const struct ioctl_desc *c = ioctl_by_command((uint32_t)v);
-        if (c)
-            trace_put(l, "%s", c->name);
-        return c != NULL;
+    l->options = &t->process->options->trace;
+    l->text = l->own;
+    l->room = sizeof l->own;
+    l->used = l->written = 0;
+    l->next_arg = 0;
+    l->call = call;
+    l->hidden = false;
+    l->text[0] = 0;
+    if (!l->options->json)
+        l->used = trace_log_prefix(l->options, l->text);
+}
+
+/* A line that stands for no call. */
+static void put_event(struct trace_line *l)
+{
+    trace_log_write(l->options, NULL, l->text, l->used, 0, "");
+    free_text(l);
+}
+
+/* --- JSON --- */
+
+static void put_json_string(struct trace_line *l, const char *text, size_t n)
+{
+    trace_put_bytes(l, "\"", 1);
+    for (size_t i = 0; i < n; i++)
+        if (text[i] == '"' || text[i] == '\\')
+            trace_put(l, "\\%c", text[i]);
+        else if ((unsigned char)text[i] < ' ' || text[i] == 127)
+            trace_put(l, "\\u%04x", (unsigned char)text[i]);
+        else
+            trace_put_bytes(l, text + i, 1);
+    trace_put_bytes(l, "\"", 1);
+}
+
+static void start_json(struct task *t, struct trace_line *out)
+{
+    trace_line_start(t, out, CALL_unknown);
+    trace_put(out, "{\"pid\":%d,\"tid\":%ld,\"time\":%.6f", getpid(), syscall(SYS_gettid),
+              (double)trace_log_time() / 1e9);
+}
+
+/* The line as an object; result: " = 3", or NULL when the call never comes back. */
+static void put_json(struct task *t, struct trace_line *l, int64_t ret, const char *result)
+{
+    struct trace_line out;
+    start_json(t, &out);
+    trace_put(&out, ",\"call\":\"%s\",\"args\":[", syscall_calls[l->call].name);
+    for (unsigned i = 0; i < l->next_arg; i++) {
+        trace_put(&out, i ? "," : "");
+        put_json_string(&out, l->text + l->arg_at[i], l->arg_end[i] - l->arg_at[i]);
     }
-    if (l->call == CALL_futex && i == 1) {
-        trace_value(t, l, (struct arg_desc){KIND_enum, NO_COUNT, SET_futex}, l->a, v & FUTEX_OP_MASK, 0);
-        trace_put(l, "%s%s", v & 128 ? "_PRIVATE" : "", v & 256 ? "|FUTEX_CLOCK_REALTIME" : "");
-        return true;
+    trace_put(&out, "]");
+    const struct errno_desc *e = ret < 0 && ret >= -4095 ? errno_by_number((unsigned)-ret) : NULL;
+    if (!result)
+        trace_put(&out, ",\"result\":null");
+    else
+        trace_put(&out, ",\"result\":%" PRId64, e ? -1 : ret);
+    if (result && e)
+        trace_put(&out, ",\"error\":\"%s\"", e->name);
+    if (result) {
+        trace_put(&out, ",\"text\":");
+        put_json_string(&out, result, strlen(result));
+        trace_put(&out, ",\"seconds\":%.6f", (double)l->took / 1e9);
     }
-    if ((l->call == CALL_getsockopt || l->call == CALL_setsockopt) && i == 2 && (l->a[1] == 1 || l->a[1] == 6)) {
-        trace_value(t, l, (struct arg_desc){KIND_enum, NO_COUNT, l->a[1] == 1 ? SET_so : SET_tcpopt}, l->a, v, 0);
-        return true;
+    trace_put(&out, "}");
+    put_event(&out);
+}
+
+/* --- calls --- */
+
+static bool written_by_call(unsigned kind)
+{
+    switch (kind) {
+    case KIND_bufout:
+    case KIND_randout:
+    case KIND_strout:
+    case KIND_out:
+    case KIND_io:
+    case KIND_len:
+    case KIND_pos:
+    case KIND_iovout:
+    case KIND_saout:
+    case KIND_msgout:
+    case KIND_mmsgin:
+    case KIND_mmsgout:
+    case KIND_sockoptout:
+    case KIND_sigsetout:
+    case KIND_sigactout:
+    case KIND_cpusetout:
+    case KIND_capsout:
+    case KIND_msgbufout:
+    case KIND_dirents: return true;
     }
     return false;
 }
 
-static bool written_by_call(unsigned kind)
-{
-    return kind == KIND_bufout || kind == KIND_out || kind == KIND_io || kind == KIND_iovout || kind == KIND_saout ||
-           kind == KIND_msgout || kind == KIND_sigsetout ||
-           kind == KIND_cpuset || kind == KIND_fdset;
-}
-
-/* Prints arguments from next_arg on; before the call it stops at the first one that the call writes. */
+/*
+ * Prints arguments from next_arg on; before the call it stops at the first one that the call writes, behind the comma
+ * in front of it.
+ */
 static void put_args(struct task *t, struct trace_line *l, bool before, int64_t ret)
 {
-    struct arg_desc arg[6];
-    unsigned n = trace_refine(t, l->call, l->a, arg);
-    for (; l->next_arg < n; l->next_arg++) {
+    bool first = true;
+    for (; l->next_arg < l->nargs; l->next_arg++) {
         unsigned i = l->next_arg;
-        if (before && written_by_call(arg[i].kind))
-            return;
-        if (i)
+        if (l->arg[i].kind != KIND_none && !first)
             trace_put(l, ", ");
-        if (!print_specially(t, l, i))
-            trace_value(t, l, arg[i], l->a, l->a[i], ret);
+        l->arg_at[i] = l->arg_end[i] = l->used;
+        if (l->arg[i].kind == KIND_none)
+            continue;
+        if (before && (written_by_call(l->arg[i].kind) || l->call == CALL_clone || l->call == CALL_clone3))
+            return;
+        first = false;
+        if (!trace_special(t, l, i, ret))
+            trace_value(t, l, l->arg[i], l->a[i], ret);
+        l->arg_end[i] = l->used;
     }
 }
 
-static void flush_line(struct trace_line *l)
+/* A call whose line is begun in the log before it is made: it may take long, or not come back. */
+static bool shown_at_once(const struct trace_line *l)
 {
-    log_printf("%s\n", l->text);
+    const struct call_desc *d = &syscall_calls[l->call];
+    static const uint16_t others[] = {CALL_execve, CALL_execveat, CALL_clone, CALL_clone3,
+                                      CALL_kill,   CALL_tkill,    CALL_tgkill};
+    for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
+        if (l->call == others[i])
+            return true;
+    return d->restart;
+}
+
+/* Whether a line may be written before the result is known. */
+static bool shown_whatever_result(const struct trace_options *o)
+{
+    return !o->json && !o->hide_successful && !o->hide_failed;
+}
+
+static void put_exit(struct task *t, struct trace_line *l)
+{
+    const struct trace_options *o = l->options;
+    if (!o->quiet && !o->only_counts && !o->json) {
+        struct trace_line end;
+        trace_line_start(t, &end, l->call);
+        trace_put(&end, "+++ exited with %d +++", (int)l->a[0] & 0xff);
+        put_event(&end);
+    }
+    if (o->counts && l->call == CALL_exit_group)
+        trace_log_print_counts();
+    if (l->call == CALL_exit)
+        log_close_own();
 }
 
 void trace_enter(struct task *t, struct trace_line *l, int call, uint64_t number, const uint64_t a[6])
 {
     const struct call_desc *d = &syscall_calls[call];
-    l->used = 0;
-    l->next_arg = 0;
-    l->call = call;
+    trace_line_start(t, l, call);
+    const struct trace_options *o = l->options;
+    l->hidden = o->only_counts || !trace_shows(o, call);
+    l->number = number;
     memcpy(l->a, a, sizeof l->a);
-    trace_put(l, "%ld ", syscall(SYS_gettid));
-    if (call == CALL_unknown)
-        trace_put(l, "syscall_%#" PRIx64 "(", number);
-    else
-        trace_put(l, "%s(", d->name);
-    put_args(t, l, true, 0);
-    if (d->ret == KIND_none) {
-        trace_put(l, ") = ?");
-        flush_line(l);
+    if (!l->hidden) {
+        trace_refine(t, l);
+        for (unsigned i = 0; i < l->nargs; i++)
+            if ((l->arg[i].kind == KIND_len && copy_from_guest(t, &l->saved[i], a[i], 4)) ||
+                (l->arg[i].kind == KIND_pos && copy_from_guest(t, &l->saved[i], a[i], 8)))
+                l->saved[i] = 0;
+        if (call == CALL_unknown)
+            trace_put(l, "syscall_%#" PRIx64 "(", number);
+        else
+            trace_put(l, "%s(", d->name);
+        put_args(t, l, true, 0);
     }
+    if (d->ret == KIND_none) {
+        if (!l->hidden && o->json)
+            put_json(t, l, 0, NULL);
+        else if (!l->hidden) {
+            trace_put(l, ")");
+            trace_log_write(o, d->name, l->text, l->used, 0, " = ?");
+        }
+        free_text(l);
+        if (o->counts)
+            trace_log_count(call, false, 0);
+        put_exit(t, l);
+    } else if (!l->hidden && shown_whatever_result(o) && shown_at_once(l)) {
+        trace_log_write(o, d->name, l->text, l->used, 0, NULL);
+        l->written = l->used;
+    }
+    l->start = trace_log_time();
+}
+
+/* The result's text, which begins with " = ". */
+static void put_result(struct task *t, struct trace_line *l, int64_t ret)
+{
+    const struct errno_desc *e = ret < 0 && ret >= -4095 ? errno_by_number((unsigned)-ret) : NULL;
+    if (ret <= -SYS_RESTART && ret >= -SYS_RESTART_BLOCK)
+        trace_put(l, " = ? %s (%s)", e ? e->name : "ERESTART", e ? e->text : "");
+    else if (e)
+        trace_put(l, " = -1 %s (%s)", e->name, e->text);
+    else
+        trace_result(t, l, ret);
+    if (l->options->duration)
+        trace_put(l, " <%" PRIu64 ".%06" PRIu64 ">", l->took / 1000000000, l->took % 1000000000 / 1000);
 }
 
 void trace_leave(struct task *t, struct trace_line *l, int64_t ret)
 {
-    const struct call_desc *d = &syscall_calls[l->call];
-    if (d->ret == KIND_none)
+    const struct trace_options *o = l->options;
+    if (syscall_calls[l->call].ret == KIND_none)
         return;
-    put_args(t, l, false, ret == -SYS_KEEP_REGS ? 0 : ret);
-    trace_put(l, ")");
-    if (l->used < 40) /* strace aligns results of short lines */
-        trace_put(l, "%*s", (int)(40 - l->used), "");
-    const struct errno_desc *e = ret < 0 && ret >= -4095 ? errno_by_number((unsigned)-ret) : NULL;
-    if (ret == -SYS_KEEP_REGS)
-        trace_put(l, " = 0");
-    else if (ret <= -SYS_RESTART && ret >= -SYS_RESTART_BLOCK)
-        trace_put(l, " = ? %s (%s)", e ? e->name : "ERESTART", e ? e->text : "");
-    else if (e)
-        trace_put(l, " = -1 %s (%s)", e->name, e->text);
-    else if (d->ret == KIND_hex)
-        trace_put(l, " = %#" PRIx64, (uint64_t)ret);
-    else if (d->ret == KIND_mode)
-        trace_put(l, " = %#03" PRIo64, (uint64_t)ret);
-    else
-        trace_put(l, " = %" PRId64, ret);
-    flush_line(l);
+    l->took = trace_log_time() - l->start;
+    if (ret == -SYS_KEEP_REGS) {
+        uint64_t a[6];
+        t->abi->syscall_args(t->cpu, a);
+        ret = l->call == CALL_rt_sigreturn ? (int64_t)a[0] : 0;
+    }
+    bool child = !ret && (l->call == CALL_clone || l->call == CALL_clone3);
+    if (o->counts && !child)
+        trace_log_count(l->call, ret < 0 && ret >= -4095, l->took);
+    if (!l->hidden && !child && !(ret < 0 ? o->hide_failed : o->hide_successful)) {
+        struct trace_line result;
+        put_args(t, l, false, ret);
+        trace_put(l, o->json ? "" : ")");
+        trace_line_start(t, &result, l->call);
+        result.used = 0;
+        result.took = l->took;
+        memcpy(result.a, l->a, sizeof result.a);
+        memcpy(result.arg, l->arg, sizeof result.arg);
+        result.ret = l->ret;
+        result.ret_ref = l->ret_ref;
+        put_result(t, &result, ret);
+        if (o->json)
+            put_json(t, l, ret, result.text + 3);
+        else
+            trace_log_write(o, syscall_calls[l->call].name, l->text, l->used, l->written, result.text);
+        free_text(&result);
+    }
+    free_text(l);
 }
+
+/* --- what is no call --- */
 
 void trace_signal(struct task *t, int signo, const void *siginfo)
 {
-    struct trace_line l = {.call = CALL_unknown};
+    const struct trace_options *o = &t->process->options->trace;
+    struct trace_line l;
     char buf[16];
-    uint64_t fields[3];
-    int32_t head[4]; /* si_signo, si_errno, si_code, padding; then pid and uid, or the address of a fault */
-    memcpy(head, siginfo, sizeof head);
-    memcpy(fields, (const char *)siginfo + 16, sizeof fields);
+    if (o->only_counts || !(o->signals >> (signo - 1) & 1))
+        return;
     const char *name = trace_signal_name(signo, buf);
-    trace_put(&l, "%ld --- %s {si_signo=%s, si_code=", syscall(SYS_gettid), name, name);
-    trace_value(t, &l, (struct arg_desc){KIND_enum, NO_COUNT, SET_si_code}, NULL, (uint64_t)(int64_t)head[2], 0);
-    if (head[2] > 0 && (signo == 4 || signo == 5 || signo == 7 || signo == 8 || signo == 11))
-        trace_put(&l, ", si_addr=%#" PRIx64, fields[0]);
+    trace_line_start(t, &l, CALL_unknown);
+    if (!o->json) {
+        trace_put(&l, "--- %s ", name);
+        trace_siginfo(&l, siginfo);
+        trace_put(&l, " ---");
+        put_event(&l);
+        return;
+    }
+    struct trace_line out;
+    trace_siginfo(&l, siginfo);
+    start_json(t, &out);
+    trace_put(&out, ",\"signal\":\"%s\",\"siginfo\":", name);
+    put_json_string(&out, l.text, l.used);
+    trace_put(&out, "}");
+    put_event(&out);
+    free_text(&l);
+}
+
+void trace_killed(struct task *t, int signo)
+{
+    const struct trace_options *o = &t->process->options->trace;
+    struct trace_line l;
+    char buf[16];
+    if (!o->quiet && !o->only_counts && !o->json) {
+        trace_line_start(t, &l, CALL_unknown);
+        trace_put(&l, "+++ killed by %s +++", trace_signal_name(signo, buf));
+        put_event(&l);
+    }
+    if (o->counts)
+        trace_log_print_counts();
+}
+
+/* Strings of the program's start, one behind the other: metic has put them there. Returns how many. */
+static unsigned put_start_strings(struct trace_line *l, uint64_t from, uint64_t end, bool show)
+{
+    size_t limit = l->options->string_limit;
+    unsigned n = 0;
+    trace_put(l, show ? "[" : "");
+    for (uint64_t at = from; at < end; n++) {
+        size_t length = strlen((const char *)at);
+        if (show) {
+            trace_put(l, n ? ", " : "");
+            trace_quoted(l, (const char *)at, length < limit ? length : limit, length > limit);
+        }
+        at += length + 1;
+    }
+    trace_put(l, show ? "]" : "");
+    return n;
+}
+
+/*
+ * An execve that works does not come back; the program it starts finishes its line. The program that was started from
+ * outside has the whole line to itself.
+ */
+void trace_started(struct task *t)
+{
+    const struct trace_options *o = &t->process->options->trace;
+    struct process *p = t->process;
+    struct trace_line l;
+    if (o->counts)
+        trace_log_count(CALL_execve, false, 0);
+    if (o->only_counts || o->hide_successful || !trace_shows(o, CALL_execve))
+        return;
+    if (p->options->trace_fd >= 0 && shown_whatever_result(o)) {
+        trace_log_continue(o, "execve", ")", " = 0");
+        return;
+    }
+    trace_line_start(t, &l, CALL_execve);
+    trace_put(&l, "execve(");
+    l.next_arg = l.nargs = 3;
+    l.took = 0;
+    l.arg_at[0] = l.used;
+    trace_quoted(&l, p->exe_path, strlen(p->exe_path), false);
+    l.arg_end[0] = l.used;
+    trace_put(&l, ", ");
+    l.arg_at[1] = l.used;
+    put_start_strings(&l, p->arg_start, p->arg_end, true);
+    l.arg_end[1] = l.used;
+    trace_put(&l, ", ");
+    l.arg_at[2] = l.used;
+    unsigned n = put_start_strings(&l, p->env_start, p->env_end, o->verbose);
+    if (!o->verbose)
+        trace_put(&l, "%#" PRIx64 " /* %u var%s */", p->env_start, n, n == 1 ? "" : "s");
+    l.arg_end[2] = l.used;
+    trace_put(&l, ")");
+    if (o->json)
+        put_json(t, &l, 0, "0");
     else
-        trace_put(&l, ", si_pid=%d, si_uid=%u", (int32_t)fields[0], (uint32_t)(fields[0] >> 32));
-    trace_put(&l, "} ---");
-    flush_line(&l);
+        trace_log_write(o, "execve", l.text, l.used, 0, " = 0");
+    free_text(&l);
+}
+
+bool trace_protects_log(struct task *t, int call, const uint64_t a[6], int64_t *ret)
+{
+    (void)t;
+    if ((call == CALL_close && log_owns((int)a[0])) || (call == CALL_dup3 && log_owns((int)a[1]))) {
+        *ret = -EBADF;
+        return true;
+    }
+    if (call != CALL_close_range || a[2] & CLOSE_RANGE_CLOEXEC || (uint32_t)a[0] > (uint32_t)a[1])
+        return false;
+    /* The pieces between the log's descriptors, all of which lie below the limit of log.c's table. */
+    uint32_t from = (uint32_t)a[0], last = (uint32_t)a[1];
+    for (uint32_t fd = from; fd <= last && fd < LOG_DESCRIPTORS; fd++)
+        if (log_owns((int)fd)) {
+            *ret = from < fd ? host_call(SYS_close_range, from, fd - 1, a[2], 0, 0, 0) : 0;
+            if (*ret)
+                return true;
+            from = fd + 1;
+        }
+    *ret = from <= last ? host_call(SYS_close_range, from, last, a[2], 0, 0, 0) : 0;
+    return true;
 }

@@ -188,9 +188,9 @@ static void note_call(struct task *t, uint64_t number, const uint64_t a[6])
 bool tracee_enter(struct task *t, uint64_t *number, uint64_t a[6])
 {
     struct tracee *e = &t->tracee;
-    if (!e->active || (e->resume != PTRACE_SYSCALL && e->resume != PTRACE_SYSEMU))
+    if (!e->active || (e->resume != PTRACE_SYSCALL && e->resume != TRACE_SYSEMU))
         return true;
-    bool emulates = e->resume == PTRACE_SYSEMU;
+    bool emulates = e->resume == TRACE_SYSEMU;
     note_call(t, *number, a);
     stop(t, STOP_ENTRY);
     read_call(t, number, a);

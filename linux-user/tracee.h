@@ -13,6 +13,8 @@
 struct task;
 struct clone_request;
 
+enum { TRACE_SYSEMU = 31 }; /* PTRACE_SYSEMU, also where the host's C library lacks it */
+
 /*
  * Both sides speak by SIGSEGV, which no guest blocks on the host. si_errno marks the message, which the kernel never
  * sets: its kind, and in the low byte a signal's number.

@@ -657,7 +657,7 @@ int64_t sys_ptrace(struct task *t, const uint64_t a[6])
         return go_on(e, request, data);
     case PTRACE_CONT:
     case PTRACE_SYSCALL:
-    case PTRACE_SYSEMU:
+    case TRACE_SYSEMU:
     case PTRACE_LISTEN: return go_on(e, request, data);
     case PTRACE_DETACH: {
         int64_t ret = go_on(e, request, data);

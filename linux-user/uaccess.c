@@ -1,55 +1,18 @@
 /*
- * Copies to and from guest memory that survive a fault: the copy loop is one instruction (or a short loop) whose range of
- * host addresses is known, and uaccess_host_fault() makes a fault inside it come out as a failed copy.
+ * Copies to and from guest memory that survive a fault: the copy loop is a piece of host code whose range of
+ * addresses is known (host/calls.h), and uaccess_host_fault() makes a fault inside it come out as a failed copy.
  */
-#include "exec/host-context.h"
-
 #include "linux-user/uaccess.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "exec/target.h"
+#include "host/calls.h"
+#include "host/context.h"
 #include "linux-user/task.h"
 
 enum { COPY_STEP = 256 }; /* bytes of a string looked at in one go */
-
-/* Copies n bytes; 0, or 1 after a fault. From uaccess_copy to uaccess_copy_end faults are expected. */
-int uaccess_copy(void *to, const void *from, size_t n);
-extern const char uaccess_copy_end[], uaccess_copy_fault[];
-
-#if defined(__x86_64__)
-__asm__(".text\n"
-        ".type uaccess_copy, @function\n"
-        "uaccess_copy:\n"
-        "    mov %rdx, %rcx\n"
-        "    rep movsb\n"
-        "    xor %eax, %eax\n"
-        "uaccess_copy_end:\n"
-        "    ret\n"
-        "uaccess_copy_fault:\n"
-        "    mov $1, %eax\n"
-        "    ret\n"
-        ".size uaccess_copy, . - uaccess_copy\n");
-#elif defined(__aarch64__)
-__asm__(".text\n"
-        ".type uaccess_copy, %function\n"
-        "uaccess_copy:\n"
-        "    cbz x2, 2f\n"
-        "1:  ldrb w3, [x1], #1\n"
-        "    strb w3, [x0], #1\n"
-        "    subs x2, x2, #1\n"
-        "    b.ne 1b\n"
-        "2:  mov w0, #0\n"
-        "uaccess_copy_end:\n"
-        "    ret\n"
-        "uaccess_copy_fault:\n"
-        "    mov w0, #1\n"
-        "    ret\n"
-        ".size uaccess_copy, . - uaccess_copy\n");
-#else
-#error "linux-user/uaccess.c: write the recoverable copy for this processor"
-#endif
 
 bool uaccess_host_fault(void *ucontext)
 {

@@ -1,6 +1,7 @@
 /* Flag words, structs, error and ioctl look-ups by the tables of syscall-tables/. */
 #include "linux-user/xlat.h"
 
+#include <linux/ioctl.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -74,17 +75,33 @@ const struct errno_desc *errno_by_number(unsigned number)
     return NULL;
 }
 
+/* The rows of one command are sorted; the few others are tried one after the other. */
 const struct ioctl_desc *ioctl_by_command(uint32_t command)
 {
-    unsigned lo = 0, hi = syscall_nioctls;
+    const uint32_t size = (uint32_t)_IOC_SIZEMASK << _IOC_SIZESHIFT;
+    unsigned lo = 0, hi = syscall_nioctls_exact;
     while (lo < hi) {
         unsigned mid = (lo + hi) / 2;
-        if (syscall_ioctls[mid].command == command)
+        if (syscall_ioctls[mid].first == command)
             return &syscall_ioctls[mid];
-        if (syscall_ioctls[mid].command < command)
+        if (syscall_ioctls[mid].first < command)
             lo = mid + 1;
         else
             hi = mid;
     }
+    for (unsigned i = syscall_nioctls_exact; i < syscall_nioctls; i++) {
+        const struct ioctl_desc *d = &syscall_ioctls[i];
+        uint32_t number = d->any_size ? command & ~size : command;
+        if (number >= d->first && number <= d->last)
+            return d;
+    }
+    return NULL;
+}
+
+const struct ioctl_refusal *ioctl_refusal(uint32_t command)
+{
+    for (unsigned i = 0; i < syscall_nioctl_refusals; i++)
+        if (syscall_ioctl_refusals[i].type == _IOC_TYPE(command))
+            return &syscall_ioctl_refusals[i];
     return NULL;
 }

@@ -15,5 +15,7 @@ void struct_to_guest(enum struct_id id, void *guest, const void *host);
 /* NULL: not in the table. */
 const struct errno_desc *errno_by_number(unsigned number);
 const struct ioctl_desc *ioctl_by_command(uint32_t command);
+/* Of a command that is not in the table: its type's own refusal. NULL: it has none. */
+const struct ioctl_refusal *ioctl_refusal(uint32_t command);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -324,11 +325,32 @@ void block_pool_free(struct block_pool *p)
 
 int block_pool_fd(const struct block_pool *p) { return p->event; }
 
+static uint64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void count(const struct block_request *r)
+{
+    struct block_count *c = &r->block->count[r->op];
+    c->requests++;
+    c->ns += now() - r->submitted;
+    if (r->error)
+        c->failed++;
+    else
+        c->bytes += r->n;
+    if (!r->error && r->op == BLOCK_WRITE && r->offset + r->n > r->block->highest)
+        r->block->highest = r->offset + r->n;
+}
+
 void block_submit(struct block *b, struct block_request *r)
 {
     struct block_pool *p = b->pool;
     r->block = b;
     r->next = NULL;
+    r->submitted = now();
     b->requests++;
     pthread_mutex_lock(&p->lock);
     *p->last = r;
@@ -360,6 +382,7 @@ static void finish(struct block_request *list)
         struct block_request *r = list;
         list = r->next;
         r->block->requests--;
+        count(r);
         r->done(r, r->error);
     }
 }

@@ -24,6 +24,7 @@ enum block_op {
     BLOCK_DISCARD, /* the content does not matter any more; it reads as zeros or as before */
     BLOCK_ZERO,    /* reads as zeros from now on */
 };
+enum { BLOCK_OPS = BLOCK_ZERO + 1 };
 
 struct block;
 
@@ -63,6 +64,12 @@ struct block_format {
 };
 extern const struct block_format block_raw, block_qcow2;
 
+/* What requests of a kind have come to. */
+struct block_count {
+    uint64_t requests, failed, bytes;
+    uint64_t ns; /* from submission to end, of all together */
+};
+
 struct block {
     char *path;
     uint64_t size;        /* bytes, a multiple of BLOCK_SECTOR */
@@ -76,7 +83,10 @@ struct block {
     struct block *backing; /* what an image shows where it has nothing of its own; NULL: zeros */
     struct block_pool *pool;
     unsigned depth;    /* as in the options */
-    unsigned requests; /* under way; under the machine's lock */
+    /* Under the machine's lock: */
+    unsigned requests; /* under way */
+    struct block_count count[BLOCK_OPS];
+    uint64_t highest; /* end of the highest byte written */
 };
 
 struct block_options {
@@ -110,6 +120,7 @@ struct block_request {
     /* the pool's */
     struct block *block;
     struct block_request *next;
+    uint64_t submitted; /* ns */
     int error;
 };
 

@@ -142,6 +142,6 @@ struct chardev *chardev_mux_port(struct chardev_mux *m)
         return NULL;
     struct chardev_mux_port *p = &m->port[m->nports++];
     p->mux = m;
-    p->chardev = (struct chardev){.id = m->base->id, .write = port_write, .resume = port_resume};
+    p->chardev = (struct chardev){.id = m->base->id, .kind = "mux", .write = port_write, .resume = port_resume};
     return &p->chardev;
 }

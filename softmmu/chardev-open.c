@@ -29,7 +29,7 @@ struct chardev_fd {
     bool terminal;         /* stdin's settings are to be restored */
     struct termios settings;
     int in_flags, out_flags; /* of stdio, to be restored; -1: nothing to restore */
-    char *id, *address, *unlink;
+    char *id, *address, *unlink; /* address: `chardev` points there */
 };
 
 static struct chardev_fd *fd(struct chardev *c) { return (struct chardev_fd *)c; }
@@ -308,15 +308,20 @@ static char *open_socket(struct chardev_fd *s, struct options *o)
 
 /* --- all --- */
 
+static const struct {
+    const char *name;
+    char *(*open)(struct chardev_fd *s, struct options *o);
+} kinds[] = {
+    {"stdio", open_stdio}, {"file", open_file}, {"socket", open_socket}, {"pty", open_pty}, {"null", open_null},
+};
+
+static void close_fd(struct chardev *c);
+
 char *chardev_open(struct options *o, GMainContext *context, struct chardev **out)
 {
-    static const struct {
-        const char *name;
-        char *(*open)(struct chardev_fd *s, struct options *o);
-    } kinds[] = {
-        {"stdio", open_stdio}, {"file", open_file}, {"socket", open_socket}, {"pty", open_pty}, {"null", open_null},
-    };
     const char *kind = options_get(o, "backend"), *id = options_get(o, "id");
+    if (kind && !strcmp(kind, "ringbuf"))
+        return chardev_ringbuf_open(o, out);
     for (unsigned i = 0; kind && i < G_N_ELEMENTS(kinds); i++) {
         if (strcmp(kinds[i].name, kind))
             continue;
@@ -324,20 +329,21 @@ char *chardev_open(struct options *o, GMainContext *context, struct chardev **ou
         s->context = context;
         s->in = s->out = s->listener = s->in_flags = s->out_flags = -1;
         s->id = id ? strdup(id) : NULL;
-        s->chardev = (struct chardev){.id = s->id, .write = put, .resume = resume};
+        s->chardev = (struct chardev){.id = s->id, .kind = kinds[i].name, .write = put, .resume = resume, .close = close_fd};
         char *line = kinds[i].open(s, o);
         if (!line && options_unknown(o))
             line = message("chardev %s has no option %s", kind, options_unknown(o));
+        s->chardev.address = s->address;
         if (line)
             chardev_close(&s->chardev);
         else
             *out = &s->chardev;
         return line;
     }
-    return message("a chardev is one of stdio, file, socket, pty and null, not '%s'", kind ? kind : "");
+    return message("a chardev is one of stdio, file, socket, pty, ringbuf and null, not '%s'", kind ? kind : "");
 }
 
-void chardev_close(struct chardev *c)
+static void close_fd(struct chardev *c)
 {
     struct chardev_fd *s = fd(c);
     unwatch(&s->in_watch);
@@ -364,7 +370,30 @@ void chardev_close(struct chardev *c)
     g_free(s);
 }
 
-const char *chardev_address(const struct chardev *c)
+void chardev_close(struct chardev *c) { c->close(c); }
+
+/* "unix:PATH,…" and "tcp:HOST:PORT,…" as a socket's parts, with the old words for a server's. */
+static char *socket_text(const char *text, bool tcp)
 {
-    return ((const struct chardev_fd *)c)->address;
+    g_auto(GStrv) parts = g_strsplit(strchr(text, ':') + 1, ",", -1);
+    GString *out = g_string_new("socket");
+    const char *port = tcp && parts[0] ? strrchr(parts[0], ':') : NULL;
+    if (port)
+        g_string_append_printf(out, ",host=%.*s,port=%s", (int)(port - parts[0]), parts[0], port + 1);
+    else if (parts[0])
+        g_string_append_printf(out, ",path=%s", parts[0]);
+    for (char **p = parts[0] ? parts + 1 : parts; *p; p++)
+        g_string_append_printf(out, ",%s", !strcmp(*p, "nowait") ? "wait=off" : *p);
+    return g_string_free(out, FALSE);
+}
+
+char *chardev_long_form(const char *text)
+{
+    if (g_str_has_prefix(text, "unix:"))
+        return socket_text(text, false);
+    if (g_str_has_prefix(text, "tcp:"))
+        return socket_text(text, true);
+    if (g_str_has_prefix(text, "file:"))
+        return g_strdup_printf("file,path=%s", text + 5);
+    return g_strdup(strcmp(text, "none") ? text : "null");
 }

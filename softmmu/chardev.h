@@ -23,10 +23,13 @@ struct chardev_front {
 /* The user's side: a back end's struct begins with it. */
 struct chardev {
     const char *id;
+    const char *kind;    /* as for -chardev */
+    const char *address; /* where a pty or a socket can be reached; NULL: nowhere */
     /* Takes as many of the n bytes as it has room for and returns their number; a short one is followed by writable(). */
     size_t (*write)(struct chardev *c, const uint8_t *bytes, size_t n);
     /* The front has room again. */
     void (*resume)(struct chardev *c);
+    void (*close)(struct chardev *c); /* frees it */
     struct chardev_front front; /* zeroed: nobody listens */
 };
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "exec/exec.h"
@@ -71,6 +72,7 @@ static void *thread_main(void *opaque)
     CHECK(stack != MAP_FAILED);
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = SIGNAL_STACK}, NULL);
     self = p->cpu;
+    p->tid = gettid();
     while (!m->ended) {
         if (p->halted || m->stop) {
             park(p);

@@ -58,6 +58,23 @@ void net_connect(struct net *n, const struct net_front *front)
     n->front = *front;
 }
 
+void net_send(struct net *n, const uint8_t *frame, size_t size)
+{
+    if (!n->unplugged)
+        n->send(n, frame, size);
+}
+
+void net_set_link(struct net *n, bool up)
+{
+    if (n->unplugged == !up)
+        return;
+    n->unplugged = !up;
+    while (n->first && !up)
+        free(take(n));
+    if (n->front.link)
+        n->front.link(n->front.opaque, up);
+}
+
 void net_resume(struct net *n)
 {
     while (n->first && n->front.receive && n->front.ready(n->front.opaque)) {
@@ -69,7 +86,7 @@ void net_resume(struct net *n)
 
 void net_deliver(struct net *n, const uint8_t *frame, size_t size)
 {
-    if (!n->front.receive || size > NET_MAX_FRAME)
+    if (!n->front.receive || n->unplugged || size > NET_MAX_FRAME)
         return;
     net_resume(n);
     if (!n->first && n->front.ready(n->front.opaque)) {

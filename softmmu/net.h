@@ -22,6 +22,7 @@ struct net_front {
     bool (*ready)(void *opaque); /* may it be given a frame now? */
     void (*receive)(void *opaque, const uint8_t *frame, size_t n);
     void *opaque;
+    void (*link)(void *opaque, bool up); /* the cable has been plugged in or out; may be NULL */
 };
 
 /* The host's side: a back end's struct begins with it. */
@@ -32,6 +33,7 @@ struct net {
     struct net_front front; /* zeroed: nobody listens */
     struct net_frame *first, **last; /* they wait for the device; at most NET_QUEUE */
     unsigned nqueued;
+    bool unplugged; /* the cable: nothing goes either way */
 };
 
 /* Makes one from its options, the kind being the key "type". Its sources live in the context, whose dispatching holds the
@@ -40,6 +42,10 @@ char *net_open(struct options *o, GMainContext *context, struct net **out);
 /* The front has been disconnected. */
 void net_close(struct net *n);
 void net_connect(struct net *n, const struct net_front *front);
+/* From the guest; what cannot be sent is lost. */
+void net_send(struct net *n, const uint8_t *frame, size_t size);
+/* Plugs the cable in or out. */
+void net_set_link(struct net *n, bool up);
 /* The device is ready again. */
 void net_resume(struct net *n);
 

@@ -53,10 +53,15 @@ void machine_unlisten(struct machine *m, struct machine_listener *l)
 
 void machine_tell(struct machine *m, enum machine_event_kind kind, enum shutdown_cause cause)
 {
-    struct machine_event e = {kind, m->state, cause};
+    machine_tell_event(m, &(struct machine_event){.kind = kind, .cause = cause});
+}
+
+void machine_tell_event(struct machine *m, struct machine_event *e)
+{
+    e->state = m->state;
     for (struct machine_listener *l = m->listeners, *next; l; l = next) {
         next = l->next; /* it may go */
-        l->event(l->opaque, &e);
+        l->event(l->opaque, e);
     }
 }
 

@@ -69,12 +69,14 @@ enum machine_event_kind {
     MACHINE_RESET,     /* after the board has been reset; cause */
     MACHINE_SHUTDOWN,  /* the machine ends, or is kept in state shutdown; cause */
     MACHINE_POWERDOWN, /* the power button has been pressed */
+    MACHINE_DEVICE_DELETED, /* device, path: of one that has been unplugged */
 };
 
 struct machine_event {
     enum machine_event_kind kind;
     enum run_state state; /* of the machine now */
     enum shutdown_cause cause;
+    const char *device, *path; /* its id, or NULL; its name among the objects. Valid during the call */
 };
 
 /* Owned by who listens; told in the order of machine_listen(). */
@@ -87,6 +89,8 @@ struct machine_listener {
 void machine_listen(struct machine *m, struct machine_listener *l);
 void machine_unlisten(struct machine *m, struct machine_listener *l);
 void machine_tell(struct machine *m, enum machine_event_kind kind, enum shutdown_cause cause);
+/* With what the kind has beside state and cause; the state is filled in. */
+void machine_tell_event(struct machine *m, struct machine_event *e);
 
 /* --- in the main loop --- */
 

@@ -105,6 +105,16 @@ static void flush_if_wanted(struct processor *p)
     }
 }
 
+bool processor_translate(struct processor *p, uint64_t address, uint64_t *physical)
+{
+    const struct target_system *t = p->cpu->target->system;
+    struct target_translation found;
+    if (!t->translate(p->cpu, t->data_view(p->cpu), address, 1, ACCESS_LOAD, &found))
+        return false;
+    *physical = found.physical;
+    return true;
+}
+
 /* --- filling --- */
 
 /* What is behind a guest address: memory of the host's, or a device. */

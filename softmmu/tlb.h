@@ -35,6 +35,7 @@ struct processor {
     } failed;
     /* machine.c's: */
     pthread_t thread;
+    int tid; /* the host's number of it */
     pthread_cond_t wake; /* with the machine's lock */
     bool started, parked, halted;
 };
@@ -52,6 +53,8 @@ void tlb_flush(struct processor *p);
 void tlb_flush_page(struct processor *p, uint64_t address);
 /* The instruction at the pc reaches to `address`, which could not be fetched: enters the exception, if it still can't. */
 void tlb_raise_fetch(struct processor *p, uint64_t address);
+/* Where an address leads as the processor's software reads data, for the user; it stands still. False: nowhere. */
+bool processor_translate(struct processor *p, uint64_t address, uint64_t *physical);
 /* From any thread: before the processor enters generated code next, which it is asked to leave. */
 void tlb_flush_later(struct processor *p);
 

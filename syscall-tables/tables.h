@@ -11,12 +11,15 @@
 #include "syscall-tables/calls.h"
 
 /* X(NAME): how an argument, a result or a struct's field is passed and printed; calls.tbl explains them. */
-#define VALUE_KINDS(X)                                                                            \
-    X(none) X(fd) X(dirfd) X(path) X(lpath) X(rawpath) X(str) X(int) X(uint) X(long) X(ulong) X(hex)      \
-    X(ptr) X(off) X(size) X(mode) X(dev) X(pid) X(uid) X(gid) X(sig) X(flags) X(enum) X(bufin)    \
-    X(bufout) X(in) X(out) X(io) X(iovin) X(iovout) X(sain) X(saout) X(msgin) X(msgout) X(strv)   \
-    X(envp) X(fdset) X(sigsetin) X(sigsetout) X(cpuset) X(word) X(chars) X(struct) X(nsec) X(wstatus) X(rlim)    \
-    X(hidden)
+#define VALUE_KINDS(X) \
+    X(none) \
+    X(fd) X(dirfd) X(path) X(lpath) X(rawpath) X(str) X(strout) X(int) X(uint) X(long) X(ulong) X(hex) X(ptr) X(off) \
+        X(size) X(mode) X(dev) X(pid) X(uid) X(gid) X(sig) X(flags) X(enum) X(perm) X(bufin) X(bufout) X(randout) \
+            X(in) X(out) X(io) X(len) X(pos) X(iovin) X(iovout) X(sain) X(saout) X(msgin) X(msgout) X(mmsgin) \
+                X(mmsgout) X(sockoptname) X(sockoptin) X(sockoptout) X(ioctl) X(ioarg) X(strv) X(envp) X(fdset) \
+                    X(sigsetin) X(sigsetout) X(sigmask) X(sigactin) X(sigactout) X(cpusetin) X(cpusetout) X(capsin) \
+                        X(capsout) X(msgbufin) X(msgbufout) X(dirents) X(word) X(futexop) X(chars) X(bytes) X(struct) \
+                            X(wstatus) X(rlim) X(date) X(epolldata) X(sigval) X(hidden)
 
 enum value_kind {
 #define X(name) KIND_##name,
@@ -43,6 +46,8 @@ struct call_desc {
     uint16_t error;   /* SUPPORT_REFUSED: with this */
     uint8_t ret;      /* enum value_kind */
     bool convert;     /* SUPPORT_PASS: some argument needs more than handing it on */
+    uint16_t classes; /* a bit for each family, in the order of SYSCALL_CLASSES */
+    uint16_t ret_ref; /* flag_set_id of a result that is flags or an enumeration */
     struct arg_desc arg[6];
 };
 
@@ -62,12 +67,16 @@ struct flag_set {
     uint16_t nflags, npairs;
 };
 
+/* In which lines of the trace a field is. */
+enum field_when { ALWAYS, VERBOSE, NONZERO, VERBOSE_NONZERO };
+
 struct field_desc {
     const char *name;
     uint16_t offset, host_offset;
-    uint8_t size, host_size; /* of one element; 0 as host_size: the host's struct has no such field */
+    uint16_t size, host_size; /* of one element; 0 as host_size: the host's struct has no such field */
     uint8_t kind;            /* enum value_kind */
     bool is_signed;
+    uint8_t when;            /* enum field_when */
     uint16_t count;          /* elements; 1: no array */
     uint16_t ref;            /* flag_set_id or struct_id, by kind */
 };
@@ -77,6 +86,8 @@ struct struct_desc {
     const struct field_desc *fields;
     uint16_t nfields, size, host_size;
     bool differs; /* the host lays it out otherwise */
+    const uint8_t *order; /* indices of the fields that are printed; NULL: as they are laid out */
+    uint16_t nprinted;
 };
 
 struct errno_desc {
@@ -84,10 +95,41 @@ struct errno_desc {
     const char *name, *text;
 };
 
+/* A command, or a family of them: any_size leaves out the size in the number (_IOC_SIZE). */
 struct ioctl_desc {
     const char *name;
-    uint32_t command;
+    uint32_t first, last;
+    bool any_size;
     struct arg_desc arg;
+};
+
+/* All commands of a type (_IOC_TYPE) that answer this error. */
+struct ioctl_refusal {
+    uint8_t type;
+    uint16_t error;
+    const char *why;
+};
+
+/* What the arguments behind a command are: argument `at` of the call is the command, nargs follow it. */
+struct variant_desc {
+    uint16_t call;
+    uint8_t at, nargs;
+    uint8_t ret; /* enum value_kind */
+    uint16_t ret_ref;
+    uint64_t command;
+    struct arg_desc arg[5];
+};
+
+struct sockopt_level_desc {
+    uint32_t level;
+    uint16_t set; /* flag_set_id of its options' names */
+};
+
+/* An option whose value is no int. */
+struct sockopt_desc {
+    uint32_t level, option;
+    uint8_t kind;
+    uint16_t ref; /* struct_id of KIND_struct */
 };
 
 /* One guest's numbers and flag values. */
@@ -99,12 +141,22 @@ struct syscall_abi {
 };
 
 extern const struct call_desc syscall_calls[CALL_COUNT];
+/*
+ * Names of flags, fields and ioctl commands are there after late_relocate() (base/late.h).
+ */
 extern const struct struct_desc syscall_structs[STRUCT_COUNT];
 extern const struct errno_desc syscall_errnos[];
 extern const unsigned syscall_nerrnos;
-extern const struct ioctl_desc syscall_ioctls[]; /* ascending by command */
-extern const unsigned syscall_nioctls;
-extern const uint8_t syscall_ioctl_families[]; /* type bytes let through unlisted, 0 at the end */
+extern const struct ioctl_desc syscall_ioctls[]; /* the first syscall_nioctls_exact are one command each, ascending */
+extern const unsigned syscall_nioctls, syscall_nioctls_exact;
+extern const struct ioctl_refusal syscall_ioctl_refusals[];
+extern const unsigned syscall_nioctl_refusals;
+extern const struct variant_desc syscall_variants[];
+extern const unsigned syscall_nvariants;
+extern const struct sockopt_level_desc syscall_sockopt_levels[];
+extern const unsigned syscall_nsockopt_levels;
+extern const struct sockopt_desc syscall_sockopts[];
+extern const unsigned syscall_nsockopts;
 
 extern const struct syscall_abi syscall_abi_aarch64, syscall_abi_riscv64;
 

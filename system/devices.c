@@ -12,15 +12,6 @@
 
 enum { BLOCK_THREADS = 4 };
 
-/* Reports the line and frees it. */
-static bool failed(char *error)
-{
-    if (error)
-        report_error("%s", error);
-    free(error);
-    return error;
-}
-
 static gboolean dispatch_pool(gint fd, GIOCondition condition, gpointer pool)
 {
     block_pool_dispatch(pool);
@@ -62,58 +53,55 @@ void backends_free(struct backends *b)
     }
 }
 
-/* The id that the options give, or a new one. NULL, reported: it is taken. */
-static char *take_id(GHashTable *table, struct options *o, const char *kind, bool wanted)
+/* The id that the options give, or a new one. NULL: the line says why. g_free(). */
+static char *take_id(GHashTable *table, struct options *o, const char *kind, bool wanted, char **line)
 {
     const char *id = options_get(o, "id");
     if (!id && wanted) {
-        report_error("-%s wants an id: -%s …,id=NAME", kind, kind);
+        *line = device_error("a %s wants an id: -%s …,id=NAME", kind, kind);
         return NULL;
     }
-    char *own = id ? g_strdup(id) : g_strdup_printf("%s%u", kind, g_hash_table_size(table));
+    char *own = id ? g_strdup(id) : NULL;
+    for (unsigned i = g_hash_table_size(table); !own; i++) {
+        own = g_strdup_printf("%s%u", kind, i);
+        if (g_hash_table_contains(table, own))
+            g_clear_pointer(&own, g_free);
+    }
     if (!g_hash_table_contains(table, own))
         return own;
-    report_error("there are two %ss with the id %s", kind, own);
+    *line = device_error("there is a %s with the id %s already", kind, own);
     g_free(own);
     return NULL;
 }
 
-static bool no_unknown(struct options *o, const char *kind)
-{
-    const char *key = options_unknown(o);
-    if (key)
-        report_error("-%s has no part %s", kind, key);
-    return !key;
-}
-
-bool backends_add_chardev(struct backends *b, const char *text)
+char *backends_add_chardev(struct backends *b, const char *text)
 {
     struct options o;
-    struct chardev *c;
-    bool ok = !failed(options_parse(&o, text, "backend"));
-    char *id = ok ? take_id(b->chardevs, &o, "chardev", true) : NULL;
-    ok = id && !failed(chardev_open(&o, b->context, &c));
-    if (ok)
-        g_hash_table_insert(b->chardevs, id, c);
-    else
-        g_free(id);
+    struct chardev *made;
+    char *line = options_parse(&o, text, "backend");
+    char *id = line ? NULL : take_id(b->chardevs, &o, "chardev", true, &line);
+    if (!line)
+        line = chardev_open(&o, b->context, &made);
+    if (!line)
+        g_hash_table_insert(b->chardevs, g_steal_pointer(&id), made);
+    g_free(id);
     options_free(&o);
-    return ok;
+    return line;
 }
 
-bool backends_add_netdev(struct backends *b, const char *text)
+char *backends_add_netdev(struct backends *b, const char *text)
 {
     struct options o;
-    struct net *n;
-    bool ok = !failed(options_parse(&o, text, "type"));
-    char *id = ok ? take_id(b->netdevs, &o, "netdev", true) : NULL;
-    ok = id && !failed(net_open(&o, b->context, &n));
-    if (ok)
-        g_hash_table_insert(b->netdevs, id, n);
-    else
-        g_free(id);
+    struct net *made;
+    char *line = options_parse(&o, text, "type");
+    char *id = line ? NULL : take_id(b->netdevs, &o, "netdev", true, &line);
+    if (!line)
+        line = net_open(&o, b->context, &made);
+    if (!line)
+        g_hash_table_insert(b->netdevs, g_steal_pointer(&id), made);
+    g_free(id);
     options_free(&o);
-    return ok;
+    return line;
 }
 
 static struct block_pool *pool(struct backends *b)
@@ -129,43 +117,50 @@ static struct block_pool *pool(struct backends *b)
 }
 
 /* Parts: file, format, readonly, discard=unmap|ignore, if=none|virtio, id. */
-static bool open_drive(struct backends *b, struct options *o, const char *id)
+static char *open_drive(struct backends *b, struct options *o, const char *id)
 {
     const char *file = options_get(o, "file"), *where = options_get(o, "if"), *discard = options_get(o, "discard");
     struct block_options how = {.format = options_get(o, "format"), .discard = discard && !strcmp(discard, "unmap")};
     bool read_only;
     if (!options_bool(o, "readonly", false, &read_only) || (discard && !how.discard && strcmp(discard, "ignore")) ||
-        (where && strcmp(where, "none") && strcmp(where, "virtio"))) {
-        report_error("-drive: readonly is on or off, discard unmap or ignore, if none or virtio");
-        return false;
-    }
-    if (!file) {
-        report_error("-drive wants a file: -drive file=PATH,…");
-        return false;
-    }
+        (where && strcmp(where, "none") && strcmp(where, "virtio")))
+        return device_error("-drive: readonly is on or off, discard unmap or ignore, if none or virtio");
+    if (!file)
+        return device_error("-drive wants a file: -drive file=PATH,…");
     how.read_only = read_only;
-    if (!no_unknown(o, "drive"))
-        return false;
-    char *error = NULL;
-    struct block *drive = block_open(file, &how, pool(b), &error);
-    if (!drive) {
-        failed(error);
-        return false;
-    }
+    if (options_unknown(o))
+        return device_error("-drive has no part %s", options_unknown(o));
+    char *line = NULL;
+    struct block *drive = block_open(file, &how, pool(b), &line);
+    if (!drive)
+        return line;
     g_hash_table_insert(b->drives, g_strdup(id), drive);
     if (!where || !strcmp(where, "virtio"))
         g_ptr_array_add(b->free_drives, g_strdup(id));
-    return true;
+    return NULL;
 }
 
-bool backends_add_drive(struct backends *b, const char *text)
+char *backends_add_drive(struct backends *b, const char *text)
 {
     struct options o;
-    bool ok = !failed(options_parse(&o, text, "file"));
-    g_autofree char *id = ok ? take_id(b->drives, &o, "drive", false) : NULL;
-    ok = id && open_drive(b, &o, id);
+    char *line = options_parse(&o, text, "file");
+    g_autofree char *id = line ? NULL : take_id(b->drives, &o, "drive", false, &line);
+    if (!line)
+        line = open_drive(b, &o, id);
     options_free(&o);
-    return ok;
+    return line;
+}
+
+char *backends_remove(GHashTable *table, struct board *board, const char *id)
+{
+    void *backend = g_hash_table_lookup(table, id);
+    if (!backend)
+        return device_error("there is nothing with the id %s", id);
+    struct device *user = devices_user_of(board, backend);
+    if (user)
+        return device_error("%s is in use by the device %s", id, user->id ? user->id : user->class->name);
+    g_hash_table_remove(table, id);
+    return NULL;
 }
 
 struct snapshot_drives backends_snapshot_drives(const struct backends *b)
@@ -198,6 +193,21 @@ bool devices_help(const char *text)
     return true;
 }
 
+static bool is_backend(const struct device_prop *p)
+{
+    return p->type == PROP_CHARDEV || p->type == PROP_DRIVE || p->type == PROP_NETDEV;
+}
+
+struct device *devices_user_of(const struct board *board, const void *backend)
+{
+    for (unsigned i = 0; i < board->ndevices; i++)
+        for (struct device *d = board->device[i]; d; d = d->part)
+            for (unsigned k = 0; k < d->class->nprops; k++)
+                if (is_backend(&d->class->props[k]) && device_backend(d, d->class->props[k].name) == backend)
+                    return board->device[i];
+    return NULL;
+}
+
 /* The table of a property that names a back end; NULL: it is plain. */
 static GHashTable *table_of(struct backends *b, const struct device_class *class, const char *property)
 {
@@ -215,59 +225,63 @@ static GHashTable *table_of(struct backends *b, const struct device_class *class
     return NULL;
 }
 
-static bool set_property(struct backends *b, struct device *d, const char *key, const char *value)
+static char *set_property(struct backends *b, const struct board *board, struct device *d, const char *key, const char *value)
 {
     GHashTable *table = table_of(b, d->class, key);
     if (!table)
-        return !failed(device_set(d, key, value));
+        return device_set(d, key, value);
     void *backend = g_hash_table_lookup(table, value);
-    if (!backend) {
-        report_error("device %s: there is no %s with the id %s", d->class->name, key, value);
-        return false;
-    }
+    if (!backend)
+        return device_error("device %s: there is no %s with the id %s", d->class->name, key, value);
+    if (devices_user_of(board, backend) || (table == b->chardevs && ((struct chardev *)backend)->front.receive))
+        return device_error("device %s: %s %s is in use", d->class->name, key, value);
     device_set_backend(d, key, backend);
     for (guint i = 0; table == b->drives && i < b->free_drives->len; i++)
         if (!strcmp(g_ptr_array_index(b->free_drives, i), value)) {
             g_ptr_array_remove_index(b->free_drives, i);
             break;
         }
-    return true;
+    return NULL;
 }
 
-static bool make_device(struct backends *b, struct board *board, struct options *o)
+static char *make_device(struct backends *b, struct board *board, struct options *o)
 {
-    const char *name = options_get(o, "driver");
+    const char *name = options_get(o, "driver"), *id = options_get(o, "id");
     const struct device_class *class = name ? device_class_by_name(name) : NULL;
-    if (!class || class->only_board) {
-        report_error("there is no device %s for -device; -device help lists them", name ? name : "without a name");
-        return false;
-    }
-    struct device *d = device_new(class, options_get(o, "id"), &board->host);
+    if (!class || class->only_board)
+        return device_error("there is no device %s for -device; -device help lists them", name ? name : "without a name");
+    if (id && board_device(board, id))
+        return device_error("there is a device with the id %s already", id);
+    struct device *d = device_new(class, id, &board->host);
     CHECK(d);
+    device_place(d, options_get(o, "bus"), options_get(o, "addr"));
     for (unsigned i = 0; i < o->n; i++) {
         const struct option_part *p = &o->part[i];
-        if (strcmp(p->key, "driver") && strcmp(p->key, "id") && !set_property(b, d, p->key, p->value)) {
+        char *line = p->taken ? NULL : set_property(b, board, d, p->key, p->value);
+        if (line) {
             device_free(d);
-            return false;
+            return line;
         }
     }
-    return !failed(board_add(board, d));
+    return board_add(board, d);
 }
 
-bool devices_add(struct backends *b, struct board *board, const char *text)
+char *devices_add(struct backends *b, struct board *board, const char *text)
 {
     struct options o;
-    bool ok = !failed(options_parse(&o, text, "driver")) && make_device(b, board, &o);
+    char *line = options_parse(&o, text, "driver");
+    if (!line)
+        line = make_device(b, board, &o);
     options_free(&o);
-    return ok;
+    return line;
 }
 
-bool devices_add_drives(struct backends *b, struct board *board)
+char *devices_add_drives(struct backends *b, struct board *board)
 {
-    while (b->free_drives->len) {
+    char *line = NULL;
+    while (b->free_drives->len && !line) {
         g_autofree char *text = g_strdup_printf("virtio-blk-pci,drive=%s", (char *)g_ptr_array_index(b->free_drives, 0));
-        if (!devices_add(b, board, text))
-            return false;
+        line = devices_add(b, board, text);
     }
-    return true;
+    return line;
 }

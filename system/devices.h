@@ -1,6 +1,6 @@
 /*
  * What the user connects to a machine: back ends with an id (-chardev, -drive, -netdev) and devices that name them
- * (-device). Every function reports its mistakes.
+ * (-device). Functions that return a text return NULL, or one line that says what is wrong, to be freed.
  */
 #ifndef SYSTEM_DEVICES_H
 #define SYSTEM_DEVICES_H
@@ -21,17 +21,21 @@ struct backends {
 
 /* The machine's lock is held whenever the context dispatches. */
 void backends_init(struct backends *b, GMainContext *context);
-bool backends_add_chardev(struct backends *b, const char *text);
-bool backends_add_drive(struct backends *b, const char *text);
-bool backends_add_netdev(struct backends *b, const char *text);
+char *backends_add_chardev(struct backends *b, const char *text);
+char *backends_add_drive(struct backends *b, const char *text);
+char *backends_add_netdev(struct backends *b, const char *text);
+/* Closes what has the id in one of the tables, unless a device of the board uses it. */
+char *backends_remove(GHashTable *table, struct board *board, const char *id);
 void backends_free(struct backends *b);
 
-/* `-device NAME,property=value,…`; "help" and "NAME,help" print. False: it was wrong, or only printed. */
-bool devices_add(struct backends *b, struct board *board, const char *text);
+/* `-device NAME,property=value,…`. */
+char *devices_add(struct backends *b, struct board *board, const char *text);
 /* `-device help` and `-device NAME,help`: prints and returns true. */
 bool devices_help(const char *text);
 /* A device for each drive that has none yet. */
-bool devices_add_drives(struct backends *b, struct board *board);
+char *devices_add_drives(struct backends *b, struct board *board);
+/* The user's device with a property that is this back end; NULL: none. */
+struct device *devices_user_of(const struct board *board, const void *backend);
 
 /* The drives by their ids' order, as snapshots want them; .drive is to be freed by g_free(). */
 struct snapshot_drives backends_snapshot_drives(const struct backends *b);

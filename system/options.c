@@ -1,12 +1,14 @@
 /* The command line of system mode: see options.h. */
 #include "system/options.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cmdline.h"
 #include "base/log.h"
+#include "softmmu/options.h"
 #include "system/devices.h"
 
 /* X(NAME, word, argument, help) */
@@ -22,12 +24,25 @@
     X(APPEND, "-append", "text", "the kernel's command line")                                                    \
     X(DTB, "-dtb", "file", "device tree instead of the machine's own")                                           \
     X(SERIAL, "-serial", "chardev", "what the serial line is connected to: stdio, null, pty, file,path=F …")     \
-    X(CHARDEV, "-chardev", "kind,id=N,...", "a character device: stdio, file, socket, pty, null")               \
+    X(CHARDEV, "-chardev", "kind,id=N,...", "a character device: stdio, file, socket, pty, ringbuf, null")      \
+    X(MONITOR, "-monitor", "chardev", "the human monitor there: stdio, none, unix:PATH,server=on,wait=off ...")  \
+    X(QMP, "-qmp", "chardev", "the monitor protocol there: unix:PATH,server=on,wait=off, tcp:HOST:PORT, stdio")  \
+    X(QMP_PRETTY, "-qmp-pretty", "chardev", "the same, in lines that people can read")                           \
+    X(MON, "-mon", "chardev=ID,mode=M,...", "a monitor on a character device: mode control (QMP) or readline")   \
     X(DRIVE, "-drive", "file=F,...", "a disk: raw or qcow2 (format=, readonly=, id=, if=none|virtio)")           \
     X(NETDEV, "-netdev", "kind,id=N,...", "a network: user (hostfwd=...), tap, socket")                          \
     X(DEVICE, "-device", "name,...", "plug a device in (\"help\", \"NAME,help\")")                              \
     X(NOGRAPHIC, "-nographic", NULL, "the serial line and Ctrl-a commands on the terminal")                      \
+    X(DISPLAY, "-display", "none", "there are no displays: only \"none\" is accepted")                           \
+    X(NODEFAULTS, "-nodefaults", NULL, "connect nothing to the terminal that is not asked for")                          \
+    X(NO_USER_CONFIG, "-no-user-config", NULL, "accepted: there are no configuration files")                     \
+    X(NAME, "-name", "name", "the machine's name, for the monitor")                                              \
+    X(UUID, "-uuid", "uuid", "the machine's UUID, for the monitor")                                              \
+    X(PIDFILE, "-pidfile", "file", "write the process's number there")                                           \
+    X(DAEMONIZE, "-daemonize", NULL, "go into the background once the machine is there")                         \
     X(NO_REBOOT, "-no-reboot", NULL, "end instead of resetting")                                                 \
+    X(NO_SHUTDOWN, "-no-shutdown", NULL, "keep a machine that powers itself off, stopped")                       \
+    X(ACTION, "-action", "event=action,...", "reboot=reset|shutdown, shutdown=poweroff|pause")                   \
     X(STOPPED, "-S", NULL, "do not start the processors yet")                                                    \
     X(LOADVM, "-loadvm", "name", "begin with a snapshot of the disks and the machine")                           \
     X(INCOMING, "-incoming", "file:path", "begin with a state that migrate wrote to a file")                     \
@@ -53,7 +68,7 @@ static const struct option_row rows[] = {
 #undef X
 };
 
-static const char *const cpu_models[] = {"max", "rv64"};
+const char *const system_cpu_models[] = {"max", "rv64", NULL};
 
 static void print_help(void)
 {
@@ -119,10 +134,10 @@ static enum system_result read_smp(struct system_options *o, const char *value)
 static enum system_result read_cpu(const char *value)
 {
     bool help = !strcmp(value, "help");
-    for (unsigned i = 0; i < ARRAY_SIZE(cpu_models); i++) {
+    for (unsigned i = 0; system_cpu_models[i]; i++) {
         if (help)
-            printf("%s\n", cpu_models[i]);
-        else if (!strcmp(value, cpu_models[i]))
+            printf("%s\n", system_cpu_models[i]);
+        else if (!strcmp(value, system_cpu_models[i]))
             return SYSTEM_RUN;
     }
     if (help)
@@ -172,6 +187,40 @@ static enum system_result read_sandbox(struct system_options *o, const char *val
     return SYSTEM_BAD;
 }
 
+static enum system_result read_uuid(struct system_options *o, const char *value)
+{
+    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    bool ok = strlen(value) == sizeof form - 1;
+    for (unsigned i = 0; ok && form[i]; i++)
+        ok = form[i] == 'x' ? isxdigit((unsigned char)value[i]) : value[i] == '-';
+    if (!ok)
+        return wrong("-uuid", "eight, four, four, four and twelve hexadecimal digits with dashes between", value);
+    o->uuid = value;
+    return SYSTEM_RUN;
+}
+
+/* "guest=NAME,…" or the name itself. */
+static const char *name_of(const char *value)
+{
+    return !strncmp(value, "guest=", 6) ? value + 6 : value;
+}
+
+static enum system_result read_action(struct system_options *o, const char *value)
+{
+    struct options parts;
+    char *line = options_parse(&parts, value, NULL);
+    const char *reboot = options_get(&parts, "reboot"), *shutdown = options_get(&parts, "shutdown");
+    bool ok = !line && !options_unknown(&parts) && (!reboot || !strcmp(reboot, "reset") || !strcmp(reboot, "shutdown")) &&
+              (!shutdown || !strcmp(shutdown, "poweroff") || !strcmp(shutdown, "pause"));
+    if (ok && reboot)
+        o->no_reboot = !strcmp(reboot, "shutdown");
+    if (ok && shutdown)
+        o->no_shutdown = !strcmp(shutdown, "pause");
+    options_free(&parts);
+    free(line);
+    return ok ? SYSTEM_RUN : wrong("-action", "reboot=reset|shutdown or shutdown=poweroff|pause", value);
+}
+
 static void append(char ***list, const char *text)
 {
     size_t n = 0;
@@ -193,6 +242,23 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_CPU: return read_cpu(value);
     case OPT_TIER: return read_tier(o, value);
     case OPT_LOG: return read_log(value);
+    case OPT_QMP: append(&o->qmp, value); break;
+    case OPT_QMP_PRETTY: append(&o->qmp_pretty, value); break;
+    case OPT_MON: append(&o->monitors, value); break;
+    case OPT_MONITOR: o->monitor = value; break;
+    case OPT_DISPLAY:
+        if (strcmp(value, "none"))
+            return wrong("-display", "none", value);
+        o->no_defaults = true;
+        break;
+    case OPT_NODEFAULTS: o->no_defaults = true; break;
+    case OPT_NO_USER_CONFIG: break;
+    case OPT_NAME: o->name = name_of(value); break;
+    case OPT_UUID: return read_uuid(o, value);
+    case OPT_PIDFILE: o->pidfile = value; break;
+    case OPT_DAEMONIZE: o->daemonize = true; break;
+    case OPT_NO_SHUTDOWN: o->no_shutdown = true; break;
+    case OPT_ACTION: return read_action(o, value);
     case OPT_CHARDEV: append(&o->chardevs, value); break;
     case OPT_DRIVE: append(&o->drives, value); break;
     case OPT_NETDEV: append(&o->netdevs, value); break;
@@ -239,7 +305,7 @@ enum system_result system_options_read(struct system_options *o, char **argv)
         report_error("'%s' is no option; -help lists them", argv[reader.at]);
         return SYSTEM_BAD;
     }
-    if (o->log_file && !log_open(o->log_file)) {
+    if (o->log_file && !log_open(o->log_file, -1)) {
         report_error("can't write the log file %s", o->log_file);
         return SYSTEM_BAD;
     }

@@ -8,14 +8,19 @@
 struct system_options {
     const struct board_class *board;
     struct board_options b;
-    const char *serial; /* a chardev's text; NULL: the terminal */
-    const char *log_file;
+    const char *serial;  /* a chardev's text, perhaps of the short form; NULL: the terminal */
+    const char *monitor; /* likewise, of the human monitor; NULL: the terminal, where that is in use */
+    const char *log_file, *name, *uuid, *pidfile;
     const char *loadvm, *incoming; /* a snapshot, a file: the state to begin with; NULL: that of power-on */
     struct sandbox sandbox;
-    bool no_reboot, stopped;
+    bool no_reboot, no_shutdown, stopped, daemonize, no_defaults;
     char **chardevs, **drives, **netdevs, **devices; /* as given: NULL-terminated, owned; NULL: none */
+    char **qmp, **qmp_pretty, **monitors; /* -qmp, -qmp-pretty, -mon */
     bool on_terminal; /* -nographic: the serial line and Ctrl-a commands on the terminal */
 };
+
+/* Models for -cpu, the default first; NULL-terminated. */
+extern const char *const system_cpu_models[];
 
 enum system_result { SYSTEM_RUN, SYSTEM_DONE, SYSTEM_BAD };
 

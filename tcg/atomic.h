@@ -6,51 +6,7 @@
 #define TCG_ATOMIC_H
 
 #include "base/bits.h"
-
-#if defined(__x86_64__)
-/* Faults if p is not 16-aligned, before any other fault of it. */
-static inline void atomic_check16(const void *p)
-{
-    __asm__ volatile("movaps %0, %%xmm0" : : "m"(*(const char(*)[16])p) : "xmm0");
-}
-static inline bool atomic_cas16(void *p, uint64_t old[2], const uint64_t new[2])
-{
-    bool done;
-    __asm__ volatile("lock cmpxchg16b %1"
-                     : "=@ccz"(done), "+m"(*(char(*)[16])p), "+a"(old[0]), "+d"(old[1])
-                     : "b"(new[0]), "c"(new[1])
-                     : "memory");
-    return done;
-}
-#elif defined(__aarch64__)
-static inline void atomic_check16(const void *p)
-{
-    uint64_t lo, hi;
-    __asm__ volatile("ldxp %0, %1, [%2]" : "=&r"(lo), "=&r"(hi) : "r"(p) : "memory");
-}
-static inline bool atomic_cas16(void *p, uint64_t old[2], const uint64_t new[2])
-{
-    uint64_t lo, hi, x, y;
-    uint32_t failed;
-    /* The pair was read in one piece only if storing it back succeeds. */
-    __asm__ volatile("1: ldaxp %0, %1, [%5]\n\t"
-                     "cmp %0, %6\n\t"
-                     "ccmp %1, %7, #0, eq\n\t"
-                     "csel %2, %8, %0, eq\n\t"
-                     "csel %3, %9, %1, eq\n\t"
-                     "stlxp %w4, %2, %3, [%5]\n\t"
-                     "cbnz %w4, 1b"
-                     : "=&r"(lo), "=&r"(hi), "=&r"(x), "=&r"(y), "=&r"(failed)
-                     : "r"(p), "r"(old[0]), "r"(old[1]), "r"(new[0]), "r"(new[1])
-                     : "cc", "memory");
-    bool done = lo == old[0] && hi == old[1];
-    old[0] = lo;
-    old[1] = hi;
-    return done;
-}
-#else
-#error "tcg/atomic.h: describe this processor's 16-byte compare-and-swap here"
-#endif
+#include "host/cpu.h"
 
 /*
  * If the 1 << log2size bytes at p are those of `old`, writes those of `new` and returns true; else `old` gets them.

@@ -5,6 +5,8 @@
 #ifndef TCG_HOST_H
 #define TCG_HOST_H
 
+#include "base/isa.h"
+#include "host/registers.h"
 #include "tcg/ir.h"
 
 union ir_value; /* tcg/eval.h */
@@ -45,12 +47,6 @@ enum { TLB_PAGE_SHIFT = 12 };
 struct tlb_entry {
     uint64_t load, store, fetch; /* guest address of the page, if it may be accessed so without asking */
     uint8_t *host;
-};
-
-/* The host's registers while generated code stands still: general ones by their number in encodings, then vectors. */
-struct host_registers {
-    uint64_t general[16];
-    v128 vector[16];
 };
 
 /*
@@ -153,6 +149,7 @@ struct compile_ctx {
 
 struct tcg_host {
     const char *name;
+    enum isa isa;
     /* Finds what the processor has; fills tables. Called once per process. */
     void (*init)(void);
     /* What init() has found, as a number: code made under another one may not run. */

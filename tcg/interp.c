@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/softfloat.h"
 #include "tcg/atomic.h"
+#include "tcg/call.h"
 #include "tcg/eval.h"
 
 /* --- guest registers --- */
@@ -258,44 +259,16 @@ static void fence(unsigned kind)
 
 /* --- helpers --- */
 
-#if !defined(__x86_64__) && !defined(__aarch64__)
-#error "tcg/interp.c: describe this processor's calling convention here"
-#endif
-
-/*
- * In the SysV x86-64 and AAPCS64 conventions integer and floating-point arguments are numbered independently, each
- * kind in its own registers, and surplus arguments harm nobody: the caller removes them. So one prototype, at most
- * `e` and 6 integers and 6 vectors, calls every helper. Floats are the low bits of a vector register. Of a narrow
- * integer result only the low half counts.
- */
-typedef uint64_t int_helper(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, v128, v128, v128,
-                            v128, v128, v128);
-typedef v128 vec_helper(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, v128, v128, v128, v128,
-                        v128, v128);
-
 static void call(const struct ir_inst *in, const union ir_value *value, void *state, union ir_value *out)
 {
     const struct ir_helper *h = in->helper;
-    uint64_t i[IR_CALL_ARGS + 1] = {0};
-    v128 v[IR_CALL_ARGS] = {0};
-    unsigned ni = 0, nv = 0, n = 0;
-    for (const char *s = h->sig + 2; *s; s++) {
-        if (*s == 'e')
-            i[ni++] = (uintptr_t)state;
-        else if (*s == 'i' || *s == 'l')
-            i[ni++] = value[in->arg[n++]].q[0];
-        else
-            v[nv++] = value[in->arg[n++]].v;
-    }
+    union ir_value arg[IR_CALL_ARGS];
+    for (unsigned n = 0; n < IR_CALL_ARGS; n++)
+        arg[n] = value[in->arg[n]];
     enum ir_type result = ir_result_type(in);
-    if (result == IR_VOID || result == IR_I32 || result == IR_I64) {
-        out->q[0] = ((int_helper *)h->fn)(i[0], i[1], i[2], i[3], i[4], i[5], i[6], v[0], v[1], v[2], v[3], v[4], v[5]);
+    call_helper(h, state, arg, result, out);
+    if (result != IR_V128)
         out->q[1] = 0;
-    } else {
-        out->v = ((vec_helper *)h->fn)(i[0], i[1], i[2], i[3], i[4], i[5], i[6], v[0], v[1], v[2], v[3], v[4], v[5]);
-        if (result != IR_V128)
-            out->q[1] = 0;
-    }
     if (result == IR_I32 || result == IR_F32)
         out->q[0] = (uint32_t)out->q[0];
 }

@@ -162,7 +162,7 @@ Test(chardev, mistakes)
     static const struct {
         const char *text, *line;
     } cases[] = {
-        {"tape", "a chardev is one of stdio, file, socket, pty and null, not 'tape'"},
+        {"tape", "a chardev is one of stdio, file, socket, pty, ringbuf and null, not 'tape'"},
         {"null,colour=red", "chardev null has no option colour"},
         {"file", "chardev file wants path=FILE and perhaps append=on"},
         {"socket,path=/x,port=1",
@@ -222,13 +222,13 @@ static char text[256];
 
 static const char *unix_client(struct chardev *server)
 {
-    snprintf(text, sizeof text, "socket,path=%s", chardev_address(server));
+    snprintf(text, sizeof text, "socket,path=%s", server->address);
     return text;
 }
 
 static const char *tcp_client(struct chardev *server)
 {
-    snprintf(text, sizeof text, "socket,host=127.0.0.1,port=%s", strrchr(chardev_address(server), ':') + 1);
+    snprintf(text, sizeof text, "socket,host=127.0.0.1,port=%s", strrchr(server->address, ':') + 1);
     return text;
 }
 
@@ -273,7 +273,7 @@ Test(chardev, pty)
     struct chardev *c = must_open("pty");
     listen_to(c, &f, 100);
     UNTIL(c->write(c, (const uint8_t *)"lost", 4) == 4);
-    int at = open(chardev_address(c), O_RDWR | O_NOCTTY);
+    int at = open(c->address, O_RDWR | O_NOCTTY);
     cr_assert(at >= 0);
     cr_assert_eq(write(at, "typed", 5), 5);
     UNTIL(f.n == 5);

@@ -17,7 +17,7 @@
 
 #include "base/log.h"
 #include "exec/exec-internal.h"
-#include "exec/host-context.h"
+#include "host/context.h"
 #include "tcg/interp.h"
 #include "tests/loop-units.h"
 

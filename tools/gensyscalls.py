@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Turns syscall-tables/*.tbl into C tables, the support page of the documentation, and a layout check.
 
-    gensyscalls.py DIR --calls calls.h --tables tables.c     what the build uses
+    gensyscalls.py DIR [--host CPU] --calls calls.h --tables tables.c     what the build uses; the host: x86_64
     gensyscalls.py DIR --rst syscalls.rst                    docs/ref/syscalls.rst
     gensyscalls.py DIR --check generic64|x86_64 FILE.c       static assertions against the kernel's own headers
     gensyscalls.py DIR --hostile hostile-calls.h             what tests/linux/hostile.c calls
@@ -13,12 +13,17 @@ import sys
 from pathlib import Path
 
 GUESTS = ['aarch64', 'riscv64']
-HOST = 'x86_64'
+PROCESSORS = GUESTS + ['x86_64'] # each may be the host
 RESTART = {'wait': 512, 'nohand': 514, 'block': 516}
 SIMPLE = ('none fd dirfd path lpath rawpath str int uint long ulong hex ptr off size mode dev pid uid gid sig strv envp '
-          'word nsec wstatus rlim').split()
+          'word wstatus rlim len pos date epolldata sigval chars bytes ioctl ioarg sockoptname dirents futexop sigmask').split()
+# How `-e trace=%FAMILY` spells them; the first two follow from the kinds of arguments, the others stand in classes.tbl.
+CLASSES = 'file desc clock creds ipc memory network process signal pure'.split()
+WHEN = {'': 'ALWAYS', 'v': 'VERBOSE', 'nz': 'NONZERO', 'vnz': 'VERBOSE_NONZERO'}
 BASE = {'s8': (1, 1), 'u8': (1, 0), 's16': (2, 1), 'u16': (2, 0), 's32': (4, 1), 'u32': (4, 0),
-        's64': (8, 1), 'u64': (8, 0), 'ptr': (8, 0), 'char': (1, 0)}
+        's64': (8, 1), 'u64': (8, 0), 'ptr': (8, 0), 'char': (1, 0), 'long': (8, 1), 'ulong': (8, 0)}
+IOCTL_DIRECTION = {'in': 1, 'out': 2, 'io': 3}  # _IOC_WRITE, _IOC_READ: the kernel's view is the program's
+ANY_SIZE = 0x3fff0000
 
 
 class Bad(Exception):
@@ -42,14 +47,17 @@ def number(where, s):
 
 
 class Tables:
-    def __init__(self, folder):
-        self.dir = Path(folder)
+    def __init__(self, folder, host):
+        self.dir, self.host = Path(folder), host
         self.errnos = self.read_errnos()
-        self.numbers = {a: self.read_numbers(a) for a in GUESTS + [HOST]}
+        self.numbers = {a: self.read_numbers(a) for a in PROCESSORS}
         self.sets = self.read_flags()
         self.structs = self.read_structs()
         self.calls = self.read_calls()
-        self.ioctls, self.families = self.read_ioctls()
+        self.ioctls, self.refused_ioctls = self.read_ioctls()
+        self.classes = self.read_classes()
+        self.variants = self.read_variants()
+        self.levels, self.sockopts = self.read_sockopts()
 
     # -- reading
 
@@ -117,44 +125,77 @@ class Tables:
             align = max(align, al)
         return out, (at + align - 1) // align * align, align
 
+    def struct_blocks(self):
+        blocks, cur, orders = [], None, {}
+        for file in sorted(self.dir.glob('structs*.tbl')):
+            for where, line in lines(file):
+                word = line.split()
+                if word[0] == 'order' and cur:
+                    orders.setdefault(word[1], []).extend((where, f) for f in word[2:])
+                    continue
+                if not line.startswith(' '):
+                    if word[0] not in ('struct', 'host') or len(word) < 2:
+                        raise Bad(f'{where}: expected `struct NAME C-type headers` or `host NAME`')
+                    cur = {'where': where, 'host': word[0] == 'host', 'name': word[1], 'packed': 'packed' in word[2:],
+                           'ctype': [w for w in word[2:] if w != 'packed'], 'fields': []}
+                    blocks.append(cur)
+                    continue
+                if cur is None or not 2 <= len(word) <= 3:
+                    raise Bad(f'{where}: expected NAME type [kind]')
+                m = re.fullmatch(r'(\w+)(?:\[(\d+)\])?', word[1])
+                if not m:
+                    raise Bad(f'{where}: bad type {word[1]}')
+                cur['fields'].append((word[0], m[1], int(m[2] or 1), word[2] if len(word) > 2 else None, where))
+        return blocks, orders
+
     def read_structs(self):
         self._structs = out = {}
-        blocks, cur = [], None
-        for where, line in lines(self.dir / 'structs.tbl'):
-            word = line.split()
-            if not line.startswith(' '):
-                if word[0] not in ('struct', 'host') or len(word) < 2:
-                    raise Bad(f'{where}: expected `struct NAME C-type headers` or `host NAME`')
-                cur = {'where': where, 'host': word[0] == 'host', 'name': word[1], 'rest': word[2:], 'fields': []}
-                blocks.append(cur)
-                continue
-            if cur is None or not 2 <= len(word) <= 3:
-                raise Bad(f'{where}: expected NAME type [kind]')
-            m = re.fullmatch(r'(\w+)(?:\[(\d+)\])?', word[1])
-            if not m:
-                raise Bad(f'{where}: bad type {word[1]}')
-            cur['fields'].append((word[0], m[1], int(m[2] or 1), word[2] if len(word) > 2 else None, where))
+        blocks, orders = self.struct_blocks()
+        guest = {}
         for b in blocks:
-            plain = [f[:3] for f in b['fields']]
-            at, size, align = self.layout(b['where'], plain, 'packed' in b['rest'])
+            if not b['host'] and guest.setdefault(b['name'], b) is not b:
+                raise Bad(f"{b['where']}: struct {b['name']} twice")
+
+        def place(b):
+            """Structs inside first, wherever they stand."""
+            for _, base, _, _, _ in b['fields']:
+                if base not in BASE and base not in out and base in guest and base != b['name']:
+                    place(guest[base])
+            at, size, align = self.layout(b['where'], [f[:3] for f in b['fields']], b['packed'])
+            out[b['name']] = {'size': size, 'align': align, 'ctype': b['ctype'], 'where': b['where'], 'x86_64': None,
+                              'fields': [f + a for f, a in zip(b['fields'], at)]}
+
+        for name, b in guest.items():
+            if name not in out:
+                place(b)
+        for b in blocks:
             if not b['host']:
-                if b['name'] in out:
-                    raise Bad(f"{b['where']}: struct {b['name']} twice")
-                out[b['name']] = {'size': size, 'align': align, 'ctype': b['rest'], 'where': b['where'], 'host': None,
-                                  'fields': [f + a for f, a in zip(b['fields'], at)]}
-            else:
-                if b['name'] not in out:
-                    raise Bad(f"{b['where']}: host layout of an undescribed struct {b['name']}")
-                out[b['name']]['host'] = {'size': size, 'packed': 'packed' in b['rest'],
-                                          'fields': {f[0]: f + a for f, a in zip(b['fields'], at)}}
+                continue
+            if b['name'] not in out:
+                raise Bad(f"{b['where']}: host layout of an undescribed struct {b['name']}")
+            at, size, _ = self.layout(b['where'], [f[:3] for f in b['fields']], b['packed'])
+            out[b['name']]['x86_64'] = {'size': size, 'packed': b['packed'],
+                                      'fields': {f[0]: f + a for f, a in zip(b['fields'], at)}}
         for s in out.values():
+            s['host'] = s['x86_64'] if self.host == 'x86_64' else None
             for f in s['fields']:
                 self.field_kind(f)
+        for name, fields in orders.items():
+            known = [f[0] for f in out[name]['fields']] if name in out else []
+            for where, f in fields:
+                if f not in known:
+                    raise Bad(f'{where}: {name} has no field {f}')
+            out[name]['order'] = [known.index(f) for _, f in fields]
         return out
 
     def field_kind(self, f):
-        """(kind, ref) of a field as C."""
+        """(kind, ref, when) of a field as C."""
         name, base, count, kind, where = f[:5]
+        m = re.fullmatch(r'(v|nz|vnz):(.*)', kind or '')
+        kind, ref = self.plain_field_kind(name, base, where, m[2] or None if m else kind)
+        return kind, ref, WHEN[m[1] if m else '']
+
+    def plain_field_kind(self, name, base, where, kind):
         if kind is None:
             if base not in BASE:
                 return 'struct', f'STRUCT_{base}'
@@ -164,7 +205,7 @@ class Tables:
         return self.kind_ref(where, kind)
 
     def kind_ref(self, where, kind):
-        m = re.fullmatch(r'(flags|enum):(\w+)', kind)
+        m = re.fullmatch(r'(flags|enum|perm):(\w+)', kind)
         if m:
             if m[2] not in self.sets:
                 raise Bad(f'{where}: unknown set {m[2]}')
@@ -175,11 +216,11 @@ class Tables:
 
     def arg(self, where, s):
         """(kind, count, ref) of an argument as C."""
-        m = re.fullmatch(r'(buf|iov|sa|msg|sigset)([<>])(\d?)', s)
+        m = re.fullmatch(r'(buf|iov|sa|msg|mmsg|sigset|sigact|cpuset|sockopt|rand|caps|msgbuf|str)([<>])(\d?)', s)
         if m:
             kind = m[1] + ('in' if m[2] == '<' else 'out')
             return kind, m[3] or 'NO_COUNT', '0'
-        m = re.fullmatch(r'(fdset|cpuset):(\d)', s)
+        m = re.fullmatch(r'(fdset):(\d)', s)
         if m:
             return m[1], m[2], '0'
         m = re.fullmatch(r'(in|out|io):(\w+)(?:\*(=?)(\d))?', s)
@@ -217,31 +258,114 @@ class Tables:
                 raise Bad(f'{where}: {name} twice')
             if not any(name in self.numbers[a] for a in GUESTS):
                 raise Bad(f'{where}: {name} has no number')
-            if support == 'pass' and name not in self.numbers[HOST]:
+            if support == 'pass' and name not in self.numbers[self.host]:
                 raise Bad(f'{where}: {name} does not exist on the host')
             convert = any(k in ('path', 'lpath') or k == 'flags' and self.differs(r[4:]) or
                           k in ('in', 'out', 'io') and self._structs[r[7:]]['host'] for k, _, r in args)
             out[name] = {'support': support, 'restart': RESTART.get(restart, 0), 'args': args, 'raw': word[2:],
-                         'ret': self.kind_ref(where, ret.strip() or 'int')[0], 'note': note.strip(), 'convert': convert}
+                         'ret': self.kind_ref(where, ret.strip() or 'int'), 'note': note.strip(), 'convert': convert}
         for a in GUESTS:
             for name in self.numbers[a]:
                 if name not in out:
                     raise Bad(f'numbers-{a}.tbl: {name} is not described in calls.tbl')
         return out
 
+    def read_classes(self):
+        """{call: bits of CLASSES}"""
+        out = dict.fromkeys(self.calls, 0)
+        for name, c in self.calls.items():
+            kinds = {k for k, _, _ in c['args']}
+            out[name] |= bool(kinds & {'path', 'lpath', 'rawpath'}) << CLASSES.index('file')
+            out[name] |= bool(kinds & {'fd', 'dirfd'} or c['ret'][0] == 'fd') << CLASSES.index('desc')
+        for where, line in lines(self.dir / 'classes.tbl'):
+            word = line.split()
+            if word[0] not in CLASSES[2:]:
+                raise Bad(f'{where}: unknown family {word[0]}')
+            for name in word[1:]:
+                if name not in out:
+                    raise Bad(f'{where}: unknown call {name}')
+                out[name] |= 1 << CLASSES.index(word[0])
+        return out
+
+    def value(self, where, set_name, flag):
+        for n, v, *_ in self.sets[set_name][1]:
+            if n == flag:
+                return v
+        raise Bad(f'{where}: {flag} is not in {set_name}')
+
+    def read_variants(self):
+        """[(call, index of the command, its value, [(kind, count, ref)], (kind, ref) of the result)]"""
+        out = []
+        for where, line in lines(self.dir / 'variants.tbl'):
+            line, _, ret = line.partition('->')
+            word = line.split()
+            if len(word) < 2 or word[0] not in self.calls:
+                raise Bad(f'{where}: expected CALL COMMAND kinds')
+            kinds = self.calls[word[0]]['args']
+            at = next((i for i, k in enumerate(kinds) if k[0] in ('enum', 'futexop')), None)
+            if at is None or at + len(word) - 1 > 6:
+                raise Bad(f'{where}: {word[0]} takes no such command')
+            command = self.value(where, 'futex' if kinds[at][0] == 'futexop' else kinds[at][2][4:], word[1])
+            out.append((word[0], at, command, [self.arg(where, a) for a in word[2:]],
+                        self.kind_ref(where, ret.strip()) if ret.strip() else (self.calls[word[0]]['ret'])))
+        return out
+
+    def read_sockopts(self):
+        """[(level, set)], [(level, option, kind, ref)]"""
+        levels, out = [], []
+        for where, line in lines(self.dir / 'sockopts.tbl'):
+            word = line.split()
+            if word[0] == 'level' and len(word) == 3:
+                if word[2] not in self.sets:
+                    raise Bad(f'{where}: unknown set {word[2]}')
+                levels.append((self.value(where, 'sol', word[1]), word[2]))
+            elif levels and len(word) == 2:
+                struct = word[1] in self._structs
+                kind = ('struct', f'STRUCT_{word[1]}') if struct else self.kind_ref(where, word[1])
+                out.append((levels[-1][0], self.value(where, levels[-1][1], word[0]), *kind))
+            else:
+                raise Bad(f'{where}: expected `level LEVEL SET` or OPTION kind')
+        return levels, out
+
     def differs(self, name):
         return any(f[3] for f in self.sets[name][1])
 
+    def pairs(self, name, arch):
+        """[(the guest's bit, the host's, name)] of the bits that differ."""
+        out = []
+        for n, v, _, archs in self.sets[name][1]:
+            g, h = archs.get(arch, v), archs.get(self.host, v)
+            if g != h and bin(g).count('1') == 1:
+                out.append((g, h, n))
+        return out
+
     def read_ioctls(self):
-        out, families = [], []
+        """Rows of ioctls.tbl, ascending, those of one command before those of many; {type byte: (error, note)}."""
+        out, refused = [], {}
         for where, line in lines(self.dir / 'ioctls.tbl'):
+            line, _, note = line.partition(';')
             word = line.split()
-            if word[0] == 'family':
-                families.append(number(where, word[1]))
-            else:
-                out.append((number(where, word[1]), word[0], self.arg(where, word[2])))
-        out.sort(key=lambda r: r[0])
-        return out, families
+            if word[0] == 'refused' and len(word) == 3:
+                if word[2] not in self.errnos or not note.strip():
+                    raise Bad(f'{where}: expected `refused TYPE ERROR ; why`')
+                refused[number(where, word[1])] = (word[2], note.strip())
+                continue
+            m = re.fullmatch(r'(\w+?)(?:-(\w+))?(:size)?(!)?', word[1]) if len(word) == 3 else None
+            if not m:
+                raise Bad(f'{where}: expected NAME number argument')
+            first = number(where, m[1])
+            kind, count, ref = arg = self.arg(where, word[2])
+            size = first >> 16 & 0x3fff
+            if size and not m[3] and not m[4] and kind in IOCTL_DIRECTION:
+                described = self._structs[ref[7:]]['size'] * (int(count) & 0x7f if count != 'NO_COUNT' else 1)
+                if described != size or first >> 30 != IOCTL_DIRECTION[kind]:
+                    raise Bad(f'{where}: {word[0]} passes {size} bytes by its number, {described} as described, or another way')
+            out.append({'name': word[0], 'first': first, 'last': number(where, m[2]) if m[2] else first, 'any': bool(m[3]), 'arg': arg})
+        out.sort(key=lambda r: (r['any'] or r['first'] != r['last'], r['first']))
+        for a, b in zip(out, out[1:]):
+            if a['first'] == b['first'] and a['any'] == b['any']:
+                raise Bad(f"ioctls.tbl: {a['first']:#x} twice: {a['name']}, {b['name']}")
+        return out, refused
 
     # -- writing
 
@@ -251,50 +375,51 @@ class Tables:
         o += [f'    CALL_{n},' for n in self.calls] + ['    CALL_COUNT', '};', '', 'enum flag_set_id {']
         o += [f'    SET_{n},' for n in self.sets] + ['    SET_COUNT', '};', '', 'enum struct_id {']
         o += [f'    STRUCT_{n},' for n in self.structs] + ['    STRUCT_COUNT', '};', '']
+        o += ['/* X(NAME) for every family of calls, in the order of the bits of call_desc.classes. */',
+              '#define SYSCALL_CLASSES(X) ' + ' '.join(f'X({c})' for c in CLASSES), '']
         o += ['/* X(name) for every call that has a handler. */', '#define SYSCALLS_BY_HAND(X) \\']
         o += [f'    X({n}) \\' for n, c in self.calls.items() if c['support'] == 'hand'] + ['', '']
-        o.append('/* Room for structs that the host lays out otherwise, as the guest and as the host has them; see xlat.h. */')
+        o.append('/* Room for structs that some host lays out otherwise, as the guest and as the host has them; see xlat.h. */')
         for name, s in self.structs.items():
-            if s['host']:
+            if s['x86_64']:
                 o += [f'struct guest_{name} {{ uint64_t words[{(s["size"] + 7) // 8}]; }};',
-                      f'struct host_{name} {{ uint8_t bytes[{s["host"]["size"]}]; }} __attribute__((aligned(8)));']
+                      f'struct host_{name} {{ uint8_t bytes[{(s["host"] or s)["size"]}]; }} __attribute__((aligned(8)));']
         return '\n'.join(o + ['', '#endif', ''])
 
     def tables_c(self):
-        o = ['/* Made from syscall-tables/ by tools/gensyscalls.py. */', '#include "syscall-tables/tables.h"', '']
+        o = ['/* Made from syscall-tables/ by tools/gensyscalls.py. */', '#include "syscall-tables/tables.h"', '',
+             '/* Only names in them are pointers, which base/late.h relocates. */', '#define LATE __attribute__((section("late_data")))', '']
         sup = {'pass': 'SUPPORT_PASS', 'hand': 'SUPPORT_HAND'}
         o.append('const struct call_desc syscall_calls[CALL_COUNT] = {')
-        o.append('    [CALL_unknown] = {"unknown", SUPPORT_REFUSED, 6, 0, -1, 38, KIND_int, 0,')
+        o.append('    [CALL_unknown] = {"unknown", SUPPORT_REFUSED, 6, 0, -1, 38, KIND_int, 0, 0, 0,')
         o.append('        {{KIND_hex}, {KIND_hex}, {KIND_hex}, {KIND_hex}, {KIND_hex}, {KIND_hex}}},')
         for name, c in self.calls.items():
             args = ', '.join(f'{{KIND_{k}, {n}, {r}}}' for k, n, r in c['args'])
             err = 0 if c['support'] in sup else self.errnos[c['support']][0]
             o.append(f'    [CALL_{name}] = {{"{name}", {sup.get(c["support"], "SUPPORT_REFUSED")}, {len(c["args"])}, '
-                     f'{c["restart"]}, {self.numbers[HOST].get(name, -1)}, {err}, KIND_{c["ret"]}, '
-                     f'{int(c["convert"])}, {{{args or "{0}"}}}}},')
+                     f'{c["restart"]}, {self.numbers[self.host].get(name, -1)}, {err}, KIND_{c["ret"][0]}, '
+                     f'{int(c["convert"])}, {self.classes[name]:#x}, {c["ret"][1]}, {{{args or "{0}"}}}}},')
         o += ['};', '']
         for name, (kind, flags) in self.sets.items():
             for arch in [''] + [a for a in GUESTS if any(a in f[3] for f in flags)]:
-                o.append(f'static const struct flag_desc flags_{name}{"_" + arch if arch else ""}[] = {{')
+                o.append(f'static const struct flag_desc flags_{name}{"_" + arch if arch else ""}[] LATE = {{')
                 for n, v, m, archs in flags:
                     value = archs.get(arch, v)
                     mask = (value if kind == 'flags' else -1) if m is None else m
                     o.append(f'    {{"{n}", {value & (1 << 64) - 1:#x}u, {mask & (1 << 64) - 1:#x}u}},')
                 o += ['};']
-                if arch:
-                    o.append(f'static const struct flag_pair pairs_{name}_{arch}[] = {{')
-                    for n, v, m, archs in flags:
-                        g = archs.get(arch, v)
-                        if g != v and bin(g).count('1') == 1:
-                            o.append(f'    {{{g:#x}, {v:#x}}}, /* {n} */')
-                    o += ['};']
         for arch in GUESTS:
+            for name in self.sets:
+                pairs = self.pairs(name, arch)
+                if pairs:
+                    o.append(f'static const struct flag_pair pairs_{name}_{arch}[] = {{')
+                    o += [f'    {{{g:#x}, {h:#x}}}, /* {n} */' for g, h, n in pairs] + ['};']
             o += ['', f'static const struct flag_set sets_{arch}[SET_COUNT] = {{']
             for name, (kind, flags) in self.sets.items():
                 own = any(arch in f[3] for f in flags)
                 suffix = f'_{arch}' if own else ''
-                pairs = f'pairs_{name}_{arch}' if own else '0'
-                npairs = f'sizeof pairs_{name}_{arch} / sizeof(struct flag_pair)' if own else '0'
+                npairs = len(self.pairs(name, arch))
+                pairs = f'pairs_{name}_{arch}' if npairs else '0'
                 o.append(f'    [SET_{name}] = {{flags_{name}{suffix}, {pairs}, {len(flags)}, {npairs}}},')
             o += ['};', f'static const uint16_t calls_{arch}[] = {{']
             o += [f'    [{n}] = CALL_{c},' for c, n in self.numbers[arch].items()]
@@ -302,30 +427,48 @@ class Tables:
                   f'sizeof calls_{arch} / sizeof(uint16_t), sets_{arch}}};']
         o.append('')
         for name, s in self.structs.items():
-            o.append(f'static const struct field_desc fields_{name}[] = {{')
+            o.append(f'static const struct field_desc fields_{name}[] LATE = {{')
             host = s['host']
             for f in s['fields']:
                 fname, base, count, _, _, at, size = f
-                kind, ref = self.field_kind(f)
+                kind, ref, when = self.field_kind(f)
                 hat, hsize = at, size
                 if host:
                     h = host['fields'].get(fname)
                     hat, hsize = (h[5], h[6]) if h else (0, 0)
                 signed = int(base in BASE and BASE[base][1])
-                o.append(f'    {{"{fname}", {at}, {hat}, {size}, {hsize}, KIND_{kind}, {signed}, {count}, {ref}}},')
+                o.append(f'    {{"{fname}", {at}, {hat}, {size}, {hsize}, KIND_{kind}, {signed}, {when}, {count}, {ref}}},')
             o.append('};')
+            if 'order' in s:
+                o.append(f'static const uint8_t order_{name}[] = {{{", ".join(map(str, s["order"]))}}};')
         o += ['', 'const struct struct_desc syscall_structs[STRUCT_COUNT] = {']
         for name, s in self.structs.items():
             hsize = s['host']['size'] if s['host'] else s['size']
             o.append(f'    [STRUCT_{name}] = {{"{name}", fields_{name}, {len(s["fields"])}, {s["size"]}, {hsize}, '
-                     f'{int(bool(s["host"]))}}},')
+                     f'{int(bool(s["host"]))}, {"order_" + name if "order" in s else "0"}, {len(s.get("order", s["fields"]))}}},')
         o += ['};', '', 'const struct errno_desc syscall_errnos[] = {']
         o += [f'    {{{n}, "{name}", "{text}"}},' for name, (n, text) in self.errnos.items()]
         o += ['};', f'const unsigned syscall_nerrnos = {len(self.errnos)};', '',
-              'const struct ioctl_desc syscall_ioctls[] = {']
-        o += [f'    {{"{n}", {c:#x}, {{KIND_{k}, {cnt}, {r}}}}},' for c, n, (k, cnt, r) in self.ioctls]
-        o += ['};', f'const unsigned syscall_nioctls = {len(self.ioctls)};', '',
-              'const uint8_t syscall_ioctl_families[] = {' + ', '.join(hex(f) for f in self.families) + ', 0};', '']
+              'const struct ioctl_desc syscall_ioctls[] LATE = {']
+        for c in self.ioctls:
+            k, cnt, r = c['arg']
+            o.append(f'    {{"{c["name"]}", {c["first"]:#x}, {c["last"]:#x}, {int(c["any"])}, {{KIND_{k}, {cnt}, {r}}}}},')
+        o += ['};', f'const unsigned syscall_nioctls = {len(self.ioctls)};',
+              f'const unsigned syscall_nioctls_exact = {sum(not c["any"] and c["first"] == c["last"] for c in self.ioctls)};', '',
+              'const struct ioctl_refusal syscall_ioctl_refusals[] = {']
+        o += [f'    {{{t:#x}, {self.errnos[e][0]}, "{note}"}},' for t, (e, note) in self.refused_ioctls.items()]
+        o += ['};', f'const unsigned syscall_nioctl_refusals = {len(self.refused_ioctls)};', '',
+              'const struct variant_desc syscall_variants[] = {']
+        for call, at, command, args, ret in self.variants:
+            kinds = ', '.join(f'{{KIND_{k}, {n}, {r}}}' for k, n, r in args) or '{0}'
+            o.append(f'    {{CALL_{call}, {at}, {len(args)}, KIND_{ret[0]}, {ret[1]}, {command & (1 << 64) - 1:#x}u, {{{kinds}}}}},')
+        o += ['};', f'const unsigned syscall_nvariants = {len(self.variants)};', '',
+              'const struct sockopt_level_desc syscall_sockopt_levels[] = {']
+        o += [f'    {{{level}, SET_{s}}},' for level, s in self.levels]
+        o += ['};', f'const unsigned syscall_nsockopt_levels = {len(self.levels)};', '',
+              'const struct sockopt_desc syscall_sockopts[] = {']
+        o += [f'    {{{level}, {option}, KIND_{k}, {r}}},' for level, option, k, r in self.sockopts]
+        o += ['};', f'const unsigned syscall_nsockopts = {len(self.sockopts)};', '']
         return '\n'.join(o)
 
     def rst(self):
@@ -348,7 +491,16 @@ class Tables:
         for row in rows:
             o += [f'   * - {row[0]}'] + [f'     - {c}' for c in row[1:]]
         o += ['', 'ioctl commands', '--------------', '',
-              f'{len(self.ioctls)} commands are known by name: ' + ', '.join(f'``{n}``' for _, n, _ in self.ioctls) + '.', '']
+              f'{len(self.ioctls)} commands are described by name, direction and argument in ``syscall-tables/ioctls.tbl``, and go to the host:', '']
+        by_type = {}
+        for c in self.ioctls:
+            by_type.setdefault(c['first'] >> 8 & 0xff, []).append(c['name'])
+        for t, names in sorted(by_type.items()):
+            text = f'``{t:#04x}``' + (f" ('{chr(t)}')" if 32 < t < 127 and chr(t).isalpha() else '')
+            o.append(f'- {text}: ' + ', '.join(f'``{n}``' for n in names))
+        o += ['', 'Refused:', '']
+        o += [f'- type ``{t:#04x}``: ``{e}``; {note}' for t, (e, note) in self.refused_ioctls.items()]
+        o += ['- any other: ``ENOTTY``, and a line in the log of what is not implemented (``-d unimp``), once for each command', '']
         return '\n'.join(o)
 
     def hostile_h(self):
@@ -356,13 +508,16 @@ class Tables:
         kinds = {'fd': 'FD', 'dirfd': 'FD', 'size': 'LENGTH', 'pid': 'PID'}
         kinds |= dict.fromkeys(('path', 'lpath', 'rawpath', 'str'), 'PATH')
         kinds |= dict.fromkeys(('none', 'int', 'uint', 'long', 'ulong', 'hex', 'off', 'mode', 'dev', 'uid', 'gid', 'sig'), 'NUMBER')
-        used, rows = set(), {a: [] for a in GUESTS + [HOST]}
+        used, rows = set(), {a: [] for a in PROCESSORS}
         for name, c in self.calls.items():
             if name in NOT_HOSTILE:
                 continue
             row = []
-            for k, _, ref in c['args']:
-                if k in ('flags', 'enum'):
+            for i, (k, _, ref) in enumerate(c['args']):
+                own = OWN_VALUES.get((name, i))
+                if own:
+                    row.append(('K_VALUE', f'set_{own}', f'sizeof set_{own} / 8'))
+                elif k in ('flags', 'enum'):
                     used.add(ref[4:])
                     row.append((f'K_VALUE{"S" if k == "flags" else ""}', f'set_{ref[4:]}', f'sizeof set_{ref[4:]} / 8'))
                 else:
@@ -379,21 +534,28 @@ class Tables:
         for name in sorted(used):
             values = ', '.join(f'{v & (1 << 64) - 1:#x}u' for _, v, _, _ in self.sets[name][1])
             o.append(f'static const uint64_t set_{name}[] = {{{values}}};')
+        commands = [c['first'] for c in self.ioctls] + [t << 8 | 1 for t in self.refused_ioctls]
+        for name, values in (('ioctls', commands), ('options', range(130))):
+            o.append(f'static const uint64_t set_own_{name}[] = {{{", ".join(hex(v) for v in values)}}};')
         for a in rows:
             macro = {'riscv64': '__riscv'}.get(a, f'__{a}__')
             o += [f'#ifdef {macro}', 'static const struct call calls[] = {', *rows[a], '};', '#endif']
         return '\n'.join(o + ['enum { ncalls = sizeof calls / sizeof calls[0] };', ''])
 
     def check_c(self, side):
-        """Static assertions of the struct layouts and flag values, for the compiler of that side."""
-        arch = None if side in ('generic64', HOST) else side
-        headers, o = [], []
+        """
+        Static assertions of layouts and values for the compiler of that side: several C files, each behind a line
+        CHECK_UNIT, because not all of the kernel's headers go together.
+        """
+        arch = None if side in ('generic64', 'x86_64') else side
+        units = {}  # by last header: those it needs, assertions
         for name, s in self.structs.items():
             if not s['ctype'] or s['ctype'][0] == '-':
                 continue
+            before, o = units.setdefault(s['ctype'][-1], ([], []))
+            before += [h for h in s['ctype'][1:-1] if h not in before]
             ctype = s['ctype'][0].replace('_', ' ', 1)
-            headers += [h for h in s['ctype'][1:] if h not in headers]
-            host = s['host'] if side == HOST else None
+            host = s['x86_64'] if side == 'x86_64' else None
             size = host['size'] if host else s['size']
             fields = host['fields'].values() if host else s['fields']
             if name not in GROWS:
@@ -402,8 +564,15 @@ class Tables:
                 if f[0].startswith(('_', 'reserved', 'sigev_un', 'pad')) or f[0] in NEWER:
                     continue
                 o.append(f'_Static_assert(offsetof({ctype}, {f[0]}) == {f[5]}, "{name}.{f[0]}");')
-        heads = ['#include <stddef.h>'] + [f'#include <{h}>' for h in headers]
-        heads += [f'#include <{h}>' for h in VALUE_HEADERS if h not in headers]
+        commands = [f'#ifdef {c["name"]}\n_Static_assert((unsigned)({c["name"]}) == {c["first"]:#x}u, "{c["name"]}");\n#endif'
+                    for c in self.ioctls if not c['any'] and c['first'] == c['last']]
+        for headers in IOCTL_HEADERS:
+            *needed, last = headers.split()
+            before, o = units.setdefault(last, ([], []))
+            before[:0] = [h for h in ['linux/ioctl.h', 'asm/termbits.h'] + needed if h not in before]
+            o += commands
+        out = [self.check_unit(before + [last], o) for last, (before, o) in units.items()]
+        o = []
         for name, (_, flags) in self.sets.items():
             for n, v, m, archs in flags:
                 value = archs.get(arch, v) if arch else v
@@ -411,35 +580,55 @@ class Tables:
                     continue
                 o.append(f'#ifdef {n}\n_Static_assert((long long)({n}) == (long long)({value}ll) || '
                          f'(unsigned)({n}) == {value & 0xffffffff}u, "{n}");\n#endif')
-        heads.append('#include <asm/unistd.h>')
         for name, n in self.numbers[side if side in self.numbers else 'aarch64'].items():
             o.append(f'#ifdef __NR_{name}\n_Static_assert(__NR_{name} == {n}, "number of {name}");\n#endif')
-        for c, n, _ in self.ioctls:
-            o.append(f'#ifdef {n}\n_Static_assert((unsigned)({n}) == {c:#x}u, "{n}");\n#endif')
-        return '\n'.join(heads + o + [''])
+        out.append(self.check_unit(VALUE_HEADERS, o))
+        return 'CHECK_UNIT\n'.join(out)
+
+    def check_unit(self, headers, assertions):
+        """The last header may be missing, and what it would have described is not checked then."""
+        o = ['#include <stddef.h>', '#include <linux/types.h>'] + [f'#include <{h}>' for h in headers[:-1]]
+        return '\n'.join(o + [f'#if __has_include(<{headers[-1]}>)', f'#include <{headers[-1]}>'] + assertions + ['#endif', ''])
 
 
 # Not for random arguments: they end the program, or the machine's peace.
 NOT_HOSTILE = {'exit', 'exit_group', 'reboot', 'sync', 'vhangup', 'syslog', 'swapon', 'swapoff', 'sigsuspend'}
+# Arguments that have values of their own.
+OWN_VALUES = {('ioctl', 1): 'own_ioctls', ('setsockopt', 2): 'own_options', ('getsockopt', 2): 'own_options'}
 # Structs that newer kernels lengthen, and fields that older headers lack.
 GROWS = {'statx', 'clone_args'}
-NEWER = {'stx_dio_mem_align', 'stx_dio_offset_align'}
-VALUE_HEADERS = ['linux/fcntl.h', 'linux/fs.h', 'linux/mman.h', 'linux/prctl.h', 'linux/futex.h', 'linux/sockios.h',
-                 'linux/inotify.h', 'linux/fanotify.h', 'linux/falloc.h', 'linux/fiemap.h', 'linux/wait.h', 'linux/random.h',
-                 'linux/ipc.h', 'linux/shm.h', 'linux/msg.h', 'linux/timerfd.h', 'linux/ptrace.h',
-                 'linux/if_tun.h', 'linux/loop.h', 'linux/mount.h', 'linux/close_range.h',
-                 'linux/xattr.h', 'linux/tcp.h', 'asm/ioctls.h', 'asm/socket.h']
+NEWER = {'stx_dio_mem_align', 'stx_dio_offset_align', 'midi_version'}
+VALUE_HEADERS = """linux/fcntl.h linux/fs.h linux/mman.h linux/prctl.h linux/futex.h linux/sockios.h linux/inotify.h linux/fanotify.h
+    linux/falloc.h linux/fiemap.h linux/wait.h linux/random.h linux/ipc.h linux/shm.h linux/msg.h linux/sem.h linux/timerfd.h
+    linux/ptrace.h linux/if_tun.h linux/loop.h linux/mount.h linux/close_range.h linux/xattr.h linux/tcp.h asm/ioctls.h asm/socket.h
+    linux/time.h linux/timex.h linux/signal.h linux/stat.h linux/openat2.h asm/termbits.h asm/termios.h linux/poll.h linux/eventpoll.h
+    linux/resource.h linux/sched.h linux/capability.h linux/io_uring.h linux/landlock.h linux/mqueue.h asm/unistd.h""".split()
+# Where ioctl commands are defined, behind the headers each of them needs.
+IOCTL_HEADERS = """linux/serial.h asm/ioctls.h|linux/kd.h|linux/vt.h|linux/fiemap.h linux/blktrace_api.h linux/fs.h|linux/blkpg.h
+    |linux/blkzoned.h|linux/hdreg.h|linux/cdrom.h|linux/pr.h|linux/dm-ioctl.h|linux/nbd.h|linux/loop.h|linux/fscrypt.h|linux/fsverity.h
+    |linux/fsmap.h|linux/msdos_fs.h|linux/fuse.h|linux/nsfs.h|linux/userfaultfd.h|linux/fiemap.h linux/blktrace_api.h linux/f2fs.h
+    |linux/auto_fs.h|linux/fiemap.h linux/blktrace_api.h linux/btrfs.h|linux/time_types.h linux/sockios.h
+    |linux/filter.h linux/if.h linux/if_tun.h|linux/filter.h linux/if.h linux/ppp-ioctl.h|drm/drm.h|drm/virtgpu_drm.h
+    |linux/input.h|linux/uinput.h|linux/joystick.h|linux/hidraw.h|sound/asound.h|sound/asound.h sound/asequencer.h|linux/usbdevice_fs.h
+    |linux/random.h|linux/watchdog.h|linux/rtc.h|linux/timerfd.h|linux/ptp_clock.h|linux/pps.h|linux/rfkill.h|linux/dma-buf.h
+    |linux/dma-heap.h|linux/udmabuf.h|linux/sync_file.h|linux/gpio.h|linux/spi/spidev.h|linux/fb.h|linux/i2c-dev.h|linux/watch_queue.h
+    |sys/types.h linux/mtio.h|linux/videodev2.h|linux/media.h|stddef.h scsi/sg.h""".replace('\n', '').split('|')
 
 
 def main(argv):
     if len(argv) < 3:
         sys.exit(__doc__)
     try:
-        t = Tables(argv[1])
         args = argv[2:]
+        host = args[1] if args[0] == '--host' else 'x86_64'
+        if host not in PROCESSORS:
+            raise Bad(f'{host} is none of {PROCESSORS}')
+        t = Tables(argv[1], host)
         while args:
             what = args.pop(0)
-            if what == '--calls':
+            if what == '--host':
+                args.pop(0)
+            elif what == '--calls':
                 Path(args.pop(0)).write_text(t.calls_h())
             elif what == '--tables':
                 Path(args.pop(0)).write_text(t.tables_c())

@@ -30,6 +30,7 @@ struct board {
     unsigned nchips;
     struct device *device[BOARD_MAX_DEVICES]; /* the user's, plugged in */
     unsigned ndevices;
+    struct pci_bus *pci; /* of its host bridge; NULL: it has none */
 };
 
 struct board_class {
@@ -58,6 +59,14 @@ char *board_new(const struct board_class *class, const struct board_options *o, 
 char *board_reset(struct board *b);
 /* Makes a chip of the board's, by the name of its class; for build(). */
 struct device *board_chip(struct board *b, const char *class);
+/* The user's device of the id; NULL: none. */
+struct device *board_device(const struct board *b, const char *id);
+/* What it is called among the machine's objects; to be freed. */
+char *board_device_path(const struct board *b, const struct device *d);
+/* Unplugs a device of the user's and frees it; who listens to the machine is told. */
+void board_remove(struct board *b, struct device *d);
+/* Asks the guest to let it go, after which it is removed; at once where nobody can mind. NULL, or one line to be freed. */
+char *board_eject(struct board *b, struct device *d);
 /* Realizes a device of the user's (made with b->host) and plugs it in; it is the board's then, or freed where the text says
    why not. Locked. */
 char *board_add(struct board *b, struct device *d);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "hw/pci/pci.h"
 
 extern const struct board_class board_riscv_virt;
 
@@ -20,6 +21,8 @@ const struct board_class *board_class_by_name(const char *name)
             return *c;
     return NULL;
 }
+
+static void left(void *opaque, struct device *d) { board_remove(opaque, d); }
 
 char *board_new(const struct board_class *class, const struct board_options *o, struct board **out)
 {
@@ -43,7 +46,7 @@ char *board_new(const struct board_class *class, const struct board_options *o, 
         free(b);
         return error;
     }
-    b->host = (struct device_host){&b->machine.clocks, &b->machine.memory};
+    b->host = (struct device_host){&b->machine.clocks, &b->machine.memory, left, b};
     machine_lock(&b->machine);
     error = class->build(b);
     if (!error)
@@ -59,6 +62,9 @@ char *board_new(const struct board_class *class, const struct board_options *o, 
 char *board_reset(struct board *b)
 {
     machine_reset_processors(&b->machine);
+    for (unsigned i = b->ndevices; i-- > 0;) /* nobody is left who could mind */
+        if (b->device[i]->leaving)
+            board_remove(b, b->device[i]);
     for (unsigned i = 0; i < b->ndevices; i++)
         device_reset(b->device[i]);
     return b->class->reset(b);
@@ -71,10 +77,60 @@ struct device *board_chip(struct board *b, const char *class)
     return b->chip[b->nchips++] = d;
 }
 
+struct device *board_device(const struct board *b, const char *id)
+{
+    for (unsigned i = 0; i < b->ndevices; i++)
+        if (b->device[i]->id && !strcmp(b->device[i]->id, id))
+            return b->device[i];
+    return NULL;
+}
+
+char *board_device_path(const struct board *b, const struct device *d)
+{
+    unsigned i = 0;
+    if (d->id)
+        return device_error("/machine/peripheral/%s", d->id);
+    while (i < b->ndevices && b->device[i] != d)
+        i++;
+    return device_error("/machine/peripheral-anon/device[%u]", i);
+}
+
+void board_remove(struct board *b, struct device *d)
+{
+    char *path = board_device_path(b, d);
+    unsigned i = 0;
+    while (b->device[i] != d)
+        i++;
+    memmove(&b->device[i], &b->device[i + 1], (--b->ndevices - i) * sizeof b->device[0]);
+    b->class->unplug(b, d);
+    machine_tell_event(&b->machine, &(struct machine_event){.kind = MACHINE_DEVICE_DELETED, .device = d->id, .path = path});
+    device_free(d);
+    free(path);
+}
+
+/* Has no guest seen the devices yet? */
+static bool untouched(const struct board *b) { return b->machine.state == RUN_STATE_PRELAUNCH; }
+
+char *board_eject(struct board *b, struct device *d)
+{
+    if (d->class->bus == BUS_PCI && pci_has_devices_behind(d))
+        return device_error("there is a device behind %s: remove that one first", d->id ? d->id : d->class->name);
+    if (untouched(b)) {
+        board_remove(b, d);
+        return NULL;
+    }
+    if (d->class->bus != BUS_PCI)
+        return device_error("device %s does not support hotplugging: it is in a virtio-mmio slot", d->id ? d->id : d->class->name);
+    return pci_eject(d);
+}
+
 char *board_add(struct board *b, struct device *d)
 {
     char *error = NULL;
-    if (b->ndevices == BOARD_MAX_DEVICES)
+    if (!untouched(b) && d->class->bus != BUS_PCI)
+        error = device_error("device %s can't be plugged into a running machine; use its -pci form", d->class->name);
+    d->hot = !untouched(b);
+    if (!error && b->ndevices == BOARD_MAX_DEVICES)
         error = device_error("a machine has at most %d devices of the user's", BOARD_MAX_DEVICES);
     if (!error)
         error = device_realize(d);

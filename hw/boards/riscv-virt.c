@@ -152,7 +152,7 @@ static char *build_pci(struct virt *v)
     char *error = plug(v, v->pci, ECAM_BASE);
     if (error)
         return error;
-    struct pci_bus *bus = pci_ecam_bus(v->pci);
+    struct pci_bus *bus = v->board.pci = pci_ecam_bus(v->pci);
     mem_init_alias(&v->pci_ports, "pci-ports", &bus->ports, 0, PORTS_SIZE);
     mem_init_alias(&v->pci_memory, "pci-memory", &bus->memory, PCI_BASE, PCI_SIZE);
     mem_init_alias(&v->pci_wide, "pci-memory-64", &bus->memory, wide_base(v), WIDE_SIZE);

@@ -1,6 +1,7 @@
 /* Configuration space, base addresses, interrupts and buses of PCI functions: see pci.h. MSI-X is in msix.c. */
 #include "hw/pci/pci.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -128,7 +129,15 @@ static struct pci_bus *find_bus(struct pci_bus *b, unsigned number)
 static struct pci_function *find_function(struct pci_bus *b, unsigned bus, unsigned devfn)
 {
     b = find_bus(b, bus);
-    return b && (!b->bridge || devfn < 8) ? b->function[devfn] : NULL;
+    return b && !b->off && (!b->bridge || devfn < 8) ? b->function[devfn] : NULL;
+}
+
+/* A function that is to go and whose slot no software drives goes when its driver is off it: it is no master any more. */
+static void leave_if_idle(struct pci_function *f)
+{
+    struct device *d = &f->device;
+    if (!pci_is_master(f) && !pci_class(f->bus->bridge)->attention(&f->bus->bridge->device, false) && d->host->left)
+        d->host->left(d->host->opaque, d);
 }
 
 uint32_t pci_config_load(struct pci_bus *b, unsigned bus, unsigned devfn, unsigned offset, unsigned size)
@@ -146,6 +155,8 @@ void pci_config_store(struct pci_bus *b, unsigned bus, unsigned devfn, unsigned 
     struct pci_function *f = find_function(b, bus, devfn % PCI_FUNCTIONS);
     if (f && offset <= PCI_CONFIG_SIZE - size)
         write_config(f, offset, value, size);
+    if (f && f->device.leaving)
+        leave_if_idle(f);
 }
 
 /* --- life of a function --- */
@@ -248,18 +259,75 @@ void pci_bus_free(struct pci_bus *b)
         b->bridge->bus->below[b->bridge->devfn] = NULL;
 }
 
+static unsigned slots_of(const struct pci_bus *b) { return b->bridge ? 1 : PCI_SLOTS; } /* a link leads to one device */
+
+static struct pci_bus *behind(struct pci_function *f)
+{
+    return f && pci_class(f)->behind ? pci_class(f)->behind(&f->device) : NULL;
+}
+
+/* The bus behind the port with the id, at or below b; without id the first with an empty slot. NULL: none. */
+static struct pci_bus *find_port(struct pci_bus *b, const char *id)
+{
+    for (unsigned i = 0; i < PCI_FUNCTIONS; i++) {
+        struct pci_bus *below = behind(b->function[i]), *found;
+        if (!below)
+            continue;
+        const char *own = b->function[i]->device.id;
+        if (id ? own && !strcmp(own, id) : pci_class(b->function[i])->attention && !below->function[0])
+            return below;
+        if ((found = find_port(below, id)))
+            return found;
+    }
+    return NULL;
+}
+
+static char *choose_bus(struct pci_bus **b, const struct device *d)
+{
+    bool root = !d->bus || !strcmp(d->bus, "pcie.0") || !strcmp(d->bus, "pci.0");
+    struct pci_bus *port = root && !d->hot ? *b : root && d->bus ? NULL : find_port(*b, d->bus);
+    if (!port && d->bus && !root)
+        return device_error("device %s: Bus '%s' not found", d->class->name, d->bus);
+    if (!port && d->bus)
+        return device_error("device %s: Bus '%s' does not support hotplugging", d->class->name, d->bus);
+    if (!port)
+        return device_error("device %s: no pcie-root-port with an empty slot; start the machine with -device pcie-root-port,id=…",
+                            d->class->name);
+    if (d->hot && !pci_class(port->bridge)->attention)
+        return device_error("device %s: Bus '%s' does not support hotplugging", d->class->name, d->bus);
+    *b = port;
+    return NULL;
+}
+
+/* The place that `addr` names; -1: none. */
+static char *choose_slot(const struct pci_bus *b, const struct device *d, int *devfn)
+{
+    unsigned slots = slots_of(b), slot, function = 0;
+    char rest;
+    if (d->addr) {
+        int n = sscanf(d->addr, "%x.%x%c", &slot, &function, &rest);
+        if ((n != 1 && n != 2) || (n == 1 && strchr(d->addr, '.')) || slot >= slots || function > 7)
+            return device_error("device %s: addr is SLOT or SLOT.FUNCTION, in hexadecimal, of a bus with %u slots, not '%s'", d->class->name,
+                                slots, d->addr);
+        *devfn = (int)(slot << 3 | function);
+    }
+    for (unsigned i = 0; *devfn < 0 && i < slots; i++)
+        if (!b->function[8 * i])
+            *devfn = (int)(8 * i);
+    return *devfn < 0 ? device_error("device %s: the PCI bus has no free slot", d->class->name) : NULL;
+}
+
 char *pci_plug(struct pci_bus *b, struct device *d, int devfn)
 {
     struct pci_function *f = function(d);
     if (d->class->bus != BUS_PCI)
         return device_error("device %s is not for a PCI bus", d->class->name);
-    unsigned slots = b->bridge ? 1 : PCI_SLOTS; /* a link leads to one device */
-    for (unsigned i = 0; devfn < 0 && i < slots; i++)
-        if (!b->function[8 * i])
-            devfn = (int)(8 * i);
-    if (devfn < 0)
-        return device_error("device %s: the PCI bus has no free slot", d->class->name);
-    if ((unsigned)devfn >= 8 * slots || b->function[devfn])
+    char *error = devfn < 0 ? choose_bus(&b, d) : NULL;
+    if (!error && devfn < 0)
+        error = choose_slot(b, d, &devfn);
+    if (error)
+        return error;
+    if ((unsigned)devfn >= 8 * slots_of(b) || b->function[devfn])
         return device_error("device %s: slot %d.%d of the PCI bus is not free", d->class->name, devfn >> 3, devfn & 7);
     f->bus = b;
     f->devfn = (uint8_t)devfn;
@@ -269,6 +337,46 @@ char *pci_plug(struct pci_bus *b, struct device *d, int devfn)
         f->config[f->express_cap + 2u] |= PCI_EXPRESS_INTEGRATED << 4;
     if (b->bridge && pci_class(b->bridge)->plugged)
         pci_class(b->bridge)->plugged(&b->bridge->device, true);
+    return NULL;
+}
+
+bool pci_has_devices_behind(struct device *d)
+{
+    const struct pci_function *f = function(d);
+    const struct pci_bus *b = f->bus ? f->bus->below[f->devfn] : NULL;
+    for (unsigned i = 0; b && i < PCI_FUNCTIONS; i++)
+        if (b->function[i])
+            return true;
+    return false;
+}
+
+void pci_bus_power(struct pci_bus *b, bool on)
+{
+    if (b->off == !on)
+        return;
+    b->off = !on;
+    for (unsigned i = 0; i < PCI_FUNCTIONS; i++) {
+        struct device *d = b->function[i] ? &b->function[i]->device : NULL;
+        if (d && !on)
+            device_reset(d);
+        if (d && !on && d->leaving && d->host->left)
+            d->host->left(d->host->opaque, d);
+    }
+}
+
+char *pci_eject(struct device *d)
+{
+    struct pci_function *f = function(d);
+    struct pci_function *bridge = f->bus ? f->bus->bridge : NULL;
+    if (!bridge || !pci_class(bridge)->attention)
+        return device_error("Bus 'pcie.0' does not support hotplugging: only what is in a pcie-root-port can be removed");
+    if (d->leaving)
+        return device_error("Device %s is already in the process of unplug", d->id ? d->id : d->class->name);
+    d->leaving = true;
+    if (f->bus->off)
+        d->host->left(d->host->opaque, d);
+    else if (!pci_class(bridge)->attention(&bridge->device, true))
+        leave_if_idle(f);
     return NULL;
 }
 

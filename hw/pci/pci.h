@@ -48,6 +48,10 @@ struct pci_class {
     void (*config_read)(struct device *d, unsigned offset, unsigned n);
     /* Of a bridge: a function has been plugged behind it, or has gone; may be NULL. */
     void (*plugged)(struct device *d, bool there);
+    struct pci_bus *(*behind)(struct device *d); /* of a bridge: the bus behind it */
+    /* Of a bridge with a slot: presses the button by which software is asked to let go of what is in it, or only tells (`press`
+       false) whether there is software that would hear it. */
+    bool (*attention)(struct device *d, bool press);
 };
 
 struct pci_bus;
@@ -83,6 +87,7 @@ struct pci_bus {
     struct pci_function *bridge; /* the bridge this bus is behind; NULL: it is a host bridge's */
     struct pci_function *function[PCI_FUNCTIONS]; /* by devfn */
     struct pci_bus *below[PCI_FUNCTIONS];         /* the bus behind a bridge, by its devfn */
+    bool off; /* no power: the functions do not answer */
     struct irq pin[PCI_PINS];
     unsigned asserted[PCI_PINS]; /* functions that assert it */
 };
@@ -91,10 +96,18 @@ struct pci_bus {
 
 void pci_bus_init(struct pci_bus *b, struct mem_space *space, struct pci_bus *parent, struct pci_function *bridge);
 void pci_bus_free(struct pci_bus *b);
-/* Puts a realized function onto a bus; devfn -1: the first free slot. NULL, or one line to be freed. */
+/*
+ * Puts a realized function onto a bus; devfn -1: where its `bus` (the id of a port) and `addr` (SLOT or SLOT.FUNCTION, in
+ * hexadecimal) say, else the first free slot; a `hot` one into a port's. NULL, or one line to be freed.
+ */
 char *pci_plug(struct pci_bus *b, struct device *d, int devfn);
 /* Takes it out; it must be before it is freed. */
 void pci_unplug(struct device *d);
+/* Asks software to let go of it and makes it `leaving`; where nobody drives it, it goes at once (host->left). NULL, or one line to be freed. */
+char *pci_eject(struct device *d);
+/* Software has powered the slot of a bridge's bus off, or on. */
+void pci_bus_power(struct pci_bus *b, bool on);
+bool pci_has_devices_behind(struct device *d);
 /* Configuration accesses as the host bridge decodes them; 1, 2 or 4 bytes. Nobody there reads as ones. */
 uint32_t pci_config_load(struct pci_bus *b, unsigned bus, unsigned devfn, unsigned offset, unsigned size);
 void pci_config_store(struct pci_bus *b, unsigned bus, unsigned devfn, unsigned offset, uint32_t value, unsigned size);

@@ -42,7 +42,7 @@ static void transmit(struct virtio_net *s)
             continue;
         uint8_t *buf = n > sizeof frame ? malloc(n) : frame;
         if (buf && virtq_read(c, head, buf, n) && s->netdev)
-            s->netdev->send(s->netdev, buf, n);
+            net_send(s->netdev, buf, n);
         if (buf != frame)
             free(buf);
     }
@@ -189,9 +189,17 @@ static void started(struct virtio *v)
 
 static void fill_config(struct virtio_net *s)
 {
-    struct virtio_net_config c = {.status = VIRTIO_NET_S_LINK_UP, .max_virtqueue_pairs = 1};
+    bool up = !s->netdev || !s->netdev->unplugged;
+    struct virtio_net_config c = {.status = up ? VIRTIO_NET_S_LINK_UP : 0, .max_virtqueue_pairs = 1};
     memcpy(c.mac, s->own_mac, MAC);
     memcpy(s->virtio.config, &c, offsetof(struct virtio_net_config, mtu));
+}
+
+static void link_changed(void *opaque, bool up)
+{
+    struct virtio_net *s = opaque;
+    ((struct virtio_net_config *)s->virtio.config)->status = up ? VIRTIO_NET_S_LINK_UP : 0;
+    virtio_config_changed(&s->virtio);
 }
 
 static char *realize(struct device *d)
@@ -207,7 +215,7 @@ static char *realize(struct device *d)
     virtio_realize(d);
     fill_config(s);
     if (s->netdev)
-        net_connect(s->netdev, &(struct net_front){front_ready, front_receive, s});
+        net_connect(s->netdev, &(struct net_front){front_ready, front_receive, s, link_changed});
     return NULL;
 }
 

@@ -13,7 +13,7 @@
 #include "linux-user/uaccess.h"
 #include "targets/aarch64/cpu.h"
 
-enum { FPSIMD_MAGIC = 0x46508001, ESR_MAGIC = 0x45535201, EXTRA_MAGIC = 0x45585401 };
+enum { RECORD_FPSIMD = 0x46508001, RECORD_ESR = 0x45535201, RECORD_EXTRA = 0x45585401 };
 
 struct record_head {
     uint32_t magic, size;
@@ -81,7 +81,7 @@ static void save_registers(const struct a64_cpu *c, struct guest_sigcontext *sc)
 static uint8_t *save_fpsimd(const struct a64_cpu *c, uint8_t *at)
 {
     struct fpsimd_record *r = (struct fpsimd_record *)at;
-    r->head = (struct record_head){FPSIMD_MAGIC, sizeof *r};
+    r->head = (struct record_head){RECORD_FPSIMD, sizeof *r};
     r->fpsr = a64_read_fpsr(c);
     r->fpcr = a64_read_fpcr(c);
     memcpy(r->v, c->v, sizeof r->v);
@@ -105,7 +105,7 @@ int a64_setup_frame(struct task *t, const struct signal_frame *f)
     uint8_t *end = save_fpsimd(c, frame.uc.mcontext.records);
     if (f->fault_access) {
         frame.uc.mcontext.fault_address = f->fault_address;
-        *(struct esr_record *)end = (struct esr_record){{ESR_MAGIC, sizeof(struct esr_record)}, fault_syndrome(f)};
+        *(struct esr_record *)end = (struct esr_record){{RECORD_ESR, sizeof(struct esr_record)}, fault_syndrome(f)};
     }
     if (copy_to_guest(t, at, &frame, sizeof frame) || copy_to_guest(t, record_at, &record, sizeof record))
         return -EFAULT;
@@ -144,11 +144,11 @@ static const struct fpsimd_record *find_fpsimd(const struct guest_sigcontext *sc
             return head.size ? NULL : found;
         if (head.size < sizeof head || head.size % 16 || head.size > sizeof sc->records - at)
             return NULL;
-        if (head.magic == FPSIMD_MAGIC) {
+        if (head.magic == RECORD_FPSIMD) {
             if (found || head.size != sizeof *found)
                 return NULL;
             found = (const struct fpsimd_record *)(sc->records + at);
-        } else if (head.magic != ESR_MAGIC && head.magic != EXTRA_MAGIC) {
+        } else if (head.magic != RECORD_ESR && head.magic != RECORD_EXTRA) {
             return NULL;
         }
         at += head.size;

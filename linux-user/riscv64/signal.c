@@ -47,7 +47,7 @@ _Static_assert(offsetof(struct fp_state, reserved) == 516 && sizeof(struct fp_st
 _Static_assert(offsetof(struct guest_ucontext, mcontext) == 176, "ucontext");
 _Static_assert(sizeof(struct rt_sigframe) == 1088, "rt_sigframe");
 
-enum { REG_RA = 1, REG_SP = 2, REG_A0 = 10 };
+enum { X_RA = 1, X_SP = 2, X_A0 = 10 };
 
 int rv64_setup_frame(struct task *t, const struct signal_frame *f)
 {
@@ -56,7 +56,7 @@ int rv64_setup_frame(struct task *t, const struct signal_frame *f)
     uint64_t at = ALIGN_DOWN(f->sp - sizeof frame, (uint64_t)16);
 
     /* Already on the alternate stack, and no room left there: an overflow, not another stack. */
-    if (on_signal_stack(&f->stack, c->x[REG_SP]) && !on_signal_stack(&f->stack, at))
+    if (on_signal_stack(&f->stack, c->x[X_SP]) && !on_signal_stack(&f->stack, at))
         return -EFAULT;
     memset(&frame, 0, sizeof frame);
     memcpy(frame.info, f->info, sizeof frame.info);
@@ -69,11 +69,11 @@ int rv64_setup_frame(struct task *t, const struct signal_frame *f)
     if (copy_to_guest(t, at, &frame, sizeof frame))
         return -EFAULT;
 
-    c->x[REG_RA] = f->restorer;
-    c->x[REG_SP] = at;
-    c->x[REG_A0] = (uint64_t)f->signo;
-    c->x[REG_A0 + 1] = at + offsetof(struct rt_sigframe, info);
-    c->x[REG_A0 + 2] = at + offsetof(struct rt_sigframe, uc);
+    c->x[X_RA] = f->restorer;
+    c->x[X_SP] = at;
+    c->x[X_A0] = (uint64_t)f->signo;
+    c->x[X_A0 + 1] = at + offsetof(struct rt_sigframe, info);
+    c->x[X_A0 + 2] = at + offsetof(struct rt_sigframe, uc);
     c->cpu.pc = f->handler;
     c->res_addr = ~UINT64_C(0);
     return 0;
@@ -83,7 +83,7 @@ int rv64_restore_frame(struct task *t, struct signal_frame *f)
 {
     struct rv_cpu *c = rv(t->cpu);
     struct rt_sigframe frame;
-    if (copy_from_guest(t, &frame, c->x[REG_SP], sizeof frame))
+    if (copy_from_guest(t, &frame, c->x[X_SP], sizeof frame))
         return -EFAULT;
     const struct guest_sigcontext *sc = &frame.uc.mcontext;
     if (sc->fp.reserved || sc->fp.end.magic || sc->fp.end.size)

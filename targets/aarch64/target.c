@@ -1,5 +1,4 @@
 /* The AArch64 guest: its constant facts (struct target). Arm ARM DDI 0487; ELF for the Arm 64-bit Architecture. */
-#include <capstone/capstone.h>
 #include <elf.h>
 
 #include "base/softfloat.h"
@@ -123,8 +122,7 @@ const struct target target_aarch64 = {
     .ir = &ir,
     .regs = regs,
     .nregs = ARRAY_SIZE(regs),
-    .capstone_arch = CS_ARCH_ARM64,
-    .capstone_mode = CS_MODE_ARM,
+    .isa = ISA_AARCH64,
     .reset = reset,
     .mode = mode,
     .translate = a64_translate,

@@ -3,7 +3,6 @@
 
 #include "base/softfloat.h"
 #include "targets/riscv/cpu.h"
-#include "targets/riscv/disassembler.h"
 #include "targets/riscv/helpers.h"
 #include "targets/riscv/translate.h"
 
@@ -80,8 +79,7 @@ const struct target target_riscv64 = {
     .ir = &ir,
     .regs = rv_regs,
     .nregs = ARRAY_SIZE(rv_regs),
-    .capstone_arch = CS_ARCH_RISCV,
-    .capstone_mode = CS_MODE_RISCV64 | CS_MODE_RISCVC,
+    .isa = ISA_RISCV64,
     .reset = reset,
     .mode = mode,
     .translate = rv_translate,

@@ -209,6 +209,15 @@ struct told {
     uint64_t code, stack, entry;
 };
 
+static uint64_t entry_in(const char *path)
+{
+    uint64_t entry = 0;
+    CHECK(slurp(path) > 0);
+    for (const uint64_t *aux = (const uint64_t *)text; aux[0]; aux += 2)
+        entry = aux[0] == AT_ENTRY ? aux[1] : entry;
+    return entry;
+}
+
 static void look_at(pid_t pid, const struct told *told, bool executed)
 {
     char path[100], link[4096] = {0};
@@ -223,11 +232,7 @@ static void look_at(pid_t pid, const struct told *told, bool executed)
     snprintf(path, sizeof path, "/proc/%d/task/%d/smaps", pid, pid);
     CHECK(slurp(path) > 0 && map_line(told->code));
     snprintf(path, sizeof path, "/proc/%d/auxv", pid);
-    CHECK(slurp(path) > 0);
-    uint64_t entry = 0;
-    for (const uint64_t *aux = (const uint64_t *)text; aux[0]; aux += 2)
-        entry = aux[0] == AT_ENTRY ? aux[1] : entry;
-    CHECK(entry == told->entry);
+    CHECK(entry_in(path) == told->entry);
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     unsigned long long start = 0, end = 0;
     CHECK(slurp(path) > 0);
@@ -280,6 +285,64 @@ static void others(bool execute)
     close(out[0]);
 }
 
+/* -- what an emulator tells of the program it runs */
+
+static void change_names(void)
+{
+    extern char __executable_start[], etext[], edata[];
+    char words[] = "another\0name"; /* not in a file's page: the kernel shows no others */
+    static uint64_t auxv[] = {AT_ENTRY, 0x1234560, 0, 0};
+    uint64_t brk = (uintptr_t)sbrk(0);
+    unsigned size = 0;
+    struct prctl_mm_map map = {
+        .start_code = (uintptr_t)__executable_start,
+        .end_code = (uintptr_t)etext,
+        .start_data = (uintptr_t)edata - 1,
+        .end_data = (uintptr_t)edata,
+        .start_brk = brk,
+        .brk = brk,
+        .start_stack = (uintptr_t)&brk,
+        .arg_start = (uintptr_t)words,
+        .arg_end = (uintptr_t)words + sizeof words,
+        .env_start = (uintptr_t)words + sizeof words,
+        .env_end = (uintptr_t)words + sizeof words,
+        .auxv = (void *)auxv,
+        .auxv_size = sizeof auxv,
+        .exe_fd = (uint32_t)-1,
+    };
+    CHECK(prctl(PR_SET_MM, PR_SET_MM_MAP_SIZE, &size, 0, 0) == 0 && size == sizeof map);
+    CHECK(prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) == 0);
+    CHECK(slurp("/proc/self/cmdline") == sizeof words && !memcmp(text, words, sizeof words));
+    CHECK(entry_in("/proc/self/auxv") == 0x1234560);
+    map.end_code = map.start_code - 1;
+    CHECK(prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) == -1 && errno == EINVAL);
+    CHECK(prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map - 1, 0) == -1 && errno == EINVAL);
+}
+
+static void renamed(void)
+{
+    int in[2], out[2], status;
+    char path[40], c = 0;
+    CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(in[1]);
+        change_names();
+        CHECK(write(out[1], &c, 1) == 1 && read(in[0], &c, 1) == 0);
+        _exit(failures);
+    }
+    close(in[0]);
+    close(out[1]);
+    CHECK(read(out[0], &c, 1) == 1);
+    snprintf(path, sizeof path, "/proc/%d/auxv", pid);
+    CHECK(entry_in(path) == 0x1234560);
+    snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+    CHECK(slurp(path) == 13 && !strcmp(text + 8, "name"));
+    close(in[1]);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    close(out[0]);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "wait")) {
@@ -294,5 +357,6 @@ int main(int argc, char **argv)
     CHECK(pthread_create(&thread, NULL, in_thread, NULL) == 0 && pthread_join(thread, NULL) == 0);
     others(false);
     others(true);
+    renamed();
     DONE();
 }

@@ -144,3 +144,58 @@ bool rv_translate_address(struct rv_hart *h, struct rv_view view, uint64_t addre
         return false;
     return protect(h, view, address, size, access, out);
 }
+
+/* --- for debuggers --- */
+
+struct visitor {
+    struct rv_hart *hart;
+    void (*visit)(void *opaque, const struct target_mapping *m);
+    void *opaque;
+};
+
+static void describe(const struct visitor *v, uint64_t va, uint64_t pte, unsigned level)
+{
+    static const char letters[] = "rwxugad"; /* of bits 1 to 7 */
+    struct target_mapping m = {va, PTE_PPN << PAGE_SHIFT, UINT64_C(1) << (PAGE_SHIFT + LEVEL_BITS * level), ""};
+    for (unsigned i = 0; letters[i]; i++)
+        m.flags[i] = pte >> (i + 1) & 1 ? letters[i] : '-';
+    if (pte & PTE_N) /* one page of 16 */
+        m.physical = ((PTE_PPN & ~UINT64_C(15)) << PAGE_SHIFT) | (va & (UINT64_C(0xf) << PAGE_SHIFT));
+    v->visit(v->opaque, &m);
+}
+
+static void visit_table(const struct visitor *v, uint64_t table, uint64_t va, unsigned level)
+{
+    const struct rv_environment *env = v->hart->env;
+    unsigned shift = PAGE_SHIFT + LEVEL_BITS * level;
+    for (uint64_t i = 0, pte; i < 1u << LEVEL_BITS; i++) {
+        uint64_t at = va | i << shift;
+        if (!env->load(env->opaque, table + PTE_SIZE * i, &pte))
+            return;
+        if (!(pte & PTE_V))
+            continue;
+        if (pte & (PTE_R | PTE_W | PTE_X))
+            describe(v, at, pte, level);
+        else if (level)
+            visit_table(v, PTE_PPN << PAGE_SHIFT, at, level - 1);
+    }
+}
+
+void rv_each_mapping(struct rv_hart *h, void (*visit)(void *opaque, const struct target_mapping *m), void *opaque)
+{
+    const struct visitor v = {h, visit, opaque};
+    if (h->satp >> 60 == SATP_BARE)
+        return;
+    unsigned levels = 3 + (unsigned)(h->satp >> 60) - SATP_SV39, bits = PAGE_SHIFT + LEVEL_BITS * levels;
+    unsigned top = PAGE_SHIFT + LEVEL_BITS * (levels - 1);
+    uint64_t root = extract64(h->satp, 0, 44) << PAGE_SHIFT, pte;
+    for (uint64_t i = 0; i < 1u << LEVEL_BITS; i++) { /* the upper half's addresses are extended by their sign */
+        uint64_t at = (uint64_t)sextract64(i << top, 0, bits);
+        if (!h->env->load(h->env->opaque, root + PTE_SIZE * i, &pte) || !(pte & PTE_V))
+            continue;
+        if (pte & (PTE_R | PTE_W | PTE_X))
+            describe(&v, at, pte, levels - 1);
+        else
+            visit_table(&v, PTE_PPN << PAGE_SHIFT, at, levels - 2);
+    }
+}

@@ -7,6 +7,7 @@
 #ifndef TARGETS_RISCV_PRIV_PRIV_H
 #define TARGETS_RISCV_PRIV_PRIV_H
 
+#include "exec/target.h"
 #include "targets/riscv/cpu.h"
 
 enum rv_privilege { RV_USER, RV_SUPERVISOR, RV_MACHINE = 3 };
@@ -157,6 +158,9 @@ struct rv_view rv_fetch_view(const struct rv_hart *h);
 /* The physical address of an access of `size` bytes that lies within a page. False: out->cause says why not. */
 bool rv_translate_address(struct rv_hart *h, struct rv_view view, uint64_t address, unsigned size, enum rv_access access,
                           struct rv_translation *out);
+
+/* What the page tables in use map; PMP aside. */
+void rv_each_mapping(struct rv_hart *h, void (*visit)(void *opaque, const struct target_mapping *m), void *opaque);
 
 /* PMP: may `size` bytes at the physical address be accessed? [*first, *last]: addresses around that the answer covers. */
 bool rv_pmp_allows(const struct rv_hart *h, enum rv_privilege privilege, uint64_t address, unsigned size,

@@ -2,7 +2,6 @@
 #include <elf.h>
 
 #include "base/softfloat.h"
-#include "targets/riscv/disassembler.h"
 #include "targets/riscv/helpers.h"
 #include "targets/riscv/priv/helpers.h"
 #include "targets/riscv/priv/translate.h"
@@ -143,6 +142,11 @@ static void loaded(struct cpu *cpu)
         h->satp = 0;
 }
 
+static void mappings(struct cpu *cpu, void (*visit)(void *opaque, const struct target_mapping *m), void *opaque)
+{
+    rv_each_mapping(rv_hart(cpu), visit, opaque);
+}
+
 static const struct target_system privileged = {
     .nviews = NVIEWS,
     .data_view = data_view,
@@ -157,6 +161,7 @@ static const struct target_system privileged = {
     .nsaved = ARRAY_SIZE(saved),
     .saving = saving,
     .loaded = loaded,
+    .mappings = mappings,
 };
 
 const struct target target_riscv64_system = {
@@ -170,8 +175,7 @@ const struct target target_riscv64_system = {
     .ir = &ir,
     .regs = rv_regs,
     .nregs = RV_NREGS,
-    .capstone_arch = CS_ARCH_RISCV,
-    .capstone_mode = CS_MODE_RISCV64 | CS_MODE_RISCVC,
+    .isa = ISA_RISCV64,
     .reset = reset,
     .mode = mode,
     .translate = rv_translate_privileged,

@@ -271,6 +271,7 @@ static void make_direct(uint8_t *end, enum ref_kind kind, int32_t distance)
 
 const struct tcg_host tcg_host_x86_64 = {
     .name = "x86_64",
+    .isa = ISA_X86_64,
     .init = init,
     .features = host_features,
     .make_direct = make_direct,
