@@ -22,6 +22,7 @@ enum cpu_exit {
     EXIT_DIV,        /* arithmetic exception (guests that have one) */
     EXIT_HALT,       /* the processor waits for an interrupt; pc is behind the instruction */
     EXIT_ICACHE,     /* the guest asked to drop translations: [icache_start, icache_end) */
+    EXIT_DEBUG,      /* for the debugger, in front of the instruction at pc: exec/debug.h */
     EXIT_TARGET = 16 /* first reason that belongs to the guest architecture */
 };
 
@@ -33,6 +34,8 @@ enum {
     RET_STACK_EMPTY = 1, /* guest return pc stored in the base */
 };
 
+enum { IN_GENERATED = 1, IN_INTERPRETED = 2 }; /* cpu.in_code */
+
 struct exec;
 
 /*
@@ -41,7 +44,7 @@ struct exec;
  */
 struct cpu {
     uint64_t spill[CPU_SPILL_CELLS] __attribute__((aligned(16)));
-    uint32_t in_code;      /* 1 while generated code runs (signal handlers look) */
+    uint32_t in_code;      /* IN_… while the guest's code runs (signal handlers look) */
     uint32_t mode;         /* mode the jump table and return stack are valid for */
     /* EXIT_FAULT: as in the host's siginfo */
     int fault_signo, fault_code;

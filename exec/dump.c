@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "exec/disassemble.h"
 #include "exec/exec-internal.h"
+#include "exec/registers.h"
 
 void dump_guest(const struct target *t, const struct code_reader *code, uint64_t pc, size_t bytes)
 {
@@ -40,15 +41,19 @@ void dump_cpu(const struct cpu *cpu)
 {
     FILE *f = log_stream();
     fprintf(f, "pc %016" PRIx64, cpu->pc);
-    for (unsigned i = 0; i < cpu->target->nregs; i++) {
-        const struct target_reg *r = &cpu->target->regs[i];
-        uint64_t v[2] = {0};
-        memcpy(v, (const char *)cpu + r->offset, r->size < sizeof v ? r->size : sizeof v);
-        fprintf(f, "%s%s ", i % 4 == 3 ? "\n" : " ", r->name);
-        if (r->size > 8)
-            fprintf(f, "%016" PRIx64, v[1]);
-        fprintf(f, "%0*" PRIx64, r->size < 8 ? r->size * 2 : 16, v[0]);
-    }
+    unsigned n = 0;
+    struct target_reg r;
+    for (const struct target_feature *feature = cpu->target->features; feature->name; feature++)
+        for (unsigned i = 0; !feature->rare && register_row(feature, i, &r); i++) {
+            uint64_t v[2] = {0};
+            if (r.offset == offsetof(struct cpu, pc))
+                continue;
+            register_read((struct cpu *)cpu, &r, v);
+            fprintf(f, "%s%s ", n++ % 4 == 3 ? "\n" : " ", r.name);
+            if (r.size > 8)
+                fprintf(f, "%016" PRIx64, v[1]);
+            fprintf(f, "%0*" PRIx64, r.size < 8 ? r.size * 2 : 16, v[0]);
+        }
     fputc('\n', f);
 }
 

@@ -67,6 +67,13 @@ struct asked {
     bool stale;       /* the guest code has changed since */
 };
 
+/* debug.c: breakpoints under the lock, watchpoints while all threads stand still. */
+struct exec_debug {
+    struct breakpoint *breaks;
+    struct watchpoint *watches;
+    unsigned nbreak, nwatch;
+};
+
 struct exec {
     const struct target *target;
     struct code_reader code;
@@ -97,6 +104,7 @@ struct exec {
         pid_t owner;         /* process that may have the thread */
         pthread_cond_t wanted, stopped;
     } back;
+    struct exec_debug debug;
     _Atomic uint32_t stop; /* a thread waits for all others to leave generated code */
     struct {
         pthread_mutex_t lock;
@@ -131,6 +139,10 @@ void blocks_clear(struct exec *x);
 void blocks_free(struct exec *x);
 /* The block that holds host address p, or NULL; x->lock need not be held by the faulting thread's own block. */
 struct code_block *exec_block_at(struct exec *x, const uint8_t *p);
+/* Drops the units that hold the guest's pc, or begin there, wherever it leads; x->lock held. */
+void exec_drop_pc(struct exec *x, uint64_t pc);
+/* In a block key's mode: the unit is the one instruction, and leaves behind it. For cpu_step(). */
+#define MODE_STEP (1u << 31)
 /* Drops all translations; x->lock held, caller outside generated code. */
 #define MODE_FLUSHED UINT32_MAX /* cpu->mode after a flush */
 void exec_flush(struct exec *x);
@@ -197,6 +209,9 @@ host_access_fn exec_slow_access;
 /* interp-run.c: runs one block's unit by interpretation; sets pc and exit reason like generated code. */
 void exec_interpret(struct cpu *cpu, struct code_block *b);
 void exec_take_exit(struct cpu *cpu, const struct interp_exit *e);
+
+/* exec.c: the one instruction at the pc by generated code. */
+void exec_run_step(struct cpu *cpu);
 
 /* verify.c: runs one block both ways and compares; reports a bug on a difference. */
 void exec_verify(struct cpu *cpu, struct code_block *b);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "exec/debug.h"
 #include "exec/dump.h"
 #include "exec/exec-internal.h"
 #include "host/cpu.h"
@@ -87,6 +88,7 @@ void exec_free(struct exec *x)
         x->host->free_work(x->work);
         free(x->helpers);
     }
+    exec_forget_debug(x);
     exec_free_blocks(x);
     disk_forget(x);
     free(x);
@@ -295,7 +297,7 @@ static struct code_block *next_block(struct exec *x, struct cpu *cpu, uint64_t p
 /* Marks the thread as inside generated code unless another thread wants everyone out. */
 static bool begin_code(struct exec *x, struct cpu *cpu)
 {
-    __atomic_store_n(&cpu->in_code, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->in_code, IN_GENERATED, __ATOMIC_SEQ_CST);
     if (LIKELY(!atomic_load(&x->stop)))
         return true;
     __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
@@ -328,6 +330,54 @@ static void count_reason(struct exec *x, enum cpu_exit reason)
     pthread_mutex_unlock(&x->lock);
 }
 
+static void use_mode(struct cpu *cpu, uint32_t mode)
+{
+    if (LIKELY(mode == cpu->mode))
+        return;
+    cpu->mode = mode;
+    cpu->last_exit = NULL;
+    reset_prediction(cpu);
+}
+
+/* An instruction that could not be fetched: the page may be there when the guest comes back. */
+static void forget_unreadable(struct exec *x, struct cpu *cpu)
+{
+    uint64_t physical;
+    if (cpu->exit_reason == EXIT_FETCH && locate(x, cpu, &physical))
+        exec_invalidate(x, physical, physical + 1);
+}
+
+void exec_run_step(struct cpu *cpu)
+{
+    struct exec *x = cpu->exec;
+    jmp_buf leave;
+    cpu->leave_env = &leave;
+    cpu->exit_reason = EXIT_NONE;
+    bool done = _setjmp(leave);
+    while (!done) {
+        uint64_t physical;
+        use_mode(cpu, x->target->mode(cpu));
+        struct code_block *b = NULL;
+        if (locate(x, cpu, &physical)) {
+            pthread_mutex_lock(&x->lock);
+            b = exec_block(x, cpu, (struct block_key){cpu->pc, physical, cpu->mode | MODE_STEP}, NULL);
+            pthread_mutex_unlock(&x->lock);
+        }
+        if (!b)
+            break; /* an exception has been entered */
+        if (!begin_code(x, cpu))
+            continue;
+        done = cpu->mode != MODE_FLUSHED && !b->dead;
+        if (done)
+            run_block(x, cpu, b);
+        __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
+    }
+    __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
+    cpu->last_exit = NULL;
+    cpu->leave_env = NULL;
+    forget_unreadable(x, cpu);
+}
+
 enum cpu_exit cpu_run(struct cpu *cpu)
 {
     struct exec *x = cpu->exec;
@@ -343,12 +393,7 @@ enum cpu_exit cpu_run(struct cpu *cpu)
             cpu->exit_reason = EXIT_INTERRUPT;
             break;
         }
-        uint32_t mode = x->target->mode(cpu);
-        if (UNLIKELY(mode != cpu->mode)) {
-            cpu->mode = mode;
-            cpu->last_exit = NULL;
-            reset_prediction(cpu);
-        }
+        use_mode(cpu, x->target->mode(cpu));
         uint64_t physical;
         struct code_block *b = locate(x, cpu, &physical) ? next_block(x, cpu, physical, indirect, first) : NULL;
         first = false;
@@ -374,9 +419,7 @@ enum cpu_exit cpu_run(struct cpu *cpu)
     cpu->leave_env = NULL;
     if (log_on(LOG_JIT_STATS))
         count_reason(x, cpu->exit_reason);
-    uint64_t physical;
-    if (cpu->exit_reason == EXIT_FETCH && locate(x, cpu, &physical)) /* the page may be there when the guest comes back */
-        exec_invalidate(x, physical, physical + 1);
+    forget_unreadable(x, cpu);
     return cpu->exit_reason;
 }
 

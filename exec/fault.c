@@ -58,7 +58,7 @@ bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucont
     const uint8_t *pc = (const uint8_t *)context_pc(uc);
     if (!x->host || (!code_memory_contains(&x->mem, pc) && !disk_holds(x, pc))) {
         /* In a helper or the interpreter. */
-        if (x->options.engine != ENGINE_JIT)
+        if (x->options.engine != ENGINE_JIT || cpu->in_code == IN_INTERPRETED)
             cpu->pc = cpu->insn_pc;
         record(cpu, signo, info, uc);
         context_call(uc, leave_helper, cpu);

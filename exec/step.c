@@ -1,32 +1,82 @@
-/* One guest instruction, interpreted from what memory holds now: for debuggers. No translation is made or used. */
+/*
+ * For debuggers: one guest instruction, or a few with each access looked at. Where guest addresses are the host's, from what
+ * memory holds now, by interpretation: no translation is made or used. Behind a TLB by a unit of one instruction.
+ */
 #include <stdlib.h>
 
+#include "exec/debug.h"
 #include "exec/exec-internal.h"
 
-enum cpu_exit cpu_step(struct cpu *cpu)
+enum { WATCHED_INSNS = 16 };
+
+/* Runs a unit of at most max_insns from the pc; EXIT_NONE when it is done. */
+static void interpret(struct cpu *cpu, unsigned max_insns, struct ir_unit *u, const struct interp_mem *mem)
 {
     struct exec *x = cpu->exec;
-    struct ir_unit *u = calloc(1, sizeof *u);
     struct ir_builder builder;
     struct interp_exit e;
     jmp_buf leave;
-    if (!u)
-        return EXIT_NONE;
     cpu->last_exit = NULL;
     cpu->exit_reason = EXIT_NONE;
     cpu->insn_pc = cpu->pc;
     cpu->leave_env = &leave;
     if (!_setjmp(leave)) { /* helpers and faults leave here */
-        ir_unit_init(u, x->target->ir, cpu->pc, x->target->mode(cpu));
+        ir_unit_restart(u, x->target->ir, cpu->pc, x->target->mode(cpu));
         b_init(&builder, u);
-        x->target->translate(&builder, &x->code, 1);
-        __atomic_store_n(&cpu->in_code, 1, __ATOMIC_SEQ_CST);
-        ir_interpret(u, cpu, &cpu_interp_layout, NULL, &e);
+        if (max_insns > 1) {
+            builder.quick = true;
+            builder.breaks_at = (bool (*)(const void *, uint64_t))exec_has_breakpoint;
+            builder.breaks = x;
+        }
+        x->target->translate(&builder, &x->code, max_insns);
+        __atomic_store_n(&cpu->in_code, IN_INTERPRETED, __ATOMIC_SEQ_CST);
+        ir_interpret(u, cpu, &cpu_interp_layout, mem, &e);
         exec_take_exit(cpu, &e);
     }
     __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
     cpu->leave_env = NULL;
-    ir_unit_free(u);
-    free(u);
+}
+
+/* In front of an access: a watched one leaves. */
+static void look(void *opaque, uint64_t address, unsigned size, unsigned access)
+{
+    struct cpu *cpu = opaque;
+    uint64_t first;
+    unsigned watched = exec_watched(cpu->exec, address, size, &first);
+    if (LIKELY(!(watched & access)))
+        return;
+    cpu->pc = cpu->insn_pc;
+    cpu->exit_detail = watched;
+    cpu->fault_addr = first;
+    exec_leave(cpu, EXIT_DEBUG);
+}
+
+enum cpu_exit cpu_step(struct cpu *cpu)
+{
+    struct ir_unit u = {0};
+    if (cpu->exec->options.memory) {
+        exec_run_step(cpu);
+        return cpu->exit_reason;
+    }
+    interpret(cpu, 1, &u, NULL);
+    ir_unit_free(&u);
+    return cpu->exit_reason;
+}
+
+enum cpu_exit cpu_run_watched(struct cpu *cpu)
+{
+    const struct interp_mem mem = {.opaque = cpu, .before = look};
+    struct ir_unit u = {0};
+    do {
+        if (exec_has_breakpoint(cpu->exec, cpu->pc)) {
+            cpu->exit_detail = DEBUG_BREAKPOINT;
+            cpu->exit_reason = EXIT_DEBUG;
+            break;
+        }
+        interpret(cpu, WATCHED_INSNS, &u, &mem);
+        if (cpu->exit_reason == EXIT_NONE && __atomic_exchange_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST))
+            cpu->exit_reason = EXIT_INTERRUPT;
+    } while (cpu->exit_reason == EXIT_NONE);
+    ir_unit_free(&u);
     return cpu->exit_reason;
 }

@@ -32,10 +32,27 @@ struct code_reader {
     bool (*file)(void *opaque, uint64_t pc, struct code_file *f);
 };
 
-/* A register as `-d cpu`, gdb and core dumps name it. */
+enum { TARGET_REG_MAX = 16 }; /* bytes of the largest */
+
+/* A register as `-d cpu` and gdb name it. */
 struct target_reg {
+    char name[16];
+    uint16_t size;    /* bytes as debuggers see it: 4, 8 or 16; integers little-endian */
+    uint16_t offset;  /* of it in the guest's state; 0: by the functions */
+    const char *type; /* gdb's; NULL: an integer of its size */
+    uint64_t (*get)(struct cpu *cpu, unsigned number);
+    void (*set)(struct cpu *cpu, unsigned number, uint64_t value); /* NULL, and no offset: it can't be written */
+    unsigned number;  /* for the functions */
+};
+
+/* Registers that belong together: a feature of gdb's target descriptions ("Standard Target Features"). */
+struct target_feature {
     const char *name;
-    uint16_t offset, size; /* bytes in the guest's state */
+    const char *types;             /* XML of types that rows name; NULL: none */
+    const struct target_reg *regs; /* nregs of them, */
+    unsigned nregs;
+    bool (*row)(unsigned i, struct target_reg *out); /* or (regs NULL) the i-th; false: there are no more */
+    bool rare;                     /* not in every `-d cpu` */
 };
 
 /* An access to guest memory. */
@@ -95,8 +112,8 @@ struct target {
     uint32_t page_size;
     size_t state_size;          /* sizeof the guest's state struct */
     const struct ir_guest *ir;
-    const struct target_reg *regs;
-    unsigned nregs;
+    const char *gdb_architecture;   /* what gdb calls it */
+    const struct target_feature *features; /* registers; a NULL name ends them */
     enum isa isa;               /* for in_asm */
 
     /* Registers at reset (program start): everything zero but what the architecture says. */

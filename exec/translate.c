@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "exec/debug.h"
 #include "exec/dump.h"
 #include "host/cpu.h"
 
@@ -141,26 +142,41 @@ static const uint8_t *page_window(void *opaque, uint64_t pc, size_t *avail)
     return r->p + (pc - r->pc);
 }
 
+static bool breaks_at(const void *opaque, uint64_t pc) { return exec_has_breakpoint(opaque, pc); }
+
 static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const struct code_block *b, const struct source *source,
                   unsigned max_insns)
 {
+    uint32_t mode = b->mode & ~MODE_STEP;
     struct ir_builder builder;
     struct page_reader page = {.x = x, .cpu = cpu, .unit = u, .source = source};
     const struct code_reader code = {.opaque = &page, .window = page_window};
     struct region region;
-    bool regions = !b->quick && x->host && x->host->takes_labels() && !x->options.one_insn;
+    bool regions = !b->quick && !(b->mode & MODE_STEP) && x->host && x->host->takes_labels() && !x->options.one_insn;
     if (regions)
         region = (struct region){0};
-    ir_unit_restart(u, x->target->ir, b->pc, b->mode);
+    ir_unit_restart(u, x->target->ir, b->pc, mode);
     b_init(&builder, u);
     builder.quick = b->quick;
     builder.region = regions ? &region : NULL;
+    if (x->debug.nbreak && !(b->mode & MODE_STEP)) {
+        builder.breaks_at = breaks_at;
+        builder.breaks = x;
+    }
+    if (builder.breaks_at && breaks_at(x, b->pc)) {
+        b_insn(&builder, b->pc, 0);
+        b_trap(&builder, EXIT_DEBUG, b->pc, DEBUG_BREAKPOINT);
+        u->bytes = 1;
+        return;
+    }
     x->target->translate(&builder, &code, max_insns);
     if (regions && b_find_region(&builder)) {
         struct region *known = builder.region;
-        ir_unit_restart(u, x->target->ir, b->pc, b->mode);
+        ir_unit_restart(u, x->target->ir, b->pc, mode);
         b_init(&builder, u);
         builder.region = known;
+        builder.breaks_at = x->debug.nbreak ? breaks_at : NULL;
+        builder.breaks = x;
         x->target->translate(&builder, &code, max_insns);
     }
     if (log_on(LOG_IN_ASM))
@@ -202,6 +218,7 @@ void exec_keep_description(struct exec *x, struct compiled *c)
 static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
 {
     struct compile_env env = {x, {b->pc, b->physical, b->mode}};
+    bool one = b->mode & MODE_STEP;
     struct compile_ctx ctx = {
         .layout = &cpu_layout,
         .work = x->work,
@@ -212,8 +229,8 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
         .quick = b->quick,
         .ref = x->disk.disk ? note_ref : NULL,
         .tlb = x->options.memory != NULL,
-        .chain = !x->options.nochain,
-        .loops = keeps_loops(x),
+        .chain = !x->options.nochain && !one,
+        .loops = keeps_loops(x) && !one,
     };
     for (size_t need = CODE_ROOM; need <= CODE_CHUNK_SIZE; need *= 4) {
         uint8_t *exec;
@@ -306,7 +323,8 @@ static struct code_block *translate(struct exec *x, struct cpu *cpu, struct bloc
     struct ir_unit u = x->spare;
     struct source source;
     source.n = x->options.memory ? 0 : copy_source(x, key.pc, source.bytes, quick ? QUICK_SOURCE : MAX_UNIT_BYTES);
-    unsigned max_insns = x->options.one_insn ? 1 : MAX_INSNS;
+    bool one = key.mode & MODE_STEP;
+    unsigned max_insns = x->options.one_insn || one ? 1 : MAX_INSNS;
     uint64_t start = log_on(LOG_JIT_STATS) ? host_cycles() : 0;
     struct code_block new = {.pc = key.pc, .physical = key.physical, .mode = key.mode, .quick = quick};
     build(x, cpu, &u, &new, &source, max_insns);
@@ -372,7 +390,7 @@ struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key 
     if (!b && !x->options.memory)
         b = disk_find(x, key.pc, key.mode);
     if (!b)
-        return translate(x, cpu, key, tier_starts_quick(x));
+        return translate(x, cpu, key, tier_starts_quick(x) && !(key.mode & MODE_STEP));
     if (!tier_is_hot(x, b, from))
         return b;
     if (background_can(x, b)) {
@@ -479,6 +497,19 @@ void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)
 void exec_renew(struct exec *x, uint64_t start, uint64_t end)
 {
     drop(x, start, end, true);
+}
+
+void exec_drop_pc(struct exec *x, uint64_t pc)
+{
+    background_invalidate(x, 0, UINT64_MAX);
+    for (size_t i = 0; i < x->nblocks; i++) {
+        struct code_block *b = x->blocks[i];
+        if (!b->dead && pc - b->pc < b->bytes)
+            kill_block(x, b);
+    }
+    exec_forget_jumps(x, pc > MAX_UNIT_BYTES ? pc - MAX_UNIT_BYTES : 0, pc + 1);
+    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
+        cpu_kick(cpu);
 }
 
 static void free_descriptions(struct exec *x)

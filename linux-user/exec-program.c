@@ -308,6 +308,7 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const stru
     if (strcmp(p->execfn, p->path))
         ok = ok && put_arg(&l, "-execfn") && put_arg(&l, p->execfn);
     char number[12], log[32];
+    debug_exec_begin(t);
     int logs[2], kept = inherit_save(t);
     if (kept >= 0) {
         snprintf(number, sizeof number, "%d", kept);
@@ -328,6 +329,7 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const stru
     for (unsigned i = 0; i < ARRAY_SIZE(logs); i++)
         if (logs[i] >= 0)
             close(logs[i]);
+    debug_exec_failed(t);
     return ret;
 }
 

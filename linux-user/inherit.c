@@ -13,11 +13,12 @@ static const char magic[8] = "metic-i1";
 
 int inherit_save(const struct task *t)
 {
-    if (!t->seccomp.mode && !t->tracee.active)
+    if (!t->seccomp.mode && !t->tracee.active && !debug_on(t->process))
         return INHERIT_NOTHING;
     int fd = memfd_create("inherit", 0), copy = fd < 0 ? -1 : dup(fd);
     FILE *f = copy < 0 ? NULL : fdopen(copy, "w");
-    bool ok = f && fwrite(magic, sizeof magic, 1, f) == 1 && seccomp_save(t, f) && tracee_save(t, f);
+    bool ok = f && fwrite(magic, sizeof magic, 1, f) == 1 && seccomp_save(t, f) && tracee_save(t, f) &&
+              debug_save(t, f);
     ok = f && !fclose(f) && ok;
     if (ok && !lseek(fd, 0, SEEK_SET))
         return fd;
@@ -31,7 +32,7 @@ bool inherit_restore(struct task *t, int fd)
     char head[sizeof magic];
     FILE *f = fdopen(fd, "r");
     bool ok = f && fread(head, sizeof head, 1, f) == 1 && !memcmp(head, magic, sizeof head) && seccomp_restore(t, f) &&
-              tracee_restore(t, f);
+              tracee_restore(t, f) && debug_restore(t->process, f);
     if (f)
         fclose(f);
     return ok;

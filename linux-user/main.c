@@ -282,11 +282,13 @@ static int run(struct process *p, struct program *prog, const struct options *o)
     current_task = t;
     p->limits = o->limits;
     limits_start(p);
+    if (o->inherit && !inherit_restore(t, o->inherit))
+        return refuse(EXIT_CANNOT_RUN, prog->path, "-inherit names a descriptor that is not what metic wrote");
+    if (o->gdb && !debug_open(p, o->gdb))
+        return EXIT_USAGE;
     signals_start(p);
     if (!task_signals_start(t))
         return refuse(EXIT_CANNOT_RUN, prog->path, "not enough memory");
-    if (o->inherit && !inherit_restore(t, o->inherit))
-        return refuse(EXIT_CANNOT_RUN, prog->path, "-inherit names a descriptor that is not what metic wrote");
     int e = program_load(p, cpu, prog);
     if (e)
         return refuse(EXIT_CANNOT_RUN, prog->path,
@@ -296,6 +298,7 @@ static int run(struct process *p, struct program *prog, const struct options *o)
     if (log_on(LOG_STRACE))
         trace_started(t);
     tracee_started(t);
+    debug_start(t);
     task_run(t);
     /* The first thread has ended by exit(2): other threads may go on, the process keeps this one's exit code. */
     syscall(SYS_exit, t->exit_code);

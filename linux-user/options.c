@@ -43,7 +43,7 @@ static const uint64_t max_stack = UINT64_C(1) << 36, max_cache = UINT64_C(1) << 
     X(HOT_AFTER, "-hot-after", "n", "METIC_HOT_AFTER", 1, "entries of quick code before it is taken for hot") \
     X(CODE_CACHE, "-code-cache", "folder", "METIC_CODE_CACHE", 1, "folder where translations are kept, or \"off\"") \
     X(CODE_CACHE_SIZE, "-code-cache-size", "size", "METIC_CODE_CACHE_SIZE", 1, "bound of that folder in bytes, or with K, M, G") \
-    X(GDB, "-g", "port", "QEMU_GDB", 0, "wait for a debugger") \
+    X(GDB, "-g", "port", "METIC_GDB QEMU_GDB", 0, "wait for a debugger on a TCP port, HOST:PORT or unix:PATH") \
     X(SEED, "-seed", "number", "QEMU_RAND_SEED", 1, "what is random for the program's start comes from this number") \
     X(GUEST_BASE, "-B", "address", "QEMU_GUEST_BASE", 0, "nothing, for scripts: the program's addresses are those of the host") \
     X(RESERVED_VA, "-R", "size", "QEMU_RESERVED_VA", 0, "nothing, for scripts: no address space is reserved") \
@@ -342,8 +342,9 @@ static enum options_result apply(struct options *o, enum option option, const ch
     case OPT_CODE_CACHE_SIZE:
         return set_cache_size(o, value) ? OPTIONS_RUN : OPTIONS_BAD;
     case OPT_GDB:
-        report_error("-g: metic has no debugging stub; run the guest's own gdb under metic, which has ptrace");
-        return OPTIONS_BAD;
+        o->gdb = value;
+        unset_envs(o, "METIC_GDB,QEMU_GDB"); /* it is about this program, not about those that it starts */
+        return OPTIONS_RUN;
     case OPT_SEED:
         return set_seed(o, value) ? OPTIONS_RUN : OPTIONS_BAD;
     case OPT_GUEST_BASE:

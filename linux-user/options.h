@@ -27,6 +27,7 @@ struct options {
     enum exec_engine engine;
     enum exec_tier tier;
     unsigned hot_after;     /* entries before code is hot; 0: default */
+    const char *gdb;        /* where to wait for a debugger; NULL: nowhere */
     bool one_insn;
     bool has_seed;
     uint64_t seed;          /* of address layout and AT_RANDOM, when has_seed */

@@ -150,11 +150,12 @@ static void host_handler(int signo, siginfo_t *info, void *context)
 }
 
 /* The disposition of the host that makes the guest's true; flags about children are the kernel's to keep. */
-static int64_t give_host_action(int signo, const struct linux_sigaction *a)
+static int64_t give_host_action(const struct process *p, int signo, const struct linux_sigaction *a)
 {
     bool dumps = a->handler == HANDLER_DEFAULT && CORE_SIGNALS & SIGNAL_BIT(signo); /* not the emulator's core */
+    bool debugged = a->handler == HANDLER_DEFAULT && debug_catches(p, signo);
     struct host_sigaction h = {.handler = a->handler, .flags = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)};
-    if (is_caught(a) || dumps || sync_index(signo) >= 0) {
+    if (is_caught(a) || dumps || debugged || sync_index(signo) >= 0) {
         h.handler = (uintptr_t)host_handler;
         /* SA_RESTART: the kernel shows by what it does which calls it would restart (host/calls.h). */
         h.flags |= SA_SIGINFO | SA_ONSTACK | SA_RESTART;
@@ -170,8 +171,8 @@ void signals_start(struct process *p)
         if (host_sigaction(s, NULL, &old))
             continue;
         p->actions.action[s] = (struct linux_sigaction){.handler = old.handler == HANDLER_IGNORE};
-        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s))
-            give_host_action(s, &p->actions.action[s]);
+        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s) || debug_catches(p, s))
+            give_host_action(p, s, &p->actions.action[s]);
     }
 }
 
@@ -179,7 +180,7 @@ void signals_retake(struct process *p)
 {
     pthread_mutex_lock(&p->lock);
     for (int s = SIGRTMIN_KERNEL; s < SIGRTMIN; s++)
-        give_host_action(s, &p->actions.action[s]);
+        give_host_action(p, s, &p->actions.action[s]);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -193,7 +194,7 @@ int64_t signal_set_action(struct process *p, int signo, const struct linux_sigac
     if (new) {
         *a = *new;
         a->mask &= ~UNBLOCKABLE;
-        ret = give_host_action(signo, a);
+        ret = give_host_action(p, signo, a);
     }
     pthread_mutex_unlock(&p->lock);
     return ret;
@@ -320,7 +321,7 @@ static struct linux_sigaction take_action(struct process *p, int signo)
     struct linux_sigaction *now = &p->actions.action[signo], a = *now;
     if (is_caught(&a) && a.flags & SA_RESETHAND) {
         now->handler = HANDLER_DEFAULT;
-        give_host_action(signo, now);
+        give_host_action(p, signo, now);
     }
     pthread_mutex_unlock(&p->lock);
     return a;
@@ -340,6 +341,7 @@ void signal_die(struct task *t, const siginfo_t *info)
     host_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
     set_host_default(signo);
     tracee_pass(t, signo);
+    debug_ended(t, GDB_KILLED, signo);
     host_call(SYS_tgkill, getpid(), gettid(), signo);
     host_call(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, MASK_SIZE);
     process_exit(t, 128 + signo); /* the first process of a container survives its own signals */
@@ -388,10 +390,15 @@ static void finish_call(struct task *t, int64_t result, const struct linux_sigac
         t->abi->set_result(t->cpu, result);
         return;
     }
-    if (restart)
+    uint64_t behind = t->cpu->pc;
+    if (restart) {
         t->abi->restart_syscall(t->cpu);
-    else
+        t->debug.restarted.result = result;
+        t->debug.restarted.pc = t->cpu->pc;
+        t->debug.restarted.behind = behind;
+    } else {
         t->abi->set_result(t->cpu, -EINTR);
+    }
 }
 
 static bool uses_signal_stack(const struct task *t, const struct linux_sigaction *a, uint64_t sp)
@@ -460,6 +467,14 @@ void signal_act(struct task *t, const siginfo_t *info)
     act(t, info, &in_call, 0);
 }
 
+void signal_act_in_call(struct task *t, const siginfo_t *info, int64_t result)
+{
+    bool in_call = true;
+    act(t, info, &in_call, result);
+    if (in_call)
+        finish_call(t, result, NULL);
+}
+
 /* The next signal to act on, after the tracer; 0: none. */
 static int next_signal(struct task *t, siginfo_t *info)
 {
@@ -468,7 +483,7 @@ static int next_signal(struct task *t, siginfo_t *info)
         tracee_pending(t, info))
         return info->si_signo;
     int signo;
-    while ((signo = take_pending(t, info)) && !tracee_signal(t, info))
+    while ((signo = take_pending(t, info)) && !(tracee_signal(t, info) && debug_signal(t, info)))
         continue;
     return signo ? info->si_signo : 0;
 }
@@ -496,7 +511,7 @@ void signal_force_info(struct task *t, const siginfo_t *info)
     t->signals.fault_access = 0;
     siginfo_t own = *info;
     bool blocked = t->signals.mask & SIGNAL_BIT(info->si_signo);
-    if (!tracee_signal(t, &own))
+    if (!tracee_signal(t, &own) || !debug_signal(t, &own))
         return;
     trace_delivery(t, &own);
     struct linux_sigaction a = take_action(t->process, own.si_signo);
@@ -550,6 +565,6 @@ void signals_before_exec(struct task *t)
 void signals_after_failed_exec(struct task *t)
 {
     for (int i = 0; i < SYNC_SIGNALS; i++)
-        give_host_action(sync_signals[i], &t->process->actions.action[sync_signals[i]]);
+        give_host_action(t->process, sync_signals[i], &t->process->actions.action[sync_signals[i]]);
     signal_set_mask(t, t->signals.mask);
 }

@@ -97,6 +97,8 @@ void task_signals_forget(struct task *other);
 void signals_deliver(struct task *t, bool in_call, int64_t result);
 /* Does what the disposition says with a signal the tracer knows of already. */
 void signal_act(struct task *t, const siginfo_t *info);
+/* The same behind a call that was interrupted: result as for signals_deliver(). */
+void signal_act_in_call(struct task *t, const siginfo_t *info, int64_t result);
 /* From the host's handler: a signal that came for the thread; or only something to look at in the main loop. */
 void signal_caught(struct task *t, const siginfo_t *info, void *ucontext);
 void signal_wake(struct task *t, void *ucontext);

@@ -34,9 +34,14 @@ static int64_t create(struct task *t, const struct clone_request *r)
     for (unsigned i = 0; i < ARRAY_SIZE(rules); i++)
         if (f & rules[i].flag && ((f & rules[i].needs) != rules[i].needs || f & rules[i].excludes))
             return -EINVAL;
+    bool forks = !(f & (CLONE_THREAD | CLONE_VM));
     tracee_fork_begin(t);
+    if (forks)
+        debug_fork_begin(t);
     int64_t ret = f & CLONE_THREAD ? thread_create(t, r) : f & CLONE_VM ? process_create_sharing(t, r) : process_fork(t, r);
     tracee_fork_end(t, r, ret);
+    if (forks)
+        debug_fork_end(t, ret);
     return ret;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "exec/debug.h"
 #include "exec/dump.h"
 #include "exec/exec.h"
 #include "linux-user/host.h"
@@ -45,6 +46,7 @@ void task_free(struct task *t)
 
 void process_exit(struct task *t, int code)
 {
+    debug_ended(t, GDB_EXITED, code & 0xff);
     if (!t->process->vfork_child)
         exec_save(t->process->exec, true);
     if (log_on(LOG_JIT_STATS) && !t->process->vfork_child)
@@ -131,7 +133,7 @@ static void raise_fetch_fault(struct task *t)
     signal_force(t, SIGSEGV, mm_protection(t->process->mm, addr) < 0 ? SEGV_MAPERR : SEGV_ACCERR, addr);
 }
 
-static void handle_exit(struct task *t, enum cpu_exit reason)
+void task_handle_exit(struct task *t, enum cpu_exit reason)
 {
     struct cpu *cpu = t->cpu;
     switch (reason) {
@@ -163,17 +165,35 @@ static void handle_exit(struct task *t, enum cpu_exit reason)
     case EXIT_ICACHE:
         mm_code_changed(t->process->mm, cpu->icache_start, cpu->icache_end);
         break;
+    case EXIT_DEBUG:
+        debug_hit(t);
+        break;
     default:
         BUG("guest stopped for reason %d", (int)reason);
     }
 }
 
-/* One instruction for the tracer. What stopped it otherwise meanwhile counts as the step. */
+/* One instruction for the tracer or the debugger. What stopped it otherwise meanwhile counts as the step. */
 static void step(struct task *t)
 {
-    handle_exit(t, cpu_step(t->cpu));
-    if (t->watch & WATCH_STEP && !t->signals.pending && !t->exiting)
+    task_handle_exit(t, cpu_step(t->cpu));
+    if (t->signals.pending || t->exiting)
+        return;
+    if (t->watch & WATCH_STEP)
         tracee_stepped(t);
+    else
+        debug_stepped(t);
+}
+
+/* As a debugger of the process, or the thread's tracer, wants it. */
+static void run_watched(struct task *t)
+{
+    if (t->watch & WATCH_DEBUG)
+        debug_wait(t);
+    if (t->watch & WATCH_STEP || debug_steps(t))
+        step(t);
+    else
+        task_handle_exit(t, debug_watches(t) ? cpu_run_watched(t->cpu) : cpu_run(t->cpu));
 }
 
 void task_run(struct task *t)
@@ -185,13 +205,14 @@ void task_run(struct task *t)
     while (!t->exiting) {
         if (UNLIKELY(__atomic_load_n(&t->process->dying, __ATOMIC_RELAXED)))
             task_park(t);
-        if (UNLIKELY(t->watch & WATCH_STEP))
-            step(t);
+        if (UNLIKELY(t->watch & (WATCH_STEP | WATCH_DEBUG)))
+            run_watched(t);
         else
-            handle_exit(t, cpu_run(t->cpu));
+            task_handle_exit(t, cpu_run(t->cpu));
         if (UNLIKELY(t->signals.pending) && !t->exiting)
             signals_deliver(t, false, 0);
     }
+    debug_leave(t);
     tracee_leave(t);
     thread_leave(t);
 }

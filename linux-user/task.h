@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "linux-user/abi.h"
+#include "linux-user/debug.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/guest-process.h"
 #include "linux-user/limits.h"
@@ -47,6 +48,7 @@ struct process {
     bool vfork_child;          /* shares mm and exec with the process that made it */
 
     struct code_changes code_changes; /* by a tracer */
+    struct debug *debug;       /* -g; NULL: nobody debugs */
     pthread_mutex_t lock;      /* guards what follows; taken before mm's and exec's locks */
     struct task *tasks;
     struct signal_actions actions;
@@ -65,6 +67,7 @@ struct task {
     struct task_signals signals;
     struct task_seccomp seccomp;
     struct tracee tracee;
+    struct task_debug debug;
     uint32_t watch; /* WATCH_…: its system calls are looked at */
     int32_t tid;
     bool in_call, parked; /* inside a system call; stopped for good */
@@ -88,6 +91,9 @@ void task_run(struct task *t);
 /* A task around a cpu, linked into p. NULL without memory. The caller keeps the cpu on failure. */
 struct task *task_new(struct process *p, struct cpu *cpu);
 void task_free(struct task *t); /* its cpu too */
+
+/* Does what cpu_run() or cpu_step() has returned for: system calls, faults. On the thread of t. */
+void task_handle_exit(struct task *t, enum cpu_exit reason);
 
 /* Stops the thread for good: p->dying. */
 void task_park(struct task *t) __attribute__((noreturn));

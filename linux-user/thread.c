@@ -125,7 +125,8 @@ static struct task *child_task(struct task *t, struct process *p, const struct c
     child->signals.mask = t->signals.mask;
     pthread_mutex_lock(&p->lock); /* filters may be given to all threads meanwhile */
     child->seccomp = t->seccomp;
-    child->watch = t->watch & (WATCH_SECCOMP | WATCH_MEMORY);
+    child->watch = t->watch & (WATCH_SECCOMP | WATCH_MEMORY | (debug_on(p) ? WATCH_DEBUG : 0));
+    child->debug.action.how = GDB_CONTINUE;
     pthread_mutex_unlock(&p->lock);
     tracee_born(child, t, r);
     return child;
@@ -264,7 +265,7 @@ void thread_leave(struct task *t)
     pthread_mutex_unlock(&p->lock);
     pid_t tid = gettid();
     bool first = tid == getpid() || !stack;
-    if (first && (only || p->vfork_child)) /* nothing to tidy up: what a vfork child has is freed by its parent */
+    if ((first && (only || p->vfork_child)) || (only && debug_on(p))) /* nothing to tidy up: what a vfork child has is freed by its parent */
         process_exit(t, code);
     host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
     task_signals_end(t);
@@ -390,6 +391,7 @@ static bool sharing_prepare(struct sharing_start *start, struct task *t, const s
     tracer_forget_all(start->process);
     start->process->stacks = NULL;
     start->process->vfork_child = true;
+    start->process->debug = NULL;
     start->stack = stack_get(t->process);
     start->task = start->stack ? child_task(t, start->process, r) : NULL;
     if (!start->task)
@@ -500,6 +502,7 @@ static void forked_child(struct task *t, const struct clone_request *r)
     child_words(t, r);
     if (r->flags & CLONE_CLEAR_SIGHAND)
         clear_handlers(p);
+    debug_fork_child(t);
 }
 
 int64_t process_fork(struct task *t, const struct clone_request *r)

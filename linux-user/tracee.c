@@ -122,6 +122,7 @@ void tracee_message(struct task *t, const siginfo_t *info, void *ucontext)
         e->interrupted = e->active;
         signal_wake(t, ucontext);
         return;
+    case MESSAGE_WAKE: signal_wake(t, ucontext); return;
     default: /* our own has come back: nobody traces any more */
         e->active = false;
         e->signal = e->stop == STOP_SIGNAL ? (uint32_t)e->info.si_signo : 0;

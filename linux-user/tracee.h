@@ -27,6 +27,7 @@ enum {
     MESSAGE_START = TRACE_MESSAGE | 3 << 8,     /* tracer: you are traced now; si_int: START_… */
     MESSAGE_INTERRUPT = TRACE_MESSAGE | 4 << 8, /* tracer: PTRACE_INTERRUPT */
     MESSAGE_REDIRECT = TRACE_MESSAGE | 5 << 8,  /* tracer: the signal in the low byte has come for you */
+    MESSAGE_WAKE = TRACE_MESSAGE | 6 << 8,      /* the process itself: look what is to be done (debug.h) */
     START_SEIZED = 1,
     START_STOP = 2, /* PTRACE_ATTACH: stop with SIGSTOP */
     TRACEE_VERSION = 1,

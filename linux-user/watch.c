@@ -91,13 +91,25 @@ static int64_t run(struct task *t, uint64_t number, const uint64_t a[6])
 int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6])
 {
     int64_t result = -SYS_KEEP_REGS;
-    uint64_t first = a[0];
+    uint64_t first = a[0], asked = number;
+    bool debugged = t->watch & WATCH_DEBUG;
     if (is_vdso_call(t, call_of(t, number)))
         return dispatch_number(t, number, a);
+    if (debugged) {
+        t->debug.restarted.result = 0;
+        debug_call(t, asked, true);
+        number = t->abi->syscall_args(t->cpu, a); /* the debugger may have changed them */
+        if (debug_guards(t, call_of(t, number), a, &result))
+            return result;
+    }
     if ((!(t->watch & WATCH_TRACE) || tracee_enter(t, &number, a)) &&
         (!(t->watch & WATCH_SECCOMP) || judge(t, &number, a, &result))) {
         first = a[0];
         result = run(t, number, a);
     }
-    return t->watch & WATCH_TRACE ? tracee_exit(t, result, first) : result;
+    if (t->watch & WATCH_TRACE)
+        result = tracee_exit(t, result, first);
+    if (debugged && !t->exiting)
+        result = debug_returned(t, asked, result);
+    return result;
 }

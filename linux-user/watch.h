@@ -6,8 +6,9 @@
 
 struct task;
 
-/* task.watch: why. A step is one of the main loop's; memory: the process has a file that is some process's memory. */
-enum { WATCH_SECCOMP = 1, WATCH_TRACE = 2, WATCH_STEP = 4, WATCH_MEMORY = 8 };
+/* task.watch: why. A step is one of the main loop's; memory: the process has a file that is some process's
+   memory; debug: the process is debugged (debug.h). */
+enum { WATCH_SECCOMP = 1, WATCH_TRACE = 2, WATCH_STEP = 4, WATCH_MEMORY = 8, WATCH_DEBUG = 16 };
 
 /* The process has opened a /proc/…/mem for writing. */
 void watch_memory_files(struct task *t);

@@ -10,8 +10,12 @@ enum {
     REGION_GAP = 1024,   /* of code that is not part of the region */
 };
 
+bool b_breaks_at(const struct ir_builder *b, uint64_t pc) { return b->breaks_at && b->breaks_at(b->breaks, pc); }
+
 bool b_ends_here(const struct ir_builder *b, uint64_t pc)
 {
+    if (UNLIKELY(b_breaks_at(b, pc)))
+        return true;
     if (b->region && b->region->known && pc == b->region->end)
         return true;
     return b->quick && b->u->inst[b->u->n - 1].op == IR_GOTO_IF;

@@ -19,6 +19,7 @@ void b_init(struct ir_builder *b, struct ir_unit *u)
     b->last_pc_inst = b->last_exit = IR_NONE;
     b->quick = b->pc_needed = false;
     b->region = NULL;
+    b->breaks_at = NULL;
 }
 
 /* --- merging --- */

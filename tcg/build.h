@@ -33,6 +33,8 @@ struct ir_builder {
     ir_ref recent[64];          /* recent pure instructions, for merging equal ones (hash) */
     ir_ref last_exit;           /* the exit just built, IR_NONE if it was folded away */
     struct region *region;      /* NULL: the unit is to be a straight line */
+    bool (*breaks_at)(const void *breaks, uint64_t pc); /* units end in front of such pcs; NULL: nowhere */
+    const void *breaks;
     bool quick;                 /* units end behind their first conditional exit: b_ends_here() */
 };
 
@@ -112,6 +114,8 @@ void b_trap(struct ir_builder *b, unsigned reason, uint64_t pc, uint64_t detail)
 
 /* Should the unit end here, before the guest instruction at pc? */
 bool b_ends_here(const struct ir_builder *b, uint64_t pc);
+/* Is there a breakpoint? */
+bool b_breaks_at(const struct ir_builder *b, uint64_t pc);
 /* Behind a terminator: goes the unit on, at *pc or further on? Then *pc says where. */
 bool b_goes_on(struct ir_builder *b, uint64_t *pc);
 /* After the first time: true if it is to be made a second time, with labels; b->region is ready for that. */

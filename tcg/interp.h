@@ -22,11 +22,13 @@ struct interp_exit {
     unsigned dead;      /* 1 + slot whose value is dead at pc: other engines may not have written it; 0: none */
 };
 
-/* Guest memory as seen by the interpreter; size 1, 2, 4, 8, 16. NULL in ir_interpret(): the host's own, directly. */
+/* Guest memory as seen by the interpreter; size 1, 2, 4, 8, 16. NULL in ir_interpret(), or no load: the host's own, directly. */
 struct interp_mem {
     void *opaque;
     void (*load)(void *opaque, uint64_t addr, void *to, unsigned size);
     void (*store)(void *opaque, uint64_t addr, const void *from, unsigned size);
+    /* In front of each access, which may be left out by not returning; NULL: nobody looks. access: 1 loads, 2 stores. */
+    void (*before)(void *opaque, uint64_t addr, unsigned size, unsigned access);
 };
 
 /* Where the interpreter's surroundings keep what it needs in the state; byte offsets. */

@@ -28,21 +28,6 @@ static const struct ir_slot slots[A64_NSLOTS] = {
 #undef X
 #undef V
 
-#define R(name, member) {name, offsetof(struct a64_cpu, member), sizeof(((struct a64_cpu *)0)->member)}
-static const struct target_reg regs[] = {
-    R("x0", x[0]), R("x1", x[1]), R("x2", x[2]), R("x3", x[3]), R("x4", x[4]), R("x5", x[5]), R("x6", x[6]),
-    R("x7", x[7]), R("x8", x[8]), R("x9", x[9]), R("x10", x[10]), R("x11", x[11]), R("x12", x[12]), R("x13", x[13]),
-    R("x14", x[14]), R("x15", x[15]), R("x16", x[16]), R("x17", x[17]), R("x18", x[18]), R("x19", x[19]),
-    R("x20", x[20]), R("x21", x[21]), R("x22", x[22]), R("x23", x[23]), R("x24", x[24]), R("x25", x[25]),
-    R("x26", x[26]), R("x27", x[27]), R("x28", x[28]), R("x29", x[29]), R("x30", x[30]), R("sp", sp),
-    R("nzcv", nzcv), R("fpcr", fpcr), R("tpidr", tpidr),
-    R("v0", v[0]), R("v1", v[1]), R("v2", v[2]), R("v3", v[3]), R("v4", v[4]), R("v5", v[5]), R("v6", v[6]),
-    R("v7", v[7]), R("v8", v[8]), R("v9", v[9]), R("v10", v[10]), R("v11", v[11]), R("v12", v[12]), R("v13", v[13]),
-    R("v14", v[14]), R("v15", v[15]), R("v16", v[16]), R("v17", v[17]), R("v18", v[18]), R("v19", v[19]),
-    R("v20", v[20]), R("v21", v[21]), R("v22", v[22]), R("v23", v[23]), R("v24", v[24]), R("v25", v[25]),
-    R("v26", v[26]), R("v27", v[27]), R("v28", v[28]), R("v29", v[29]), R("v30", v[30]), R("v31", v[31]),
-};
-#undef R
 
 /* Every helper of this guest, in the order generated code numbers them. */
 static const struct ir_helper *const helpers[] = {
@@ -100,6 +85,57 @@ void a64_write_fpsr(struct a64_cpu *cpu, uint32_t value)
             cpu->cpu.mxcsr |= flag_bits[i].x86;
 }
 
+/* --- as gdb's org.gnu.gdb.aarch64 features have them --- */
+
+#define R(name, member)      {name, sizeof(((struct a64_cpu *)0)->member), offsetof(struct a64_cpu, member)}
+#define V(n)                 {"v" #n, 16, offsetof(struct a64_cpu, v) + 16 * n, "aarch64v"}
+static uint64_t get_cpsr(struct cpu *cpu, unsigned n) { return (uint64_t)a64(cpu)->nzcv << 28; }
+static void set_cpsr(struct cpu *cpu, unsigned n, uint64_t v) { a64(cpu)->nzcv = v >> 28 & 15; }
+static uint64_t get_fpsr(struct cpu *cpu, unsigned n) { return a64_read_fpsr(a64(cpu)); }
+static void set_fpsr(struct cpu *cpu, unsigned n, uint64_t v) { a64_write_fpsr(a64(cpu), (uint32_t)v); }
+static uint64_t get_fpcr(struct cpu *cpu, unsigned n) { return a64_read_fpcr(a64(cpu)); }
+static void set_fpcr(struct cpu *cpu, unsigned n, uint64_t v) { a64_write_fpcr(a64(cpu), (uint32_t)v); }
+
+static const struct target_reg core_regs[] = {
+    R("x0", x[0]), R("x1", x[1]), R("x2", x[2]), R("x3", x[3]), R("x4", x[4]), R("x5", x[5]), R("x6", x[6]),
+    R("x7", x[7]), R("x8", x[8]), R("x9", x[9]), R("x10", x[10]), R("x11", x[11]), R("x12", x[12]), R("x13", x[13]),
+    R("x14", x[14]), R("x15", x[15]), R("x16", x[16]), R("x17", x[17]), R("x18", x[18]), R("x19", x[19]),
+    R("x20", x[20]), R("x21", x[21]), R("x22", x[22]), R("x23", x[23]), R("x24", x[24]), R("x25", x[25]),
+    R("x26", x[26]), R("x27", x[27]), R("x28", x[28]), R("x29", x[29]), R("x30", x[30]),
+    {"sp", 8, offsetof(struct a64_cpu, sp), "data_ptr"}, {"pc", 8, offsetof(struct cpu, pc), "code_ptr"},
+    {"cpsr", 4, 0, "cpsr_flags", get_cpsr, set_cpsr, 0},
+};
+static const struct target_reg fpu_regs[] = {
+    V(0), V(1), V(2), V(3), V(4), V(5), V(6), V(7), V(8), V(9), V(10), V(11), V(12), V(13), V(14), V(15), V(16), V(17),
+    V(18), V(19), V(20), V(21), V(22), V(23), V(24), V(25), V(26), V(27), V(28), V(29), V(30), V(31),
+    {"fpsr", 4, 0, NULL, get_fpsr, set_fpsr, 0}, {"fpcr", 4, 0, NULL, get_fpcr, set_fpcr, 0},
+};
+static const struct target_reg tls_regs[] = {{"tpidr", 8, offsetof(struct a64_cpu, tpidr), "data_ptr"}};
+#undef R
+#undef V
+
+static const struct target_feature features[] = {
+    {.name = "org.gnu.gdb.aarch64.core", .regs = core_regs, .nregs = ARRAY_SIZE(core_regs), .types =
+     "<flags id=\"cpsr_flags\" size=\"4\"><field name=\"V\" start=\"28\" end=\"28\"/><field name=\"C\" start=\"29\" end=\"29\"/>"
+     "<field name=\"Z\" start=\"30\" end=\"30\"/><field name=\"N\" start=\"31\" end=\"31\"/></flags>"},
+    {.name = "org.gnu.gdb.aarch64.fpu", .regs = fpu_regs, .nregs = ARRAY_SIZE(fpu_regs), .types =
+     "<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/><vector id=\"v2u\" type=\"uint64\" count=\"2\"/>"
+     "<vector id=\"v2i\" type=\"int64\" count=\"2\"/><vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"
+     "<vector id=\"v4u\" type=\"uint32\" count=\"4\"/><vector id=\"v4i\" type=\"int32\" count=\"4\"/>"
+     "<vector id=\"v8u\" type=\"uint16\" count=\"8\"/><vector id=\"v8i\" type=\"int16\" count=\"8\"/>"
+     "<vector id=\"v16u\" type=\"uint8\" count=\"16\"/><vector id=\"v16i\" type=\"int8\" count=\"16\"/>"
+     "<vector id=\"v1u\" type=\"uint128\" count=\"1\"/><vector id=\"v1i\" type=\"int128\" count=\"1\"/>"
+     "<union id=\"vnd\"><field name=\"f\" type=\"v2d\"/><field name=\"u\" type=\"v2u\"/><field name=\"s\" type=\"v2i\"/></union>"
+     "<union id=\"vns\"><field name=\"f\" type=\"v4f\"/><field name=\"u\" type=\"v4u\"/><field name=\"s\" type=\"v4i\"/></union>"
+     "<union id=\"vnh\"><field name=\"u\" type=\"v8u\"/><field name=\"s\" type=\"v8i\"/></union>"
+     "<union id=\"vnb\"><field name=\"u\" type=\"v16u\"/><field name=\"s\" type=\"v16i\"/></union>"
+     "<union id=\"vnq\"><field name=\"u\" type=\"v1u\"/><field name=\"s\" type=\"v1i\"/></union>"
+     "<union id=\"aarch64v\"><field name=\"d\" type=\"vnd\"/><field name=\"s\" type=\"vns\"/><field name=\"h\" type=\"vnh\"/>"
+     "<field name=\"b\" type=\"vnb\"/><field name=\"q\" type=\"vnq\"/></union>"},
+    {.name = "org.gnu.gdb.aarch64.tls", .regs = tls_regs, .nregs = ARRAY_SIZE(tls_regs)},
+    {0},
+};
+
 static void reset(struct cpu *cpu)
 {
     a64(cpu)->excl_addr = ~UINT64_C(0);
@@ -120,8 +156,8 @@ const struct target target_aarch64 = {
     .page_size = 4096,
     .state_size = sizeof(struct a64_cpu),
     .ir = &ir,
-    .regs = regs,
-    .nregs = ARRAY_SIZE(regs),
+    .gdb_architecture = "aarch64",
+    .features = features,
     .isa = ISA_AARCH64,
     .reset = reset,
     .mode = mode,

@@ -58,6 +58,9 @@ static inline struct rv_cpu *rv(struct cpu *cpu) { return (struct rv_cpu *)cpu; 
 /* fcsr as CSR instructions see it (shared with signal frames, ptrace and core dumps); other bits are 0 and ignored. */
 uint32_t rv_read_fcsr(const struct rv_cpu *cpu);
 void rv_write_fcsr(struct rv_cpu *cpu, uint32_t value);
+/* Or a part of it, by its CSR's number: 1 fflags, 2 frm, 3 fcsr. */
+uint64_t rv_get_fcsr(struct cpu *cpu, unsigned n);
+void rv_set_fcsr(struct cpu *cpu, unsigned n, uint64_t value);
 
 extern const struct target target_riscv64;
 

@@ -26,22 +26,45 @@ const struct ir_slot rv_slots[RV_NSLOTS] = {
 #undef X
 #undef F
 
-#define R(name, member) {name, offsetof(struct rv_cpu, member), sizeof(((struct rv_cpu *)0)->member)}
-const struct target_reg rv_regs[RV_NREGS] = {
-    R("zero", x[0]), R("ra", x[1]), R("sp", x[2]), R("gp", x[3]), R("tp", x[4]), R("t0", x[5]), R("t1", x[6]),
-    R("t2", x[7]), R("s0", x[8]), R("s1", x[9]), R("a0", x[10]), R("a1", x[11]), R("a2", x[12]), R("a3", x[13]),
-    R("a4", x[14]), R("a5", x[15]), R("a6", x[16]), R("a7", x[17]), R("s2", x[18]), R("s3", x[19]), R("s4", x[20]),
-    R("s5", x[21]), R("s6", x[22]), R("s7", x[23]), R("s8", x[24]), R("s9", x[25]), R("s10", x[26]), R("s11", x[27]),
-    R("t3", x[28]), R("t4", x[29]), R("t5", x[30]), R("t6", x[31]),
-    R("frm", frm),
-    R("ft0", f[0]), R("ft1", f[1]), R("ft2", f[2]), R("ft3", f[3]), R("ft4", f[4]), R("ft5", f[5]), R("ft6", f[6]),
-    R("ft7", f[7]), R("fs0", f[8]), R("fs1", f[9]), R("fa0", f[10]), R("fa1", f[11]), R("fa2", f[12]), R("fa3", f[13]),
-    R("fa4", f[14]), R("fa5", f[15]), R("fa6", f[16]), R("fa7", f[17]), R("fs2", f[18]), R("fs3", f[19]),
-    R("fs4", f[20]), R("fs5", f[21]), R("fs6", f[22]), R("fs7", f[23]), R("fs8", f[24]), R("fs9", f[25]),
-    R("fs10", f[26]), R("fs11", f[27]), R("ft8", f[28]), R("ft9", f[29]), R("ft10", f[30]), R("ft11", f[31]),
+/* --- as gdb's org.gnu.gdb.riscv features have them --- */
+
+#define X(name, n) {name, 8, offsetof(struct rv_cpu, x) + 8 * n, n == 2 || n == 3 || n == 4 ? "data_ptr" : NULL}
+#define F(name, n) {name, 8, offsetof(struct rv_cpu, f) + 8 * n, "riscv_double"}
+static uint64_t get_zero(struct cpu *cpu, unsigned n) { return 0; }
+
+uint64_t rv_get_fcsr(struct cpu *cpu, unsigned n)
+{
+    uint32_t v = rv_read_fcsr(rv(cpu));
+    return n == 1 ? v & FCSR_FLAGS : n == 2 ? v >> FCSR_FRM_SHIFT : v;
+}
+
+void rv_set_fcsr(struct cpu *cpu, unsigned n, uint64_t value)
+{
+    uint32_t old = rv_read_fcsr(rv(cpu)), v = (uint32_t)value;
+    rv_write_fcsr(rv(cpu), n == 1   ? (old & FCSR_FRM) | (v & FCSR_FLAGS)
+                           : n == 2 ? (old & FCSR_FLAGS) | (v << FCSR_FRM_SHIFT & FCSR_FRM)
+                                    : v & FCSR_WRITABLE);
+}
+
+const struct target_reg rv_cpu_regs[RV_CPU_REGS] = {
+    {"zero", 8, 0, NULL, get_zero, NULL, 0}, X("ra", 1), X("sp", 2), X("gp", 3), X("tp", 4), X("t0", 5), X("t1", 6), X("t2", 7),
+    X("s0", 8), X("s1", 9), X("a0", 10), X("a1", 11), X("a2", 12), X("a3", 13), X("a4", 14), X("a5", 15), X("a6", 16),
+    X("a7", 17), X("s2", 18), X("s3", 19), X("s4", 20), X("s5", 21), X("s6", 22), X("s7", 23), X("s8", 24), X("s9", 25),
+    X("s10", 26), X("s11", 27), X("t3", 28), X("t4", 29), X("t5", 30), X("t6", 31),
+    {"pc", 8, offsetof(struct cpu, pc), "code_ptr"},
 };
-#undef R
-_Static_assert(ARRAY_SIZE(rv_regs) == RV_NREGS, "as cpu.h says");
+const struct target_reg rv_fpu_regs[RV_FPU_REGS] = {
+    F("ft0", 0), F("ft1", 1), F("ft2", 2), F("ft3", 3), F("ft4", 4), F("ft5", 5), F("ft6", 6), F("ft7", 7), F("fs0", 8),
+    F("fs1", 9), F("fa0", 10), F("fa1", 11), F("fa2", 12), F("fa3", 13), F("fa4", 14), F("fa5", 15), F("fa6", 16),
+    F("fa7", 17), F("fs2", 18), F("fs3", 19), F("fs4", 20), F("fs5", 21), F("fs6", 22), F("fs7", 23), F("fs8", 24),
+    F("fs9", 25), F("fs10", 26), F("fs11", 27), F("ft8", 28), F("ft9", 29), F("ft10", 30), F("ft11", 31),
+    {"fflags", 4, 0, NULL, rv_get_fcsr, rv_set_fcsr, 1}, {"frm", 4, 0, NULL, rv_get_fcsr, rv_set_fcsr, 2},
+    {"fcsr", 4, 0, NULL, rv_get_fcsr, rv_set_fcsr, 3},
+};
+#undef X
+#undef F
+
+static const struct target_feature features[] = {RV_FEATURES, {0}};
 
 /* Every helper of this guest, in the order generated code numbers them. */
 static const struct ir_helper *const helpers[] = {
@@ -77,8 +100,8 @@ const struct target target_riscv64 = {
     .page_size = 4096,
     .state_size = sizeof(struct rv_cpu),
     .ir = &ir,
-    .regs = rv_regs,
-    .nregs = ARRAY_SIZE(rv_regs),
+    .gdb_architecture = "riscv:rv64",
+    .features = features,
     .isa = ISA_RISCV64,
     .reset = reset,
     .mode = mode,

@@ -51,8 +51,13 @@ void rv_trap(DisasContext *s, enum cpu_exit reason, uint64_t pc, uint64_t detail
 uint32_t rv_peek(DisasContext *s, uint64_t pc);
 
 /* What targets for privileged software (priv/) share with that for user programs. */
-enum { RV_NREGS = 65 };
-extern const struct target_reg rv_regs[RV_NREGS];
+enum { RV_CPU_REGS = 33, RV_FPU_REGS = 35 };
+extern const struct target_reg rv_cpu_regs[RV_CPU_REGS], rv_fpu_regs[RV_FPU_REGS];
+#define RV_FEATURES                                                                                                \
+    {.name = "org.gnu.gdb.riscv.cpu", .regs = rv_cpu_regs, .nregs = RV_CPU_REGS},                                  \
+    {.name = "org.gnu.gdb.riscv.fpu", .regs = rv_fpu_regs, .nregs = RV_FPU_REGS, .types =                          \
+     "<union id=\"riscv_double\"><field name=\"float\" type=\"ieee_single\"/>"                                    \
+     "<field name=\"double\" type=\"ieee_double\"/></union>"}
 extern const struct ir_slot rv_slots[RV_NSLOTS];
 
 /* target->translate, for user programs and for all software on a hart with the extensions given. */

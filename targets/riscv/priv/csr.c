@@ -4,21 +4,27 @@
  */
 #include "targets/riscv/priv/priv.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "exec/target.h"
 #include "targets/riscv/extensions.h"
 
-enum { CSR_FFLAGS = 1, CSR_FRM, CSR_FCSR };
+enum { CSR_FFLAGS = 1, CSR_FCSR = 3 };
+enum { RV_GDB_PRIV = 4096 }; /* the privilege, as if it were a CSR */
 enum { STATEEN_SE0 = 63, STATEEN_ENVCFG = 62 };
 
 struct csr {
     uint16_t number;
     uint16_t last; /* of a run of registers that are alike; 0: just one */
-    const char *name;
+    const char *name; /* of a run: all names, or what they begin with, and numbers from first_name on follow */
     uint32_t offset;   /* of a uint64_t in struct rv_hart; 0: by functions */
     uint64_t writable; /* its bits that writes change */
     bool ends_unit;    /* see rv_csr_ends_unit() */
     uint64_t (*read)(struct rv_hart *h, unsigned n); /* n: number - first of the run */
     void (*write)(struct rv_hart *h, unsigned n, uint64_t value);
     bool (*may)(const struct rv_hart *h, unsigned number); /* beyond the privilege of its number */
+    uint8_t first_name;
 };
 
 #define ALL UINT64_MAX
@@ -30,21 +36,8 @@ static bool fp_on(const struct rv_hart *h, unsigned number)
     return h->mstatus & RV_MSTATUS_FS;
 }
 
-static uint64_t read_fcsr(struct rv_hart *h, unsigned n)
-{
-    uint32_t v = rv_read_fcsr(&h->cpu);
-    return n == CSR_FFLAGS - 1 ? v & FCSR_FLAGS : n == CSR_FRM - 1 ? v >> FCSR_FRM_SHIFT : v;
-}
-
-static void write_fcsr(struct rv_hart *h, unsigned n, uint64_t value)
-{
-    uint32_t old = rv_read_fcsr(&h->cpu), v = (uint32_t)value;
-    if (n == CSR_FFLAGS - 1)
-        v = (old & FCSR_FRM) | (v & FCSR_FLAGS);
-    else if (n == CSR_FRM - 1)
-        v = (old & FCSR_FLAGS) | (v << FCSR_FRM_SHIFT & FCSR_FRM);
-    rv_write_fcsr(&h->cpu, v & FCSR_WRITABLE);
-}
+static uint64_t read_fcsr(struct rv_hart *h, unsigned n) { return rv_get_fcsr(&h->cpu.cpu, CSR_FFLAGS + n); }
+static void write_fcsr(struct rv_hart *h, unsigned n, uint64_t value) { rv_set_fcsr(&h->cpu.cpu, CSR_FFLAGS + n, value); }
 
 /* --- counters --- */
 
@@ -60,11 +53,8 @@ static uint64_t read_time(struct rv_hart *h, unsigned n)
     return h->env->time(h->env->opaque);
 }
 
-/* cycle and instret, and the counters of events, which count none. */
-static uint64_t read_counter(struct rv_hart *h, unsigned n)
-{
-    return n ? 0 : read_time(h, 0) * (1000000000 / RV_TIME_FREQUENCY);
-}
+/* cycle and instret; the counters of events count none. */
+static uint64_t read_counter(struct rv_hart *h, unsigned n) { return read_time(h, 0) * (1000000000 / RV_TIME_FREQUENCY); }
 
 static uint64_t read_zero(struct rv_hart *h, unsigned n) { return 0; }
 static void write_nothing(struct rv_hart *h, unsigned n, uint64_t value) {}
@@ -254,7 +244,7 @@ static const struct csr csrs[] = {
     {0x30a, 0, "menvcfg", F(menvcfg, MENVCFG_MASK), .write = write_menvcfg, .ends_unit = true},
     {0x30c, 0x30f, "mstateen", .read = read_mstateen, .write = write_mstateen},
     {0x320, 0, "mcountinhibit", F(mcountinhibit, 0)},
-    {0x323, 0x33f, "mhpmevent", .read = read_zero, .write = write_nothing},
+    {0x323, 0x33f, "mhpmevent", .read = read_zero, .write = write_nothing, .first_name = 3},
     {0x340, 0, "mscratch", F(mscratch, ALL)},
     {0x341, 0, "mepc", F(mepc, EPC_MASK)},
     {0x342, 0, "mcause", F(mcause, ALL)},
@@ -263,10 +253,12 @@ static const struct csr csrs[] = {
     {0x3a0, 0x3a3, "pmpcfg", .read = read_pmpcfg, .write = write_pmpcfg, .may = pmpcfg_even, .ends_unit = true},
     {0x3b0, 0x3bf, "pmpaddr", .read = read_pmpaddr, .write = write_pmpaddr, .ends_unit = true},
     {0xb00, 0, "mcycle", .read = read_counter, .write = write_nothing},
-    {0xb02, 0xb1f, "minstret mhpmcounter", .read = read_counter, .write = write_nothing},
+    {0xb02, 0, "minstret", .read = read_counter, .write = write_nothing},
+    {0xb03, 0xb1f, "mhpmcounter", .read = read_zero, .write = write_nothing, .first_name = 3},
     {0xc00, 0, "cycle", .read = read_counter, .may = counter_on},
     {0xc01, 0, "time", .read = read_time, .may = counter_on},
-    {0xc02, 0xc1f, "instret hpmcounter", .read = read_counter, .may = counter_on},
+    {0xc02, 0, "instret", .read = read_counter, .may = counter_on},
+    {0xc03, 0xc1f, "hpmcounter", .read = read_zero, .may = counter_on, .first_name = 3},
     {0xf11, 0xf13, "mvendorid marchid mimpid", .read = read_zero},
     {0xf14, 0, "mhartid", .read = read_hartid},
     {0xf15, 0, "mconfigptr", .read = read_zero},
@@ -321,4 +313,53 @@ bool rv_access_csr(struct rv_hart *h, unsigned number, enum rv_csr_op op, bool r
     uint64_t base = c->read == read_mip || c->read == read_sip ? h->soft : *old;
     write(h, c, number, op == RV_CSR_WRITE ? operand : op == RV_CSR_SET ? base | operand : base & ~operand);
     return true;
+}
+
+/* --- as debuggers see them --- */
+
+static uint64_t get(struct cpu *cpu, unsigned number)
+{
+    return number == RV_GDB_PRIV ? rv_hart(cpu)->privilege : read(rv_hart(cpu), find(number), number);
+}
+
+static void set(struct cpu *cpu, unsigned number, uint64_t value)
+{
+    if (number != RV_GDB_PRIV)
+        write(rv_hart(cpu), find(number), number, value);
+    else if (value == RV_USER || value == RV_SUPERVISOR || value == RV_MACHINE)
+        rv_hart(cpu)->privilege = (uint8_t)value;
+}
+
+static void name_of(const struct csr *c, unsigned n, char out[16])
+{
+    const char *word = c->name, *space = strchr(word, ' ');
+    if (c->last && !space) {
+        snprintf(out, 16, "%s%u", word, n + c->first_name);
+        return;
+    }
+    for (unsigned i = 0; i < n && space; i++, space = strchr(word, ' '))
+        word = space + 1;
+    snprintf(out, 16, "%.*s", (int)strcspn(word, " "), word);
+}
+
+bool rv_csr_register(unsigned i, struct target_reg *out)
+{
+    for (const struct csr *c = csrs + 1; c < csrs + ARRAY_SIZE(csrs); c++) { /* fcsr is among the floating-point registers */
+        unsigned run = c->last ? c->last - c->number + 1 : 1;
+        if (i >= run) {
+            i -= run;
+            continue;
+        }
+        unsigned number = c->number + i;
+        *out = (struct target_reg){.size = 8, .get = get, .set = number >> 10 == 3 ? NULL : set, .number = number};
+        name_of(c, i, out->name);
+        return true;
+    }
+    return false;
+}
+
+bool rv_priv_register(unsigned i, struct target_reg *out)
+{
+    *out = (struct target_reg){"priv", 8, 0, "riscv_priv", get, set, RV_GDB_PRIV};
+    return !i;
 }

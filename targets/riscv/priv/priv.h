@@ -71,6 +71,7 @@ enum rv_exception {
 enum { RV_PMP_ENTRIES = 16 };
 
 struct rv_hart;
+struct target_reg;
 
 /* What a hart is connected to. Called by the hart's own thread. */
 struct rv_environment {
@@ -119,6 +120,9 @@ bool rv_access_csr(struct rv_hart *h, unsigned number, enum rv_csr_op op, bool r
 bool rv_csr_ends_unit(unsigned number);
 /* "mstatus"; NULL: there is no such register. */
 const char *rv_csr_name(unsigned number);
+/* Rows of target features: CSRs, whatever mode the hart is in, and its mode. */
+bool rv_csr_register(unsigned i, struct target_reg *out);
+bool rv_priv_register(unsigned i, struct target_reg *out);
 
 /* --- traps: trap.c --- */
 

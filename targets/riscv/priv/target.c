@@ -164,6 +164,15 @@ static const struct target_system privileged = {
     .mappings = mappings,
 };
 
+static const struct target_feature features[] = {
+    RV_FEATURES,
+    {.name = "org.gnu.gdb.riscv.csr", .row = rv_csr_register, .rare = true},
+    {.name = "org.gnu.gdb.riscv.virtual", .row = rv_priv_register, .rare = true, .types =
+     "<enum id=\"riscv_priv\" size=\"8\"><evalue name=\"user\" value=\"0\"/><evalue name=\"supervisor\" value=\"1\"/>"
+     "<evalue name=\"machine\" value=\"3\"/></enum>"},
+    {0},
+};
+
 const struct target target_riscv64_system = {
     .name = "riscv64",
     .elf_machine = EM_RISCV,
@@ -173,8 +182,8 @@ const struct target target_riscv64_system = {
     .page_size = 4096,
     .state_size = sizeof(struct rv_hart),
     .ir = &ir,
-    .regs = rv_regs,
-    .nregs = RV_NREGS,
+    .gdb_architecture = "riscv:rv64",
+    .features = features,
     .isa = ISA_RISCV64,
     .reset = reset,
     .mode = mode,

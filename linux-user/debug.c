@@ -1,0 +1,310 @@
+/* Guest threads under a debugger: stopping, standing still, going on. See debug.h. */
+#include "linux-user/debug-internal.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "base/bits.h"
+#include "base/log.h"
+#include "exec/debug.h"
+#include "exec/exec.h"
+#include "linux-user/core.h"
+#include "linux-user/host.h"
+
+enum { STAND_TRIES = 200, STAND_NS = 500000, CALL_TRIES = 40 }; /* 100 ms; after 20 ms a thread in a call counts as standing */
+
+struct gdb_id debug_id(const struct task *t) { return (struct gdb_id){getpid(), t->tid}; }
+
+struct debug *debug_new(struct process *p, int connection)
+{
+    struct debug *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    d->process = p;
+    d->connection = connection;
+    d->event = eventfd(0, EFD_CLOEXEC);
+    d->ncalls = -1;
+    d->child.control = d->child.ends[0] = d->child.ends[1] = -1;
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_cond_init(&d->go, NULL);
+    pthread_cond_init(&d->served, NULL);
+    return d;
+}
+
+bool debug_on(const struct process *p) { return p->debug && !__atomic_load_n(&p->debug->detached, __ATOMIC_RELAXED); }
+
+static bool is_on(const struct task *t) { return debug_on(t->process); }
+
+/* --- stopping --- */
+
+/* Out of the guest's code, and out of a call of the host's. */
+static void call_out(struct task *t)
+{
+    siginfo_t info = {.si_signo = SIGSEGV, .si_errno = MESSAGE_WAKE, .si_code = SI_QUEUE};
+    cpu_kick(t->cpu);
+    if (__atomic_load_n(&t->in_call, __ATOMIC_SEQ_CST))
+        host_call(SYS_rt_tgsigqueueinfo, getpid(), t->tid, SIGSEGV, &info);
+}
+
+static bool stands(const struct task *t, unsigned tries)
+{
+    const struct task_debug *e = &t->debug;
+    return e->standing || e->leaving || !t->tid || __atomic_load_n(&t->parked, __ATOMIC_SEQ_CST) ||
+           (tries >= CALL_TRIES && __atomic_load_n(&t->in_call, __ATOMIC_SEQ_CST));
+}
+
+/* Threads stand by themselves at debug_wait(), for which the lock is given up. */
+void debug_stop_all(struct debug *d)
+{
+    struct process *p = d->process;
+    const struct timespec step = {.tv_nsec = STAND_NS};
+    d->stopped = true;
+    for (unsigned i = 0; i < STAND_TRIES; i++) {
+        bool all = true;
+        pthread_mutex_lock(&p->lock);
+        for (struct task *t = p->tasks; t; t = t->next)
+            if (!stands(t, i)) {
+                all = false;
+                call_out(t);
+            }
+        pthread_mutex_unlock(&p->lock);
+        if (all)
+            return;
+        pthread_mutex_unlock(&d->lock);
+        nanosleep(&step, NULL);
+        pthread_mutex_lock(&d->lock);
+    }
+}
+
+void debug_release(struct debug *d)
+{
+    struct process *p = d->process;
+    __atomic_store_n(&d->detached, true, __ATOMIC_SEQ_CST);
+    exec_forget_debug(p->exec);
+    pthread_mutex_lock(&p->lock);
+    for (struct task *t = p->tasks; t; t = t->next)
+        __atomic_fetch_and(&t->watch, ~WATCH_DEBUG, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&p->lock);
+    if (d->connection >= 0)
+        close(d->connection);
+    d->connection = -1;
+    d->stopped = d->told = false;
+    pthread_cond_broadcast(&d->go);
+    pthread_cond_broadcast(&d->served);
+}
+
+/* --- standing --- */
+
+/* The lock is held. */
+void debug_stand(struct debug *d, struct task *t)
+{
+    t->debug.standing = true;
+    while (d->stopped || (t->debug.action.how == GDB_STAY && !d->detached))
+        pthread_cond_wait(&d->go, &d->lock);
+    t->debug.standing = false;
+}
+
+static void wake_session(struct debug *d)
+{
+    uint64_t one = 1;
+    if (write(d->event, &one, sizeof one) < 0)
+        report_error("the debugger's session can't be told of an event");
+}
+
+bool debug_report(struct task *t, const struct gdb_stop *stop, bool must)
+{
+    struct debug *d = t->process->debug;
+    pthread_mutex_lock(&d->lock);
+    bool late = d->stopped && !must;
+    while (d->stopped)
+        debug_stand(d, t);
+    bool tells = !late && !d->detached;
+    if (tells) {
+        d->stopped = d->told = true;
+        d->stop = *stop;
+        d->stop.id = debug_id(t);
+        d->reporter = t;
+        wake_session(d);
+        debug_stand(d, t);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return tells;
+}
+
+/* The debugger gives the thread a signal that it did not stop for. */
+static void take_signal(struct task *t)
+{
+    siginfo_t info = {.si_signo = t->debug.action.signal, .si_code = SI_USER};
+    t->debug.action.signal = 0;
+    if (!info.si_signo)
+        return;
+    if (t->debug.restarted.result && t->cpu->pc == t->debug.restarted.pc) { /* it interrupts the call after all */
+        t->cpu->pc = t->debug.restarted.behind;
+        signal_act_in_call(t, &info, t->debug.restarted.result);
+    } else {
+        signal_act(t, &info);
+    }
+}
+
+void debug_wait(struct task *t)
+{
+    struct debug *d = t->process->debug;
+    if (LIKELY(!__atomic_load_n(&d->stopped, __ATOMIC_SEQ_CST) && t->debug.action.how != GDB_STAY && !t->debug.action.signal))
+        return;
+    pthread_mutex_lock(&d->lock);
+    debug_stand(d, t);
+    pthread_mutex_unlock(&d->lock);
+    take_signal(t);
+    t->debug.restarted.result = 0;
+}
+
+/* --- what happens --- */
+
+bool debug_steps(const struct task *t)
+{
+    return is_on(t) && (t->debug.action.how == GDB_STEP || t->debug.action.how == GDB_RANGE);
+}
+
+void debug_stepped(struct task *t)
+{
+    const struct gdb_action *a = &t->debug.action;
+    const struct gdb_stop stop = {.kind = GDB_SIGNAL, .number = SIGTRAP};
+    if (a->how == GDB_RANGE && t->cpu->pc - a->start < a->end - a->start)
+        return;
+    t->debug.info = (siginfo_t){.si_signo = SIGTRAP, .si_code = TRAP_TRACE};
+    debug_report(t, &stop, false);
+}
+
+bool debug_watches(const struct task *t) { return exec_has_watchpoints(t->process->exec); }
+
+void debug_hit(struct task *t)
+{
+    static const enum gdb_stop_kind kinds[] = {
+        [DEBUG_BREAKPOINT] = GDB_BREAKPOINT, [DEBUG_LOAD] = GDB_READ_WATCH, [DEBUG_STORE] = GDB_WATCH, [DEBUG_ACCESS] = GDB_ACCESS_WATCH};
+    struct cpu *cpu = t->cpu;
+    if (!is_on(t)) {
+        task_handle_exit(t, cpu_step(cpu));
+        return;
+    }
+    const struct gdb_stop stop = {.kind = kinds[cpu->exit_detail & DEBUG_ACCESS], .number = cpu->fault_addr};
+    t->debug.info = (siginfo_t){.si_signo = SIGTRAP, .si_code = stop.kind == GDB_BREAKPOINT ? TRAP_BRKPT : TRAP_HWBKPT};
+    debug_report(t, &stop, false);
+}
+
+bool debug_signal(struct task *t, siginfo_t *info)
+{
+    const struct gdb_stop stop = {.kind = GDB_SIGNAL, .number = (uint64_t)info->si_signo};
+    if (!is_on(t) || t->process->debug->pass & SIGNAL_BIT(info->si_signo))
+        return true;
+    t->debug.info = *info;
+    if (!debug_report(t, &stop, true))
+        return true; /* nobody debugs any more */
+    int signo = t->debug.action.signal;
+    t->debug.action.signal = 0;
+    if (t->process->debug->detached)
+        return true;
+    if (signo != info->si_signo)
+        *info = (siginfo_t){.si_signo = signo, .si_code = SI_USER};
+    return signo;
+}
+
+static bool is_caught_call(const struct task *t, uint64_t number)
+{
+    const struct debug *d = t->process->debug;
+    bool caught = is_on(t) && !d->ncalls;
+    for (int i = 0; is_on(t) && i < d->ncalls; i++)
+        caught |= d->calls[i] == number;
+    return caught;
+}
+
+void debug_call(struct task *t, uint64_t number, bool begins)
+{
+    const struct gdb_stop stop = {.kind = begins ? GDB_SYSCALL : GDB_SYSCALL_RETURN, .number = number};
+    if (!is_caught_call(t, number))
+        return;
+    t->debug.info = (siginfo_t){.si_signo = SIGTRAP};
+    debug_report(t, &stop, true);
+}
+
+/* The registers hold the result while the debugger looks. */
+int64_t debug_returned(struct task *t, uint64_t number, int64_t result)
+{
+    uint64_t a[6];
+    bool restarts = result <= -SYS_RESTART && result >= -SYS_RESTART_BLOCK;
+    if (restarts || !is_caught_call(t, number))
+        return result;
+    if (result != -SYS_KEEP_REGS)
+        t->abi->set_result(t->cpu, result);
+    debug_call(t, number, false);
+    t->abi->syscall_args(t->cpu, a);
+    return result == -SYS_KEEP_REGS ? result : (int64_t)a[0];
+}
+
+static int64_t close_around(uint64_t first, uint64_t last, uint64_t flags, uint64_t low, uint64_t high)
+{
+    const uint64_t gaps[][2] = {{first, low}, {low + 1, high}, {high + 1, last + 1}};
+    int64_t result = first > last ? -EINVAL : 0;
+    for (unsigned i = 0; !result && i < ARRAY_SIZE(gaps); i++) {
+        uint64_t from = gaps[i][0] > first ? gaps[i][0] : first, end = gaps[i][1] < last + 1 ? gaps[i][1] : last + 1;
+        if (from < end)
+            result = host_call(SYS_close_range, from, end - 1, flags);
+    }
+    return result;
+}
+
+bool debug_guards(struct task *t, int call, const uint64_t a[6], int64_t *result)
+{
+    const struct debug *d = t->process->debug;
+    if (!is_on(t))
+        return false;
+    uint64_t first = (uint32_t)a[0], second = (uint32_t)a[1], one = (uint64_t)d->connection, two = (uint64_t)d->event;
+    switch (call) {
+    case CALL_close: *result = -EBADF; return first == one || first == two;
+    case CALL_dup3: *result = -EBUSY; return second == one || second == two;
+    case CALL_close_range: *result = close_around(first, second, a[2], one < two ? one : two, one < two ? two : one); return true;
+    default: return false;
+    }
+}
+
+/* --- the end --- */
+
+void debug_leave(struct task *t)
+{
+    struct debug *d = t->process->debug;
+    if (!is_on(t))
+        return;
+    pthread_mutex_lock(&d->lock);
+    while (d->stopped)
+        debug_stand(d, t);
+    t->debug.leaving = true;
+    pthread_mutex_unlock(&d->lock);
+}
+
+void debug_ended(struct task *t, enum gdb_stop_kind kind, int number)
+{
+    struct debug *d = t->process->debug;
+    if (!is_on(t))
+        return;
+    pthread_mutex_lock(&d->lock);
+    while (d->stopped)
+        debug_stand(d, t);
+    if (!d->detached) {
+        d->stopped = d->told = true;
+        d->reporter = t;
+        d->stop = (struct gdb_stop){.kind = kind, .id = debug_id(t), .number = (uint64_t)number};
+        wake_session(d);
+        while (d->told)
+            pthread_cond_wait(&d->served, &d->lock);
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* What stops a process, or does nothing to it, stays the host's to do. */
+bool debug_catches(const struct process *p, int signo)
+{
+    const uint64_t others = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGTSTP) |
+                            SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGKILL);
+    return debug_on(p) && !(others & SIGNAL_BIT(signo));
+}

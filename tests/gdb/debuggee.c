@@ -1,0 +1,98 @@
+/* A program to be debugged: what it does is chosen by its first argument. Built with -g -O0. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct point {
+    int x, y;
+};
+
+static int table[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+static volatile int counter, seen;
+static double ratio = 2.5;
+
+static int look_up(int i)
+{
+    int doubled = 2 * i;
+    return table[i] + doubled;
+}
+
+static int sum(struct point p, int n)
+{
+    int total = p.x * p.y;
+    for (int i = 0; i < n; i++) {
+        counter = i;
+        total += look_up(i);
+    }
+    return total;
+}
+
+static void on_signal(int signo) { seen = signo; }
+
+static void *in_thread(void *arg)
+{
+    int number = (int)(long)arg;
+    __atomic_fetch_add(&counter, number, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+static void threads(void)
+{
+    pthread_t t[3];
+    for (long i = 0; i < 3; i++)
+        pthread_create(&t[i], NULL, in_thread, (void *)(i + 1));
+    for (int i = 0; i < 3; i++)
+        pthread_join(t[i], NULL);
+}
+
+static int forked(void)
+{
+    int status;
+    fflush(stdout);
+    pid_t child = fork();
+    if (!child) {
+        int own = look_up(3);
+        _exit(own);
+    }
+    waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+}
+
+static void spin(void)
+{
+    printf("ready\n");
+    while (!seen)
+        counter++;
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+    struct point p = {3, 4};
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGUSR1, on_signal);
+    if (!strcmp(what, "threads")) {
+        threads();
+    } else if (!strcmp(what, "fork")) {
+        printf("child %d\n", forked());
+    } else if (!strcmp(what, "signal")) {
+        raise(SIGUSR1);
+        printf("seen %d\n", seen);
+    } else if (!strcmp(what, "spin")) {
+        spin();
+        printf("spun\n");
+    } else if (!strcmp(what, "exec")) {
+        execl(argv[0], argv[0], "signal", (char *)NULL);
+    } else if (!strcmp(what, "fault")) {
+        *(volatile int *)8 = 1;
+    } else if (!strcmp(what, "sleep")) {
+        printf("ready\n");
+        printf("slept %d\n", sleep(300) > 0);
+    }
+    printf("sum %d ratio %g\n", sum(p, 5), ratio);
+    return argc + 4;
+}
