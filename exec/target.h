@@ -45,6 +45,12 @@ struct target_reg {
     unsigned number;  /* for the functions */
 };
 
+/* A part of the guest's state, as saved machines name it. */
+struct target_field {
+    const char *name;
+    uint16_t offset, size; /* bytes */
+};
+
 /* Registers that belong together: a feature of gdb's target descriptions ("Standard Target Features"). */
 struct target_feature {
     const char *name;
@@ -94,7 +100,7 @@ struct target_system {
     /* Does a waiting processor go on (EXIT_HALT)? */
     bool (*wakes)(struct cpu *cpu);
     /* What a saved state has of a processor. */
-    const struct target_reg *saved;
+    const struct target_field *saved;
     unsigned nsaved;
     /* Before those fields are read, and after they have been written: what lies elsewhere comes and goes through them; values
        that cannot be become ones that can. */

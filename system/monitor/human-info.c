@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "exec/dump.h"
+#include "exec/registers.h"
 #include "hw/pci/pci.h"
 #include "softmmu/net.h"
 #include "system/monitor/human.h"
@@ -68,14 +69,16 @@ static void stopped(struct monitor *m, GString *out, void (*look)(struct monitor
 
 static void list_registers(struct monitor *m, GString *out)
 {
-    const struct cpu *cpu = machine(m)->processor[m->cpu]->cpu;
-    g_string_append_printf(out, "CPU#%u\n pc       %016" PRIx64 "\n", m->cpu, cpu->pc);
-    for (unsigned i = 0; i < cpu->target->nregs; i++) {
-        const struct target_reg *r = &cpu->target->regs[i];
-        uint64_t v = 0;
-        memcpy(&v, (const char *)cpu + r->offset, r->size < sizeof v ? r->size : sizeof v);
-        g_string_append_printf(out, " %-8s %016" PRIx64 "%s", r->name, v, i % 4 == 3 ? "\n" : "");
-    }
+    struct cpu *cpu = machine(m)->processor[m->cpu]->cpu;
+    struct target_reg r;
+    unsigned n = 0;
+    g_string_append_printf(out, "CPU#%u\n", m->cpu);
+    for (const struct target_feature *f = cpu->target->features; f->name; f++)
+        for (unsigned i = 0; !f->rare && register_row(f, i, &r); i++) {
+            uint64_t v[TARGET_REG_MAX / sizeof(uint64_t)] = {0};
+            register_read(cpu, &r, v);
+            g_string_append_printf(out, " %-8s %016" PRIx64 "%s", r.name, v[0], n++ % 4 == 3 ? "\n" : "");
+        }
     g_string_append_c(out, '\n');
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exec/registers.h"
 #include "system/monitor/human.h"
 
 /* --- expressions: C's operators on 64-bit numbers, $NAME for registers of the processor --- */
@@ -32,20 +33,16 @@ static bool take(struct expression *x, char c)
 static uint64_t register_value(struct expression *x)
 {
     size_t n = strspn(x->p, "abcdefghijklmnopqrstuvwxyz_0123456789");
-    const struct cpu *cpu = x->processor->cpu;
-    const struct target *t = cpu->target;
+    struct cpu *cpu = x->processor->cpu;
     const char *name = x->p;
+    struct target_reg r;
     x->p += n;
-    if (n == 2 && !strncmp(name, "pc", 2))
-        return cpu->pc;
-    for (unsigned i = 0; i < t->nregs; i++) {
-        const struct target_reg *r = &t->regs[i];
-        uint64_t v = 0;
-        if (strlen(r->name) != n || strncmp(r->name, name, n))
-            continue;
-        memcpy(&v, (const char *)cpu + r->offset, r->size < sizeof v ? r->size : sizeof v);
-        return v;
-    }
+    for (unsigned i = 0; register_by_number(cpu->target, i, &r); i++)
+        if (strlen(r.name) == n && !strncmp(r.name, name, n)) {
+            uint64_t v[TARGET_REG_MAX / sizeof(uint64_t)] = {0};
+            register_read(cpu, &r, v);
+            return v[0];
+        }
     x->error = "there is no such register";
     return 0;
 }

@@ -110,7 +110,7 @@ static bool wakes(struct cpu *cpu)
 /* --- saved state --- */
 
 #define S(name, member) {name, offsetof(struct rv_hart, member), sizeof(((struct rv_hart *)0)->member)}
-static const struct target_reg saved[] = {
+static const struct target_field saved[] = {
     S("pc", cpu.cpu.pc), S("x", cpu.x), S("f", cpu.f), S("fcsr", fcsr), S("reservation", cpu.res_addr),
     S("reserved_value", cpu.res_value), S("privilege", privilege), S("lines", lines), S("soft", soft), S("mstatus", mstatus),
     S("mie", mie), S("mtvec", mtvec), S("mscratch", mscratch), S("mepc", mepc), S("mcause", mcause), S("mtval", mtval),
