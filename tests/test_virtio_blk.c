@@ -201,3 +201,36 @@ Test(blk, any_ring)
     cr_assert_eq(request(&k, VIRTIO_BLK_T_IN, 0, 512, false, &written), VIRTIO_BLK_S_OK);
     unplug_disk(&k);
 }
+
+/* One queue is reset with a request under way: that one is never given back, and the queue starts afresh. */
+Test(blk, a_queue_is_reset)
+{
+    struct disk k;
+    struct virtio_blk_outhdr h = {.type = VIRTIO_BLK_T_OUT, .sector = 3};
+    uint32_t written;
+    plug(&k, false);
+    for (unsigned round = 0; round < 2; round++) {
+        bool offered = round;
+        cr_assert(driver_start(&k.d, offered ? VIRTIO_RING_RESET : 0, 16));
+        memcpy(ram(&k.d, HEADER), &h, sizeof h);
+        driver_add(&k.d, 0, (struct part[]){{HEADER, sizeof h, false}, {DATA, 512, false}, {STATUS, 1, true}}, 3, false);
+        driver_notify(&k.d, 0);
+        wr(&k.d.b, V_QUEUE_SEL, 4, 0);
+        wr(&k.d.b, 0xc0, 4, 1);
+        cr_assert_eq(rd(&k.d.b, 0xc0, 4), 0);
+        block_drain(k.block);
+        cr_assert_eq(driver_used(&k.d, 0, 3, &written), !offered, "without the feature the register does nothing");
+        cr_assert_eq(rd(&k.d.b, 0x44, 4), !offered);
+    }
+    struct driver_queue *q = &k.d.queue[0];
+    memset(ram(&k.d, q->driver), 0, RING_SPACE);
+    q->avail = q->used = 0;
+    wr(&k.d.b, 0x38, 4, 16);
+    wr(&k.d.b, 0x80, 8, q->desc);
+    wr(&k.d.b, 0x90, 8, q->driver);
+    wr(&k.d.b, 0xa0, 8, q->device);
+    wr(&k.d.b, 0x44, 4, 1);
+    cr_assert_eq(request(&k, VIRTIO_BLK_T_IN, 3, 1024, false, &written), VIRTIO_BLK_S_OK);
+    cr_assert_eq(written, 1025);
+    unplug_disk(&k);
+}

@@ -253,7 +253,7 @@ static void unrealize(struct device *d)
 static void reset(struct device *d)
 {
     struct virtio_blk *s = (struct virtio_blk *)d;
-    s->virtio.epoch++; /* what ends now has nobody to tell */
+    virtio_forget(&s->virtio); /* what ends now has nobody to tell */
     drain(s);
     virtio_reset(d);
     fill_config(s);

@@ -93,6 +93,16 @@ static void write_ready(struct device *d, const struct device_reg *r, unsigned i
         virtq_disable(q);
 }
 
+/* A reset is done when the write is. */
+static uint64_t read_reset(struct device *d, const struct device_reg *r, unsigned index) { return 0; }
+
+static void write_reset(struct device *d, const struct device_reg *r, unsigned index, uint64_t value)
+{
+    struct virtq *q = selected(mmio(d));
+    if (q && value == 1)
+        virtq_reset(q);
+}
+
 static void write_notify(struct device *d, const struct device_reg *r, unsigned index, uint64_t value)
 {
     if (mmio(d)->v)
@@ -199,6 +209,8 @@ static const struct device_reg regs[] = {
     {.name = "queue_device", .offset = 0xa0, .size = 4, .count = 2, .access = REG_WO, .write = write_device,
      .doc = "address of the device's part"},
     {.name = "shm", .offset = 0xb0, .size = 4, .count = 4, .access = REG_RO, .read = read_no_shm, .doc = "shared memory: none"},
+    {.name = "queue_reset", .offset = 0xc0, .size = 4, .read = read_reset, .write = write_reset,
+     .doc = "written 1: the queue is reset; 0 when that is done"},
     {.name = "config_generation", .offset = 0xfc, .size = 4, .access = REG_RO, .read = read_generation,
      .doc = "changes with the configuration"},
     {.name = "config", .offset = 0x100, .size = 1, .count = VIRTIO_MAX_CONFIG, .read = read_config, .write = write_config,

@@ -131,6 +131,15 @@ static void write_enable(struct device *d, const struct device_reg *r, unsigned 
         virtq_enable(selected(d));
 }
 
+/* A reset is done when the write is. */
+static uint64_t read_reset(struct device *d, const struct device_reg *r, unsigned index) { return 0; }
+
+static void write_reset(struct device *d, const struct device_reg *r, unsigned index, uint64_t value)
+{
+    if (selected(d) && value == 1)
+        virtq_reset(selected(d));
+}
+
 static uint64_t read_notify_off(struct device *d, const struct device_reg *r, unsigned index) { return vpci(d)->queue; }
 
 /* The addresses of a queue's three parts follow each other in its state as in the registers. */
@@ -201,6 +210,9 @@ static const struct device_reg regs[] = {
      .doc = "address of the driver's part"},
     {.name = "queue_device", .offset = 0x30, .size = 4, .count = 2, .read = read_part, .write = write_part,
      .doc = "address of the device's part"},
+    {.name = "queue_notify_data", .offset = 0x38, .size = 2, .access = REG_RO, .read = read_notify_off, .doc = "the queue's number"},
+    {.name = "queue_reset", .offset = 0x3a, .size = 2, .read = read_reset, .write = write_reset,
+     .doc = "written 1: the queue is reset; 0 when that is done"},
     {.name = "isr", .offset = ISR, .size = 1, .access = REG_RO, .read = read_isr,
      .doc = "bit 0: used buffers, bit 1: configuration changed; reading clears it"},
     {.name = "config", .offset = CONFIG, .size = 1, .count = VIRTIO_MAX_CONFIG, .read = read_config, .write = write_config,
@@ -282,7 +294,7 @@ static char *realize(struct device *d)
     pci_put(&f->config[PCI_CLASS], kind.revision | v->pci_class << 8, 4);
     if (s->vectors)
         pci_add_msix(f, s->vectors);
-    add_cap(f, CAP_COMMON, COMMON, 0x38, 0);
+    add_cap(f, CAP_COMMON, COMMON, 0x3c, 0);
     pci_put(&f->config[add_cap(f, CAP_NOTIFY, NOTIFY, NOTIFY_STEP * VIRTIO_MAX_QUEUES, 4) + CAP_EXTRA], NOTIFY_STEP, 4);
     add_cap(f, CAP_ISR, ISR, 1, 0);
     add_cap(f, CAP_DEVICE, CONFIG, VIRTIO_MAX_CONFIG, 0);

@@ -80,7 +80,7 @@ static struct virtq_chain *new_chain(struct virtq *q)
 {
     struct virtq_chain *c = malloc(sizeof *c + VIRTIO_MAX_SIZE * sizeof c->segment[0]);
     if (c)
-        *c = (struct virtq_chain){.q = q, .epoch = q->v->epoch};
+        *c = (struct virtq_chain){.q = q, .epoch = q->epoch};
     return c;
 }
 
@@ -238,7 +238,7 @@ struct virtq_chain *virtq_pop(struct virtq *q)
 void virtq_unpop(struct virtq_chain *c)
 {
     struct virtq *q = c->q;
-    if (c->epoch == q->v->epoch) {
+    if (c->epoch == q->epoch) {
         q->underway--;
         if (is_packed(q)) {
             bool before = q->s.avail < c->ring;
@@ -265,9 +265,9 @@ static void push_packed(struct virtq *q, const struct virtq_chain *c, uint32_t w
 void virtq_push(struct virtq_chain *c, uint32_t written)
 {
     struct virtq *q = c->q;
-    if (c->epoch == q->v->epoch)
+    if (c->epoch == q->epoch)
         q->underway--;
-    if (c->epoch == q->v->epoch && virtq_ready(q)) {
+    if (c->epoch == q->epoch && virtq_ready(q)) {
         if (is_packed(q)) {
             push_packed(q, c, written);
         } else {
@@ -356,5 +356,5 @@ bool virtq_read(const struct virtq_chain *c, uint64_t from, void *buf, uint64_t 
 
 bool virtq_write(const struct virtq_chain *c, uint64_t from, const void *buf, uint64_t n)
 {
-    return c->epoch == c->q->v->epoch && copy(c, c->nread, c->nsegments, from, (void *)(uintptr_t)buf, n, true);
+    return c->epoch == c->q->epoch && copy(c, c->nread, c->nsegments, from, (void *)(uintptr_t)buf, n, true);
 }

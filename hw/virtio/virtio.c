@@ -7,7 +7,7 @@ void virtio_realize(struct device *d)
 {
     struct virtio *v = (struct virtio *)d;
     v->offered = virtio_class(v)->features | VIRTIO_VERSION_1 | VIRTIO_INDIRECT_DESC | VIRTIO_EVENT_IDX |
-                 VIRTIO_RING_PACKED;
+                 VIRTIO_RING_PACKED | VIRTIO_RING_RESET;
     v->nqueues = (uint8_t)virtio_class(v)->nqueues;
     for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
         v->queue[i].v = v;
@@ -15,17 +15,33 @@ void virtio_realize(struct device *d)
     }
 }
 
+static void forget_queue(struct virtq *q)
+{
+    q->s = (struct virtq_state){.size = virtio_class(q->v)->queue_size};
+    q->epoch++;
+    q->pushed = false;
+    q->underway = 0;
+}
+
+void virtq_reset(struct virtq *q)
+{
+    if (q->v->features & VIRTIO_RING_RESET)
+        forget_queue(q);
+}
+
+void virtio_forget(struct virtio *v)
+{
+    for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
+        v->queue[i].epoch++;
+}
+
 void virtio_reset(struct device *d)
 {
     struct virtio *v = (struct virtio *)d;
     v->features = 0;
     v->status = 0;
-    v->epoch++;
-    for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
-        v->queue[i].s = (struct virtq_state){.size = virtio_class(v)->queue_size};
-        v->queue[i].pushed = false;
-        v->queue[i].underway = 0;
-    }
+    for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
+        forget_queue(&v->queue[i]);
 }
 
 /* A saved state may come from anywhere: sizes stay within bounds, positions within sizes. */
@@ -33,7 +49,7 @@ void virtio_loaded(struct device *d)
 {
     struct virtio *v = (struct virtio *)d;
     v->features &= v->offered;
-    v->epoch++;
+    virtio_forget(v);
     for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
         struct virtq *q = &v->queue[i];
         bool enabled = q->s.enabled;

@@ -29,6 +29,7 @@ enum {
 #define VIRTIO_EVENT_IDX     (UINT64_C(1) << 29)
 #define VIRTIO_VERSION_1     (UINT64_C(1) << 32)
 #define VIRTIO_RING_PACKED   (UINT64_C(1) << 34)
+#define VIRTIO_RING_RESET    (UINT64_C(1) << 40)
 
 struct virtio;
 
@@ -59,6 +60,7 @@ struct virtq {
     } s;
     struct virtio *v;
     unsigned index;
+    uint32_t epoch;    /* resets: what was taken from the queue before one is not given back after it */
     bool pushed;       /* since the last virtq_signal() */
     uint16_t underway; /* chains popped and not pushed */
 };
@@ -76,7 +78,6 @@ struct virtio {
     struct device device;
     uint64_t offered, features;
     uint32_t generation; /* of the configuration */
-    uint32_t epoch;      /* resets: what was taken from a queue before one is not given back after it */
     uint8_t status, nqueues;
     uint8_t config[VIRTIO_MAX_CONFIG]; /* little-endian, as the driver sees it */
     struct virtq queue[VIRTIO_MAX_QUEUES];
@@ -103,6 +104,8 @@ static inline const struct virtio_class *virtio_class(const struct virtio *v)
 void virtio_realize(struct device *d);
 void virtio_reset(struct device *d);
 void virtio_loaded(struct device *d);
+/* What has been taken from the queues is not given back, whenever it ends. */
+void virtio_forget(struct virtio *v);
 /* The configuration has changed: the driver is told. */
 void virtio_config_changed(struct virtio *v);
 /* The driver broke the rules: nothing more happens until it resets the device. `why` goes to the log. */
@@ -153,6 +156,8 @@ struct virtq *virtio_queue(struct virtio *v, uint32_t index);
 void virtq_set_size(struct virtq *q, uint32_t size);
 void virtq_enable(struct virtq *q);
 void virtq_disable(struct virtq *q);
+/* With VIRTIO_RING_RESET, section 2.6.1: the queue is as after a reset of the device; the others go on. */
+void virtq_reset(struct virtq *q);
 void virtio_notify(struct virtio *v, uint32_t queue);
 uint8_t virtio_config_read(const struct virtio *v, uint32_t offset);
 void virtio_config_write(struct virtio *v, uint32_t offset, const uint8_t *bytes, unsigned n);

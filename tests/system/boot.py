@@ -8,6 +8,7 @@ on processors, a disk and a network, whose output is compared, and powers the ma
 import gzip
 import lzma
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
@@ -46,9 +47,9 @@ def record(number, name, mode, body=b"", device=(0, 0)):
 MODULES = ["virtio_blk", "failover", "net_failover", "virtio_net"]
 
 
-def initrd(root):
+def initrd(root, script):
     files = [(d, 0o40755, b"") for d in ("bin", "dev", "lib", "proc", "sys", "tmp")]
-    files += [("bin/busybox", 0o100755, (root / "usr/bin/busybox").read_bytes()), ("init", 0o100755, SCRIPT.encode())]
+    files += [("bin/busybox", 0o100755, (root / "usr/bin/busybox").read_bytes()), ("init", 0o100755, script.encode())]
     for m in MODULES:
         packed = next(root.glob(f"usr/lib/modules/**/{m}.ko.xz"))
         files.append((f"lib/{m}.ko", 0o100644, lzma.decompress(packed.read_bytes())))
@@ -57,13 +58,23 @@ def initrd(root):
     return gzip.compress(archive)
 
 
+def make_qcow2(path, size):
+    """An empty image: header, reference counts, L1 table (The Qcow2 Image Format, version 3, clusters of 64 KiB)."""
+    cluster = 1 << 16
+    header = struct.pack(">IIQIIQIIQQIIQQQQII", 0x514649FB, 3, 0, 0, 16, size, 0, max(1, -(-size // (cluster // 8 * cluster))), 3 * cluster,
+                         cluster, 1, 0, 0, 0, 0, 0, 4, 104)
+    table = struct.pack(">Q", 2 * cluster)
+    counts = struct.pack(">HHHH", 1, 1, 1, 1)
+    path.write_bytes(b"".join(part.ljust(cluster, b"\0") for part in (header, table, counts, b"")))
+
+
 def main():
     machine, *options = sys.argv[1:]
     root = roots.root("riscv64", "kernel", ["linux-image-riscv64", "busybox-static"])
     kernel = next(root.glob("boot/vmlinu*"))
     with tempfile.TemporaryDirectory() as folder:
         ram, disk = pathlib.Path(folder) / "initrd", pathlib.Path(folder) / "disk"
-        ram.write_bytes(initrd(root))
+        ram.write_bytes(initrd(root, SCRIPT))
         disk.write_bytes(b"disk content".ljust(16 << 20, b"\0"))
         command = [machine, "-M", "virt", "-m", "512", "-smp", "2", "-nographic", "-no-reboot", "-kernel", kernel, "-initrd", ram,
                    "-append", "console=ttyS0 quiet", "-drive", f"file={disk},format=raw", "-device", "virtio-rng-pci",
@@ -80,4 +91,5 @@ def main():
         sys.exit(f"exit code {r.returncode}; not in the output: {missing}; disk written: {written}\n{r.stderr.decode(errors='replace')}")
 
 
-main()
+if __name__ == "__main__":
+    main()
