@@ -203,7 +203,9 @@ static int run_board(struct run *r, GMainContext *context)
     watch_signals(r, context);
     bool ok = add_devices(r) && load_state(r) && open_monitors(r) && !failed(background_ready(&r->background)) &&
               (!r->o.sandbox.on || !failed(sandbox_close(&r->o.sandbox)));
-    if (ok && !r->o.stopped)
+    if (ok && r->o.defer)
+        machine_pause(m, RUN_STATE_INMIGRATE);
+    else if (ok && !r->o.stopped)
         machine_resume(m);
     machine_unlock(m);
     if (ok)

@@ -45,7 +45,7 @@
     X(ACTION, "-action", "event=action,...", "reboot=reset|shutdown, shutdown=poweroff|pause")                   \
     X(STOPPED, "-S", NULL, "do not start the processors yet")                                                    \
     X(LOADVM, "-loadvm", "name", "begin with a snapshot of the disks and the machine")                           \
-    X(INCOMING, "-incoming", "file:path", "begin with a state that migrate wrote to a file")                     \
+    X(INCOMING, "-incoming", "file:path|defer", "begin with a state that migrate wrote to a file; defer: the monitor says which") \
     X(SANDBOX, "-sandbox", "on|off,...", "once set up, only system calls a machine needs (obsolete=, elevateprivileges=, spawn=, resourcecontrol=)") \
     X(TIER, "-tier", "tier", "generate code quick, hot (well) or auto: quick, then hot where it pays")           \
     X(LOG, "-d", "topic,...", "log topics (\"help\" lists them)")                                                \
@@ -171,8 +171,11 @@ static enum system_result read_log(const char *value)
 static enum system_result read_incoming(struct system_options *o, const char *value)
 {
     static const char prefix[] = "file:";
+    o->defer = !strcmp(value, "defer");
+    if (o->defer)
+        return SYSTEM_RUN;
     if (strncmp(value, prefix, strlen(prefix)) || !value[strlen(prefix)])
-        return wrong("-incoming", "file:PATH", value);
+        return wrong("-incoming", "file:PATH or defer", value);
     o->incoming = value + strlen(prefix);
     return SYSTEM_RUN;
 }

@@ -12,6 +12,7 @@ struct system_options {
     const char *monitor; /* likewise, of the human monitor; NULL: the terminal, where that is in use */
     const char *log_file, *name, *uuid, *pidfile;
     const char *loadvm, *incoming; /* a snapshot, a file: the state to begin with; NULL: that of power-on */
+    bool defer;                    /* -incoming defer: migrate-incoming names the file */
     struct sandbox sandbox;
     bool no_reboot, no_shutdown, stopped, daemonize, no_defaults;
     char **chardevs, **drives, **netdevs, **devices; /* as given: NULL-terminated, owned; NULL: none */

@@ -16,6 +16,8 @@ static struct json *image(const struct block *b)
     json_put(v, "virtual-size", json_uint(b->size));
     if (b->format != &block_raw)
         json_put_int(v, "cluster-size", b->granularity);
+    if (block_snapshot_at(b, 0))
+        json_put(v, "snapshots", monitor_snapshots(b));
     if (b->backing) {
         json_put_string(v, "backing-filename", b->backing->path);
         json_put(v, "backing-image", image(b->backing));

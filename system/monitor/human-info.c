@@ -338,5 +338,7 @@ const struct human_info human_infos[] = {
     {"network", "the networks", network},
     {"chardev", "the character devices", chardev},
     {"jit", "counts of the code generator", jit},
+    {"snapshots", "snapshots that can be loaded", human_info_snapshots},
+    {"migrate", "how migrate went", human_info_migrate},
     {NULL},
 };

@@ -25,6 +25,14 @@ struct human_info {
 extern const struct human_command human_commands[];
 extern const struct human_info human_infos[];
 
+/* Snapshots: savevm, loadvm, delvm, migrate, and what `info` shows of them. */
+void human_savevm(struct monitor *m, const char *rest, GString *out);
+void human_loadvm(struct monitor *m, const char *rest, GString *out);
+void human_delvm(struct monitor *m, const char *rest, GString *out);
+void human_migrate(struct monitor *m, const char *rest, GString *out);
+void human_info_snapshots(struct monitor *m, GString *out);
+void human_info_migrate(struct monitor *m, GString *out);
+
 /* Runs a command of the protocol, whose arguments it takes; a mistake is printed, and the result NULL. */
 struct json *human_execute(struct monitor *m, const char *command, struct json *args, GString *out);
 /* `x`, `xp` and `print` behind their names. */

@@ -151,6 +151,7 @@ void monitor_init(struct monitor *m, struct board *board, struct backends *backe
                   const struct system_options *options)
 {
     *m = (struct monitor){.board = board, .backends = backends, .loop = loop, .options = options};
+    m->jobs = monitor_jobs_new();
     m->gates = g_new0(struct event_gate, qmp_nevents);
     for (unsigned i = 0; i < qmp_nevents; i++) {
         m->gates[i].monitor = m;
@@ -171,6 +172,8 @@ void monitor_free(struct monitor *m)
         json_free(m->gates[i].waiting);
     }
     g_free(m->gates);
+    g_ptr_array_unref(m->jobs);
+    g_free(m->migration.error);
     while (m->sessions) {
         struct monitor_session *s = m->sessions;
         m->sessions = s->next;

@@ -23,6 +23,12 @@ struct monitor {
     struct machine_listener listener;
     struct event_gate *gates; /* per event: those that are limited */
     unsigned cpu;             /* the processor human commands are about */
+    GPtrArray *jobs;          /* commands-snapshot.c's: those that have not been dismissed */
+    struct {
+        const char *status; /* NULL: there was none */
+        char *error;        /* NULL: none */
+        int64_t ms;         /* that it took */
+    } migration;
 };
 
 void monitor_init(struct monitor *m, struct board *board, struct backends *backends, struct main_loop *loop,
@@ -66,6 +72,10 @@ struct processor *monitor_processor(struct monitor *m, int64_t index, struct qmp
 char *monitor_device_path(const struct monitor *m, const struct device *d);
 /* A back end's device of the user's; NULL: none. */
 struct device *monitor_user_of(const struct monitor *m, const void *backend);
+/* The snapshots in an image, as query-block shows them. */
+struct json *monitor_snapshots(const struct block *b);
+/* An empty list of jobs. */
+GPtrArray *monitor_jobs_new(void);
 /* The text of a command-line option that says what the object says: "key=value,…", without `but`. g_free(). */
 char *monitor_option_text(const struct json *object, const char *but);
 

@@ -8,10 +8,9 @@ snapshot, and one with the state in a file.
 """
 
 import hashlib
-import json
-import os
 import pathlib
-import socket
+import queue
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import boot  # noqa: E402
+import qmp  # noqa: E402
 import roots  # noqa: E402
 
 SCRIPT = """#!/bin/busybox sh
@@ -36,7 +36,7 @@ while true; do
     [ "$mark" = "round $i" ] || echo "wrong mark: $mark in round $i"
     i=$((i+1))
     place=$((i % 50))
-    seq $((i * 1000)) $((i * 1000 + 9000)) | head -c 49152 > /tmp/data
+    seq $((i * 1000 + 100000)) $((i * 1000 + 109000)) | head -c 49152 > /tmp/data
     dd if=/tmp/data of=/dev/vda bs=49152 seek=$place conv=fsync 2>/dev/null
     echo 3 > /proc/sys/vm/drop_caches
     sum=$(dd if=/dev/vda bs=49152 skip=$place count=1 2>/dev/null | md5sum | head -c 32)
@@ -47,94 +47,63 @@ done
 
 
 def right_sum(i):
-    data = "".join(f"{n}\n" for n in range(i * 1000, i * 1000 + 9001)).encode()
+    data = "".join(f"{n}\n" for n in range(i * 1000 + 100000, i * 1000 + 109001)).encode()
     return hashlib.md5(data[:49152]).hexdigest()
 
 
-class Machine:
-    """A running metic-system: its terminal's lines, and its monitor."""
+class Guest(qmp.Machine):
+    """The machine, and what its system says."""
 
-    def __init__(self, command, folder):
-        self.path = folder / "qmp"
-        self.path.unlink(missing_ok=True)
-        self.process = subprocess.Popen([*command, "-qmp", f"unix:{self.path},server=on,wait=off"], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        os.set_blocking(self.process.stdout.fileno(), False)
+    def start(self):
         self.text, self.said = b"", []
-        self.socket = None
-
-    def connect(self):
-        for _ in range(600):
-            try:
-                s = socket.socket(socket.AF_UNIX)
-                s.connect(str(self.path))
-                break
-            except OSError:
-                time.sleep(0.05)
-        self.socket = s.makefile("rwb")
-        json.loads(self.socket.readline())
-        self.execute("qmp_capabilities")
-
-    def execute(self, command, **arguments):
-        if not self.socket:
-            self.connect()
-        self.socket.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
-        self.socket.flush()
-        while True:
-            answer = json.loads(self.socket.readline())
-            if "event" not in answer:
-                return answer
-
-    def monitor(self, line):
-        answer = self.execute("human-monitor-command", **{"command-line": line})
-        return answer["return"]
-
-    def read(self):
-        """The whole lines that have come."""
-        self.text += self.process.stdout.read() or b""
-        *lines, self.text = self.text.replace(b"\r", b"").split(b"\n")
-        new = [line.decode(errors="replace") for line in lines]
-        self.said += new
-        return new
 
     def wait_round(self, at_least, seconds=300):
         """The number of the first round reported from now on that is so late; every report is looked at."""
-        end = time.time() + seconds
-        while time.time() < end:
-            for line in self.read():
-                if "wrong" in line:
-                    fail(self, line)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                self.text += self.lines.get(timeout=1)
+            except queue.Empty:
+                if self.process.poll() is not None:
+                    self.fail("it ended")
+            *lines, self.text = self.text.replace(b"\r", b"").split(b"\n")
+            for i, line in enumerate(lines):
+                line = line.decode(errors="replace")
+                self.said.append(line)
                 words = line.split()
+                if "wrong" in line or "panic" in line:
+                    self.fail(line)
                 if len(words) == 3 and words[0] == "round":
-                    number = int(words[1])
-                    if words[2] != right_sum(number):
-                        fail(self, f"wrong content in {line}")
-                    if number >= at_least:
-                        return number
-            if self.process.poll() is not None:
-                fail(self, "it ended")
-            time.sleep(0.02)
-        fail(self, f"round {at_least} does not come")
+                    if words[2] != right_sum(int(words[1])):
+                        self.fail(f"wrong content in {line}")
+                    if int(words[1]) >= at_least:
+                        self.text = b"\n".join([*lines[i + 1:], self.text])
+                        return int(words[1])
+        self.fail(f"round {at_least} does not come")
 
     def forget(self):
-        """What was said before a snapshot was loaded."""
-        self.read()
+        """What was said before a snapshot is loaded; the machine stands still."""
+        time.sleep(0.2)
+        while not self.lines.empty():
+            self.lines.get()
         self.text = b""
 
-    def end(self):
-        self.execute("quit")
-        if self.process.wait(60):
-            fail(self, "exit code")
+    def monitor(self, line):
+        return self.command("human-monitor-command", {"command-line": line})
 
+    def must(self, line):
+        answer = self.monitor(line)
+        if answer:
+            self.fail(f"{line}: {answer}")
 
-def fail(machine, what):
-    machine.process.kill()
-    sys.exit("\n".join([*machine.said[-40:], what]))
+    def quit(self):
+        self.command("quit")
+        code, errors = self.end()
+        if code or errors:
+            self.fail(f"exit code {code} {errors}")
 
-
-def must(answer):
-    if answer:
-        sys.exit(answer)
+    def fail(self, what):
+        sys.exit("\n".join([*self.said[-40:], what]))
 
 
 def main():
@@ -145,41 +114,50 @@ def main():
         image, ram, state = folder / "disk.qcow2", folder / "initrd", folder / "state"
         ram.write_bytes(boot.initrd(root, SCRIPT))
         boot.make_qcow2(image, 32 << 20)
-        command = [metic, "-M", "virt", "-m", "256", "-smp", "2", "-display", "none", "-serial", "stdio", "-monitor", "none", "-kernel",
-                   next(root.glob("boot/vmlinu*")), "-initrd", ram, "-append", "console=ttyS0 quiet", "-drive",
-                   f"file={image},if=none,id=disk", "-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci"]
-        m = Machine(command, folder)
-        at = m.wait_round(3)
-        for k in range(rounds):
-            must(m.monitor("savevm here"))
-            m.read()
-            saved = at
-            at = m.wait_round(saved + 2 + k % 3)
-            must(m.execute("stop").get("error"))
-            time.sleep(0.1)
-            m.forget()
-            must(m.monitor("loadvm here"))
-            must(m.execute("cont").get("error"))
-            at = m.wait_round(0)
-            if at < saved or at > saved + 2:
-                fail(m, f"saved in round {saved}, loaded, then round {at}")
-            if k % 2:
-                at = m.wait_round(at + 1)
-            print(f"saved in round {saved}, loaded, went on with round {at}")
-        if "here" not in m.monitor("info snapshots"):
-            fail(m, "no snapshot in the list")
-        must(m.execute("migrate", uri=f"file:{state}").get("error"))
-        m.end()
+        options = ["-M", "virt", "-m", "256", "-smp", "2", "-kernel", next(root.glob("boot/vmlinu*")), "-initrd", ram, "-append",
+                   "console=ttyS0 quiet", "-drive", f"file={image},if=none,id=disk", "-device", "virtio-blk-pci,drive=disk", "-device",
+                   "virtio-rng-pci", "-sandbox", "on"]
+        with Guest(metic, *options) as m:
+            m.start()
+            at = m.wait_round(3)
+            for k in range(rounds):
+                m.must("savevm here")
+                saved = at
+                at = m.wait_round(saved + 2 + k % 3)
+                m.command("stop")
+                m.forget()
+                m.must("loadvm here")
+                m.command("cont")
+                at = m.wait_round(0)
+                if at < saved or at > saved + 2:
+                    m.fail(f"saved in round {saved}, loaded, then round {at}")
+                if k % 2:
+                    at = m.wait_round(at + 1)
+                print(f"saved in round {saved}, loaded, went on with round {at}", flush=True)
+            job = {"job-id": "job", "tag": "other", "vmstate": "disk", "devices": ["disk"]}
+            m.command("snapshot-save", job)
+            job_state = m.command("query-jobs")[0]
+            if job_state["status"] != "concluded" or "error" in job_state:
+                m.fail(str(job_state))
+            names = [s["name"] for s in m.command("query-block")[0]["inserted"]["image"]["snapshots"]]
+            if names != ["here", "other"] or "other" not in m.monitor("info snapshots"):
+                m.fail(f"snapshots in the image: {names}")
+            at = m.wait_round(at + 1)
+            m.command("migrate", {"uri": f"file:{state}"})
+            if m.command("query-status")["status"] != "postmigrate" or m.command("query-migrate")["status"] != "completed":
+                m.fail("not migrated")
+            m.quit()
         for option in (["-incoming", f"file:{state}"], ["-loadvm", "here"]):
-            m = Machine([*command, *option], folder)
-            at = m.wait_round(0)
-            at = m.wait_round(at + 3)
-            if any("Linux version" in line for line in m.said):
-                fail(m, "it has booted anew")
-            print(f"{option[0]}: went on to round {at}")
-            if option[0] == "-loadvm":
-                must(m.monitor("delvm here"))
-            m.end()
+            with Guest(metic, *options, *option) as m:
+                m.start()
+                at = m.wait_round(m.wait_round(0) + 3)
+                if any("Linux version" in line or "OpenSBI" in line for line in m.said):
+                    m.fail("it has booted anew")
+                print(f"{option[0]}: went on to round {at}", flush=True)
+                m.must("delvm other" if option[0] == "-incoming" else "delvm here")
+                m.quit()
+        if shutil.which("qemu-img"):
+            subprocess.run(["qemu-img", "check", image], check=True)
 
 
 if __name__ == "__main__":
