@@ -436,6 +436,24 @@ static int open_core(struct task *t, int signo)
     return fd;
 }
 
+/* The parent, and a tracer, whose metic shows the core file in the status that they wait for. */
+static void tell_of_core(void)
+{
+    struct guest_record record;
+    char line[80];
+    pid_t parent = getppid(), tracer = 0;
+    FILE *f = fopen("/proc/self/status", "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "TracerPid: %d", &tracer) == 1)
+            break;
+    if (f)
+        fclose(f);
+    if (parent > 0 && guest_record_read(parent, &record))
+        guest_tell(parent, MESSAGE_DUMPED, getpid());
+    if (tracer > 0 && tracer != parent && guest_record_read(tracer, &record))
+        guest_tell(tracer, MESSAGE_DUMPED, getpid());
+}
+
 void core_dump(struct task *t, const siginfo_t *info)
 {
     struct rlimit limit;
@@ -462,4 +480,5 @@ void core_dump(struct task *t, const siginfo_t *info)
     if (!s.list.bad && !s.names.bad && !notes.bad)
         write_core(&o, t, &notes, &s);
     close(o.fd);
+    tell_of_core();
 }

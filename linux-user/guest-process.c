@@ -15,7 +15,7 @@
 #include "linux-user/task.h"
 #include "linux-user/vdso.h"
 
-enum { RECORD_VERSION = 3, MAX_AUXV_WORDS = 128, TRIES = 8, MAX_AREAS = 1 << 20 };
+enum { RECORD_VERSION = 4, MAX_AUXV_WORDS = 128, TRIES = 8, MAX_AREAS = 1 << 20 };
 static const char magic[8] = "metic-g";
 
 void guest_record_fill(struct process *p)
@@ -26,6 +26,8 @@ void guest_record_fill(struct process *p)
         .exe_path = (uintptr_t)p->exe_path,
         .areas = (uintptr_t)mm_areas(p->mm),
         .tasks = (uintptr_t)&p->tasks,
+        .process = (uintptr_t)p,
+        .changes = (uintptr_t)&p->code_changes,
         .auxv = (uintptr_t)&p->auxv_start,
     };
     memcpy(p->record.magic, magic, sizeof magic);
@@ -155,4 +157,12 @@ bool guest_has_thread(pid_t pid, const struct guest_record *r, pid_t tid)
         ok = ok && remote_read(pid, &t, (uintptr_t)&t->next, sizeof t);
     }
     return false;
+}
+
+bool guest_tell(pid_t pid, int message, pid_t about)
+{
+    siginfo_t info = {.si_signo = SIGSEGV, .si_errno = message, .si_code = SI_QUEUE};
+    info.si_pid = about;
+    info.si_uid = getuid();
+    return !host_call(SYS_rt_sigqueueinfo, pid, SIGSEGV, &info);
 }

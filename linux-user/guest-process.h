@@ -22,6 +22,8 @@ struct guest_record {
     uint64_t exe_path; /* string: host path of the program */
     uint64_t areas;    /* struct area_list */
     uint64_t tasks;    /* pointer to the first struct task */
+    uint64_t process;  /* struct process */
+    uint64_t changes;  /* struct code_changes */
     uint64_t auxv;     /* two words: start and end of what /proc/PID/auxv shows */
 };
 
@@ -50,6 +52,12 @@ bool guest_areas(pid_t pid, const struct guest_record *r, struct area_list *out)
 
 /* Its auxiliary vector: bytes copied to out, at most size. */
 size_t guest_auxv(pid_t pid, const struct guest_record *r, void *out, size_t size);
+
+/*
+ * A message of tracee.h to another guest process, whose record has just been read: any of its threads gets it. about: a
+ * process that it is about. False: not sent.
+ */
+bool guest_tell(pid_t pid, int message, pid_t about);
 
 /* Whether a thread of the process is one of the guest's, and not the emulator's own. */
 bool guest_has_thread(pid_t pid, const struct guest_record *r, pid_t tid);

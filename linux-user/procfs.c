@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -107,30 +108,77 @@ static uint64_t handled(const struct process *p, uint64_t low, uint64_t high)
     return bits;
 }
 
+/* What status and stat need to know of a process's threads; the caller's own, or another guest's by its memory. */
+struct seen {
+    struct process *copy; /* of another's, to be freed; NULL: the caller's own */
+    const struct process *process;
+    unsigned threads; /* the guest's, without the emulator's own */
+    bool known;       /* the thread that the file is about is one of them: */
+    uint64_t mask;
+    unsigned mode, filters;
+};
+
+static void see_task(struct seen *s, const struct view *v, const struct task *t)
+{
+    s->threads++;
+    if (t->tid != (v->tid ? v->tid : v->pid))
+        return;
+    s->known = true;
+    s->mask = t->signals.mask;
+    s->mode = (unsigned)t->seccomp.mode;
+    s->filters = v->other ? seccomp_remote_count(v->pid, &t->seccomp) : seccomp_count(t);
+}
+
+/* False: the other's memory can't be read, or nothing is left for it. */
+static bool see(const struct view *v, struct seen *s)
+{
+    enum { MAX_THREADS = 1 << 16 };
+    struct process *own = v->t->process;
+    *s = (struct seen){.process = own};
+    if (!v->other) {
+        pthread_mutex_lock(&own->lock);
+        for (const struct task *t = own->tasks; t; t = t->next)
+            see_task(s, v, t);
+        pthread_mutex_unlock(&own->lock);
+        return true;
+    }
+    s->process = s->copy = malloc(sizeof *s->copy);
+    bool ok = s->copy && remote_read(v->pid, s->copy, v->other->process, sizeof *s->copy);
+    uint64_t at = ok ? (uintptr_t)s->copy->tasks : 0;
+    for (unsigned i = 0; ok && at && i < MAX_THREADS; i++) {
+        struct task t;
+        ok = remote_read(v->pid, &t, at, sizeof t);
+        if (ok)
+            see_task(s, v, &t);
+        at = (uintptr_t)t.next;
+    }
+    if (!ok)
+        free(s->copy);
+    return ok;
+}
+
 /* The host's lines but for those that tell of the emulator's threads and signal handlers. */
 static void view_status(const struct view *v)
 {
-    struct process *p = v->t->process;
-    const struct task *shown = NULL;
-    unsigned threads = 0;
+    struct seen s;
     char *text = read_host(v->host), *save = NULL;
-    pthread_mutex_lock(&p->lock);
-    for (const struct task *t = p->tasks; t; t = t->next, threads++)
-        if (t->tid == (v->tid ? v->tid : v->pid))
-            shown = t;
+    if (!see(v, &s)) {
+        dprintf(v->out, "%s", text ? text : "");
+        free(text);
+        return;
+    }
     const struct {
         const char *name;
         bool known, decimal;
         uint64_t value;
     } lines[] = {
-        {"Threads", true, true, threads},
-        {"SigBlk", shown, false, shown ? shown->signals.mask : 0},
-        {"Seccomp", shown, true, shown ? (unsigned)shown->seccomp.mode : 0},
-        {"Seccomp_filters", shown, true, shown ? seccomp_count(shown) : 0},
-        {"SigIgn", true, false, handled(p, (uintptr_t)SIG_IGN, (uintptr_t)SIG_IGN)},
-        {"SigCgt", true, false, handled(p, (uintptr_t)SIG_IGN + 1, UINT64_MAX)},
+        {"Threads", true, true, s.threads},
+        {"SigBlk", s.known, false, s.mask},
+        {"Seccomp", s.known, true, s.mode},
+        {"Seccomp_filters", s.known, true, s.filters},
+        {"SigIgn", true, false, handled(s.process, (uintptr_t)SIG_IGN, (uintptr_t)SIG_IGN)},
+        {"SigCgt", true, false, handled(s.process, (uintptr_t)SIG_IGN + 1, UINT64_MAX)},
     };
-    pthread_mutex_unlock(&p->lock);
     for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
         size_t n = strcspn(line, ":"), i = 0;
         while (i < ARRAY_SIZE(lines) && (strncmp(lines[i].name, line, n) || lines[i].name[n] || !lines[i].known))
@@ -142,18 +190,8 @@ static void view_status(const struct view *v)
         else
             dprintf(v->out, "%s:\t%016" PRIx64 "\n", lines[i].name, lines[i].value);
     }
+    free(s.copy);
     free(text);
-}
-
-/* The guest's, without the emulator's own. */
-static unsigned count_threads(struct process *p)
-{
-    unsigned n = 0;
-    pthread_mutex_lock(&p->lock);
-    for (const struct task *t = p->tasks; t; t = t->next)
-        n++;
-    pthread_mutex_unlock(&p->lock);
-    return n;
 }
 
 /* The host's line, with the fields that hold addresses and signal sets of the program's own replaced. */
@@ -171,21 +209,28 @@ static void view_stat(const struct view *v)
         END_DATA,
         START_BRK
     };
-    struct process *p = v->t->process;
+    struct seen s;
+    char *text = read_host(v->host), *rest = text ? strrchr(text, ')') : NULL, *save = NULL;
+    if (!see(v, &s)) {
+        dprintf(v->out, "%s", text ? text : "");
+        free(text);
+        return;
+    }
+    const struct process *p = s.process;
     const struct {
         int field;
         uint64_t value;
     } own[] = {
-        {THREADS, count_threads(p)}, {START_CODE, p->code_start},
+        {THREADS, s.threads},
+        {START_CODE, p->code_start},
         {END_CODE, p->code_end},
         {START_STACK, p->stack_start},
         {START_DATA, p->data_start},
         {END_DATA, p->data_end},
-        {START_BRK, mm_brk_start(p->mm)},
         {SIG_IGNORE, handled(p, (uintptr_t)SIG_IGN, (uintptr_t)SIG_IGN) & 0x7fffffff},
         {SIG_CATCH, handled(p, (uintptr_t)SIG_IGN + 1, UINT64_MAX) & 0x7fffffff},
+        {v->other ? 0 : START_BRK, v->other ? 0 : mm_brk_start(p->mm)},
     };
-    char *text = read_host(v->host), *rest = text ? strrchr(text, ')') : NULL, *save = NULL;
     if (rest) {
         dprintf(v->out, "%.*s", (int)(rest + 1 - text), text);
         char *word = strtok_r(rest + 1, " \n", &save);
@@ -200,6 +245,7 @@ static void view_stat(const struct view *v)
         }
         dprintf(v->out, "\n");
     }
+    free(s.copy);
     free(text);
 }
 
@@ -231,8 +277,8 @@ static const struct {
     {"smaps", OF_GUESTS, view_smaps},
     {"cmdline", OF_SELF, view_cmdline},
     {"auxv", OF_GUESTS, view_auxv},
-    {"stat", OF_SELF, view_stat},
-    {"status", OF_SELF, view_status},
+    {"stat", OF_GUESTS, view_stat},
+    {"status", OF_GUESTS, view_status},
     {"cpuinfo", OF_MACHINE, view_cpuinfo},
     {"sys/kernel/arch", OF_MACHINE, view_arch},
     {"sys/kernel/osrelease", OF_MACHINE, view_release},
@@ -335,6 +381,7 @@ int64_t procfs_opened(struct task *t, int fd, int dirfd, const char *host_path, 
     if (v.out < 0)
         return fd;
     files[i].write(&v);
+    fchmod(v.out, S_IRUSR | S_IRGRP | S_IROTH);
     lseek(v.out, 0, SEEK_SET);
     int ret = dup3(v.out, fd, close_on_exec ? O_CLOEXEC : 0);
     close(v.out);

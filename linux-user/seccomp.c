@@ -21,6 +21,7 @@
 #include "exec/target.h"
 #include "linux-user/bpf.h"
 #include "linux-user/dispatch.h"
+#include "linux-user/guest-process.h"
 #include "linux-user/host.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
@@ -35,7 +36,7 @@
 struct seccomp_filter {
     const struct seccomp_filter *before;
     uint32_t n;
-    uint32_t has_listener;
+    uint32_t has_listener, logs;
     struct sock_filter program[];
 };
 
@@ -181,7 +182,7 @@ static int64_t read_filter(struct task *t, uint64_t at, struct seccomp_filter **
     }
     f->before = t->seccomp.filters;
     f->n = prog.n;
-    f->has_listener = false;
+    f->has_listener = f->logs = false;
     *out = f;
     return 0;
 }
@@ -247,6 +248,7 @@ static int64_t set_filter(struct task *t, uint64_t flags, uint64_t at)
     ret = read_filter(t, at, &f);
     if (ret)
         return ret;
+    f->logs = (flags & SECCOMP_FILTER_FLAG_LOG) != 0;
     if (listens) {
         ret = host_listener(flags & ~(uint64_t)(SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW));
         f->has_listener = ret >= 0;
@@ -357,10 +359,87 @@ bool seccomp_ioctl(struct task *t, int fd, uint32_t command, uint64_t arg, int64
     }
 }
 
+/* --- another thread's --- */
+
+/* Its head, without the program; false: none is there, or it can't be read. */
+static bool remote_head(pid_t pid, const struct seccomp_filter *at, struct seccomp_filter *head)
+{
+    return at && remote_read(pid, head, (uintptr_t)at, sizeof *head);
+}
+
+unsigned seccomp_remote_count(pid_t pid, const struct task_seccomp *s)
+{
+    struct seccomp_filter head = {.before = s->filters};
+    unsigned n = 0;
+    while (n < MAX_INSNS_PER_PATH && remote_head(pid, head.before, &head))
+        n++;
+    return n;
+}
+
+/* The filter of that index, 0 being the oldest: its address and head. 0 or -errno, as the kernel's get_nth_filter(). */
+static int64_t nth_filter(pid_t pid, uint64_t at, uint64_t index, const struct seccomp_filter **filter,
+                          struct seccomp_filter *head)
+{
+    struct task_seccomp s;
+    struct __user_cap_header_struct version = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (host_call(SYS_capget, &version, caps) || !(caps[0].effective >> CAP_SYS_ADMIN & 1))
+        return -EACCES;
+    if (!at || !remote_read(pid, &s, at, sizeof s))
+        return -EIO;
+    if (s.mode != SECCOMP_MODE_FILTER)
+        return -EINVAL;
+    unsigned count = seccomp_remote_count(pid, &s);
+    if (index >= count)
+        return -ENOENT;
+    *filter = s.filters;
+    for (uint64_t back = count - index; remote_head(pid, *filter, head) && --back;)
+        *filter = head->before;
+    return 0;
+}
+
+int64_t seccomp_remote_filter(struct task *t, pid_t pid, uint64_t at, uint64_t index, uint64_t to)
+{
+    const struct seccomp_filter *filter;
+    struct seccomp_filter head;
+    int64_t ret = t->seccomp.mode ? -EACCES : nth_filter(pid, at, index, &filter, &head);
+    if (ret)
+        return ret;
+    size_t bytes = head.n * sizeof head.program[0];
+    struct sock_filter *program = head.n <= BPF_MAXINSNS && to ? malloc(bytes) : NULL;
+    if (program && (!remote_read(pid, program, (uintptr_t)filter->program, bytes) || copy_to_guest(t, to, program, bytes)))
+        ret = -EFAULT;
+    else if (to && !program)
+        ret = -ENOMEM;
+    free(program);
+    return ret ? ret : head.n;
+}
+
+int64_t seccomp_remote_metadata(struct task *t, pid_t pid, uint64_t at, uint64_t size, uint64_t to)
+{
+    const struct seccomp_filter *filter;
+    struct seccomp_filter head;
+    struct {
+        uint64_t filter_off, flags;
+    } data = {0, 0};
+    if (t->seccomp.mode)
+        return -EACCES;
+    size = size < sizeof data ? size : sizeof data;
+    if (size < sizeof data.filter_off)
+        return -EINVAL;
+    if (get_user(t, data.filter_off, to))
+        return -EFAULT;
+    int64_t ret = nth_filter(pid, at, data.filter_off, &filter, &head);
+    if (ret)
+        return ret;
+    data.flags = head.logs ? SECCOMP_FILTER_FLAG_LOG : 0;
+    return copy_to_guest(t, to, &data, size) ? -EFAULT : (int64_t)size;
+}
+
 /* --- execve --- */
 
 struct saved_filter {
-    uint32_t n, has_listener;
+    uint32_t n, has_listener, logs;
 };
 
 bool seccomp_save(const struct task *t, FILE *f)
@@ -371,7 +450,7 @@ bool seccomp_save(const struct task *t, FILE *f)
         const struct seccomp_filter *s = t->seccomp.filters;
         for (uint32_t skip = 0; skip < i; skip++)
             s = s->before;
-        struct saved_filter one = {s->n, s->has_listener};
+        struct saved_filter one = {s->n, s->has_listener, s->logs};
         fwrite(&one, sizeof one, 1, f);
         fwrite(s->program, sizeof s->program[0], s->n, f);
     }
@@ -393,6 +472,7 @@ bool seccomp_restore(struct task *t, FILE *f)
         s->before = t->seccomp.filters;
         s->n = one.n;
         s->has_listener = one.has_listener;
+        s->logs = one.logs;
         t->seccomp.filters = s;
     }
     t->seccomp.mode = (int)head[0];

@@ -86,18 +86,22 @@ int64_t sys_mseal(struct task *t, const uint64_t a[6])
     return a[2] ? -EINVAL : mm_mseal(t->process->mm, a[0], a[1]);
 }
 
-/* To other memory than the caller's the host writes as it does for anybody; one's own may be code that is translated. */
+/* What is written may be code that is translated: the caller's own, or that of another guest process. */
 int64_t sys_process_vm_writev(struct task *t, const uint64_t a[6])
 {
     int64_t ret = host_call(SYS_process_vm_writev, a[0], a[1], a[2], a[3], a[4], a[5]);
     struct iovec v;
-    uint64_t left = ret > 0 && (pid_t)a[0] == getpid() ? (uint64_t)ret : 0;
+    uint64_t left = ret > 0 ? (uint64_t)ret : 0, first = UINT64_MAX, last = 0;
     for (uint64_t at = a[3]; left && !get_user(t, v, at); at += sizeof v) {
         uint64_t n = v.iov_len < left ? v.iov_len : left, start = (uintptr_t)v.iov_base;
-        if (n)
-            exec_invalidate(t->process->exec, start, start + n);
+        first = n && start < first ? start : first;
+        last = n && start + n > last ? start + n : last;
         left -= n;
     }
+    if (first < last && (pid_t)a[0] == getpid())
+        exec_invalidate(t->process->exec, first, last);
+    else if (first < last)
+        tracer_wrote(t, (pid_t)a[0], first, last - first);
     return ret;
 }
 

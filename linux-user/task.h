@@ -47,8 +47,10 @@ struct process {
     bool dying;                /* threads stop for good in front of their next guest instruction: a core is being dumped */
     bool vfork_child;          /* shares mm and exec with the process that made it */
 
-    struct code_changes code_changes; /* by a tracer */
     struct debug *debug;       /* -g; NULL: nobody debugs */
+    struct code_changes code_changes; /* by other processes */
+    int32_t dumped[16]; /* children and tracees that left a core file: a ring, written by the signal handler */
+    uint32_t ndumped;
     pthread_mutex_t lock;      /* guards what follows; taken before mm's and exec's locks */
     struct task *tasks;
     struct signal_actions actions;

@@ -27,6 +27,7 @@ static void tell_tracer(struct task *t, int message)
     e->state_size = (uint32_t)t->abi->target->state_size;
     e->cpu = (uintptr_t)t->cpu;
     e->changes = (uintptr_t)&t->process->code_changes;
+    e->seccomp = (uintptr_t)&t->seccomp;
     info.si_pid = getpid();
     info.si_uid = getuid();
     info.si_value.sival_ptr = e;
@@ -123,6 +124,15 @@ void tracee_message(struct task *t, const siginfo_t *info, void *ucontext)
         signal_wake(t, ucontext);
         return;
     case MESSAGE_WAKE: signal_wake(t, ucontext); return;
+    case MESSAGE_CODE:
+        signal_wake(t, ucontext);
+        return;
+    case MESSAGE_DUMPED: {
+        struct process *p = t->process;
+        uint32_t n = __atomic_fetch_add(&p->ndumped, 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&p->dumped[n % ARRAY_SIZE(p->dumped)], info->si_pid, __ATOMIC_SEQ_CST);
+        return;
+    }
     default: /* our own has come back: nobody traces any more */
         e->active = false;
         e->signal = e->stop == STOP_SIGNAL ? (uint32_t)e->info.si_signo : 0;
@@ -149,6 +159,7 @@ bool tracee_signal(struct task *t, siginfo_t *info)
 bool tracee_pending(struct task *t, siginfo_t *info)
 {
     struct tracee *e = &t->tracee;
+    forget_changed_code(t->process);
     if (!e->active)
         return false;
     bool first = e->first, attached = e->attached, interrupted = e->interrupted;

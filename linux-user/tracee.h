@@ -28,14 +28,16 @@ enum {
     MESSAGE_INTERRUPT = TRACE_MESSAGE | 4 << 8, /* tracer: PTRACE_INTERRUPT */
     MESSAGE_REDIRECT = TRACE_MESSAGE | 5 << 8,  /* tracer: the signal in the low byte has come for you */
     MESSAGE_WAKE = TRACE_MESSAGE | 6 << 8,      /* the process itself: look what is to be done (debug.h) */
+    MESSAGE_CODE = TRACE_MESSAGE | 7 << 8,      /* anybody, to a process: its struct code_changes is pending */
+    MESSAGE_DUMPED = TRACE_MESSAGE | 8 << 8,    /* a child or tracee: si_pid is about to die and has left a core file */
     START_SEIZED = 1,
     START_STOP = 2, /* PTRACE_ATTACH: stop with SIGSTOP */
-    TRACEE_VERSION = 1,
+    TRACEE_VERSION = 2,
 };
 
 enum tracee_stop { STOP_NONE, STOP_SIGNAL, STOP_ENTRY, STOP_EXIT, STOP_EVENT, STOP_GROUP };
 
-/* Where a tracer has written into the process's memory: [start, end), if pending. One for all threads. */
+/* Where another process has written into the process's memory: [start, end), if pending. One for all threads. */
 struct code_changes {
     uint64_t start, end;
     uint32_t pending;
@@ -45,6 +47,7 @@ struct tracee {
     /* What the tracer needs to make sense of the rest. */
     uint32_t version, size, machine, state_size;
     uint64_t cpu, changes; /* addresses of the thread's struct cpu and the process's struct code_changes */
+    uint64_t seccomp;      /* and of its struct task_seccomp */
     /* The stop. */
     uint32_t stop, event;     /* enum tracee_stop; PTRACE_EVENT_… of STOP_EVENT */
     uint64_t message;         /* PTRACE_GETEVENTMSG */

@@ -82,7 +82,11 @@ static void forget(struct process *p, pid_t tid)
     pthread_mutex_unlock(&p->lock);
 }
 
-void tracer_forget_all(struct process *p) { p->tracees = NULL; /* a fork's child leaves its parent's memory alone */ }
+void tracer_forget_all(struct process *p)
+{
+    p->tracees = NULL; /* a fork's child leaves its parent's memory alone */
+    memset(p->dumped, 0, sizeof p->dumped);
+}
 
 #define WRITE(e, field, value) \
     __extension__({ \
@@ -264,6 +268,18 @@ static int look(struct task *t, pid_t tid, int status)
     return LIKELY(!t->process->tracees) || WIFCONTINUED(status) ? status : look_at_end(t, tid, status);
 }
 
+/* Whether it left a core file, of which the host knows nothing. reaped: its id may soon be another's. */
+static bool has_dumped(struct process *p, pid_t pid, bool reaped)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(p->dumped); i++)
+        if (__atomic_load_n(&p->dumped[i], __ATOMIC_SEQ_CST) == pid) {
+            if (reaped)
+                __atomic_store_n(&p->dumped[i], 0, __ATOMIC_SEQ_CST);
+            return true;
+        }
+    return false;
+}
+
 int64_t sys_wait4(struct task *t, const uint64_t a[6])
 {
     for (;;) {
@@ -272,6 +288,8 @@ int64_t sys_wait4(struct task *t, const uint64_t a[6])
         if (ret <= 0)
             return ret;
         status = look(t, (pid_t)ret, status);
+        if (status != HIDDEN && WIFSIGNALED(status) && has_dumped(t->process, (pid_t)ret, true))
+            status |= WCOREFLAG;
         if (status != HIDDEN)
             return a[1] && put_user(t, status, a[1]) ? -EFAULT : ret;
     }
@@ -309,6 +327,8 @@ int64_t sys_waitid(struct task *t, const uint64_t a[6])
                 continue;
             if (WIFSTOPPED(status))
                 info.si_status = status >> 8;
+            if (info.si_code == CLD_KILLED && has_dumped(t->process, info.si_pid, !(a[3] & WNOWAIT)))
+                info.si_code = CLD_DUMPED;
         }
         return a[2] ? put_user(t, info, a[2]) : 0;
     }
@@ -604,8 +624,13 @@ void tracer_wrote(struct task *t, pid_t pid, uint64_t addr, uint64_t n)
         if (e->at && (e->tid == pid || process_of(e->tid) == pid))
             changes = e->now.changes;
     pthread_mutex_unlock(&t->process->lock);
-    if (changes)
+    struct guest_record record;
+    if (changes) {
         add_change(pid, changes, addr, n);
+    } else if (guest_record_read(pid, &record)) {
+        add_change(pid, record.changes, addr, n);
+        guest_tell(pid, MESSAGE_CODE, getpid());
+    }
 }
 
 static int64_t poke(struct tracee_entry *e, uint64_t addr, uint64_t word)
@@ -678,6 +703,10 @@ int64_t sys_ptrace(struct task *t, const uint64_t a[6])
     case PTRACE_PEEKSIGINFO: return host_ptrace(request, tid, addr, data);
     case PTRACE_GETSIGMASK:
     case PTRACE_SETSIGMASK: return signal_mask(t, e, request == PTRACE_SETSIGMASK, addr, data);
+    case PTRACE_SECCOMP_GET_FILTER:
+        return seccomp_remote_filter(t, tid, e->at ? e->now.seccomp : 0, addr, data);
+    case PTRACE_SECCOMP_GET_METADATA:
+        return seccomp_remote_metadata(t, tid, e->at ? e->now.seccomp : 0, addr, data);
     case PTRACE_GET_SYSCALL_INFO: return syscall_info(t, e, addr, data);
     default: return -EIO; /* as the kernel for requests of other architectures */
     }

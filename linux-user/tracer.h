@@ -28,7 +28,7 @@ struct tracee_entry {
 
 /* Forgets all: a child does not trace what its parent does. */
 void tracer_forget_all(struct process *p);
-/* n bytes at addr of another process's memory were written by a file of /proc: its translations of them end. */
+/* n bytes at addr of another process's memory were written: its translations of them end, soon if it is running. */
 void tracer_wrote(struct task *t, pid_t pid, uint64_t addr, uint64_t n);
 
 #endif

@@ -77,6 +77,8 @@ bool guest_areas(pid_t pid, const struct guest_record *r, struct area_list *out)
 void areas_print_maps(const struct area_list *list, int host_maps, int fd) {}
 void areas_free(struct area_list *l) {}
 unsigned seccomp_count(const struct task *t) { return 0; }
+unsigned seccomp_remote_count(pid_t pid, const struct task_seccomp *s) { return 0; }
+bool remote_read(pid_t pid, void *to, uint64_t from, uint64_t n) { return false; }
 int64_t seccomp_prctl_set(struct task *t, uint64_t mode, uint64_t program) { return -EINVAL; }
 int64_t seccomp_prctl_get(const struct task *t) { return 0; }
 bool seccomp_ioctl(struct task *t, int fd, uint32_t command, uint64_t arg, int64_t *result) { return false; }
