@@ -37,10 +37,37 @@ static bool is_step(const struct loop *l, struct loop_slot *s)
     return s->step && s->step > -65536 && s->step < 65536;
 }
 
+static unsigned slots_of_value(const struct loop *l, node_ref n)
+{
+    unsigned found = 0;
+    for (unsigned i = 0; i < l->nslots; i++)
+        found += l->slot[l->used[i]].last == n;
+    return found;
+}
+
+/* Is n, and are its extensions, used for nothing but what registers become? */
+static bool is_result(const struct loop *l, node_ref n)
+{
+    unsigned found = slots_of_value(l, n);
+    for (unsigned i = 0; i < l->nslots; i++) {
+        node_ref e = l->slot[l->used[i]].last;
+        enum slot_width width;
+        if (e == n || !e || narrow_part(l, e, &width) != n)
+            continue;
+        for (unsigned k = 0; k < i; k++)
+            if (l->slot[l->used[k]].last == e)
+                found--;
+        if (l->node[e].uses != slots_of_value(l, e))
+            return false;
+        found++;
+    }
+    return found == l->node[n].uses;
+}
+
 /* Is n a sum of the slot's old value and others, and is the old value read for nothing else? */
 static bool collect(const struct loop *l, struct loop_slot *s, node_ref n, enum slot_width width)
 {
-    if (l->node[n].uses != 1)
+    if (l->node[n].uses != 1 && n != narrow_part(l, s->last, &(enum slot_width){WIDE}))
         return false;
     if (is_first(l, s, n, width))
         return l->node[s->first].uses == 1;
@@ -60,7 +87,23 @@ static bool is_sum(const struct loop *l, struct loop_slot *s)
     node_ref n = narrow_part(l, s->last, &width);
     s->naddends = 0;
     s->width = width;
-    return s->first && l->node[s->last].uses == 1 && n != s->first && collect(l, s, n, width) && s->naddends;
+    return s->first && n != s->first && is_result(l, n) && collect(l, s, n, width) && s->naddends;
+}
+
+/* A register that becomes what a SUM becomes. */
+static void find_sum(const struct loop *l, struct loop_slot *s)
+{
+    enum slot_width width;
+    for (unsigned i = 0; i < l->nslots && s->kind == SLOT_LAST && !s->first; i++) {
+        const struct loop_slot *sum = &l->slot[l->used[i]];
+        if (sum->kind != SLOT_SUM ||
+            narrow_part(l, sum->last, &width) != narrow_part(l, s->last, &(enum slot_width){WIDE}))
+            continue;
+        s->kind = SLOT_SAME;
+        s->of = l->used[i];
+        narrow_part(l, s->last, &width);
+        s->width = width;
+    }
 }
 
 static void classify(struct loop *l)
@@ -72,6 +115,8 @@ static void classify(struct loop *l)
         else
             s->kind = is_step(l, s) ? SLOT_STEP : is_sum(l, s) ? SLOT_SUM : SLOT_LAST;
     }
+    for (unsigned i = 0; i < l->nslots; i++)
+        find_sum(l, &l->slot[l->used[i]]);
 }
 
 /* Is the expression made of registers of these kinds only? */

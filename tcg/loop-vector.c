@@ -415,8 +415,15 @@ static void put_slots(struct maker *m)
             value[i] = last_value(m, s);
     }
     for (unsigned i = 0; i < l->nslots; i++)
-        if (l->slot[l->used[i]].kind != SLOT_FIXED)
+        if (l->slot[l->used[i]].kind != SLOT_FIXED && l->slot[l->used[i]].kind != SLOT_SAME)
             b_put(&m->b, l->used[i], value[i]);
+    for (unsigned i = 0; i < l->nslots; i++) {
+        const struct loop_slot *s = &l->slot[l->used[i]];
+        if (s->kind == SLOT_SAME) {
+            ir_ref sum = b_get(&m->b, s->of);
+            b_put(&m->b, l->used[i], s->width == WIDE ? sum : extended(m, b_trunc(&m->b, sum), s->width));
+        }
+    }
 }
 
 /* --- how often --- */

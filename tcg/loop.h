@@ -73,18 +73,17 @@ enum slot_kind {
     SLOT_FIXED, /* never written */
     SLOT_STEP,  /* step more in every round; */
     SLOT_SUM,   /* the sum of addends, and of its old value */
+    SLOT_SAME,  /* what the SUM `of` becomes, its extension perhaps another one */
     SLOT_LAST,  /* what a round computes without the old value, which may be read, too: it is the former round's */
 };
-enum slot_width {
-    WIDE,
-    SIGNED_32,
-    UNSIGNED_32
-}; /* of STEP and SUM: additions of 64 bits, of 32 that are then extended */
+/* Of STEP and SUM: additions of 64 bits, of 32 that are then extended. */
+enum slot_width { WIDE, SIGNED_32, UNSIGNED_32 };
 struct loop_slot {
     node_ref first, last; /* GET; the value PUT last, 0: none */
     uint8_t kind;         /* enum slot_kind */
     uint8_t width;        /* enum slot_width */
-    bool guarded;         /* min to max is expected of the value the loop begins with: */
+    uint8_t of;
+    bool guarded; /* min to max is expected of the value the loop begins with: */
     int64_t min, max;
     int64_t step;
     unsigned naddends;

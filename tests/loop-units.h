@@ -91,6 +91,9 @@ static void random_sum(struct loop_maker *l)
         put(&l->m, slot, IR_I64, extended(l, op(l, IR_ADD, IR_I32, op(l, IR_TRUNC, IR_I32, old, 0), v)));
     else
         put(&l->m, slot, IR_I64, op(l, IR_ADD, IR_I64, old, op(l, IR_SEXT, IR_I64, v, 0)));
+    if (!below(3)) /* once more: as it is, or extended (differently) */
+        put(&l->m, X_DATA + below(4), IR_I64,
+            below(2) ? get(l, slot) : extended(l, op(l, IR_TRUNC, IR_I32, get(l, slot), 0)));
 }
 
 static void random_detour(struct loop_maker *l)
