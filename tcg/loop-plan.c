@@ -81,12 +81,60 @@ static bool collect(const struct loop *l, struct loop_slot *s, node_ref n, enum 
     return false;
 }
 
-static bool is_sum(const struct loop *l, struct loop_slot *s)
+/* A new choice between x and 0, by n's condition: x where n is its argument `k`. */
+static node_ref choice_or_zero(struct loop *l, node_ref n, unsigned k, node_ref x)
+{
+    if (l->n + 2 > LOOP_NODES)
+        return 0;
+    enum ir_type t = ir_result_type(inst(l, x));
+    node_ref zero = l->n++, choice = l->n++;
+    l->node[zero] = (struct node){.in = {.op = IR_CONST, .type = t}};
+    l->node[choice] = l->node[n];
+    l->node[choice].in.type = t;
+    l->node[choice].arg[k] = x;
+    l->node[choice].arg[5 - k] = zero;
+    return choice;
+}
+
+/*
+ * Something is added in some rounds only: n chooses between the old value and a sum. A 64-bit choice may be between the
+ * old value as it is and an extended sum of 32 bits; then the old value must be extended, too.
+ */
+static bool is_choice(struct loop *l, struct loop_slot *s, node_ref n, enum slot_width width)
+{
+    if (inst(l, n)->op != IR_SELCC)
+        return false;
+    for (unsigned k = 2; k < 4; k++) {
+        node_ref sum = arg(l, n, k), old = arg(l, n, 5 - k), part = sum;
+        enum slot_width inner = width;
+        if (width == WIDE && l->node[sum].uses == 1)
+            part = narrow_part(l, sum, &inner);
+        node_ref base = arg(l, part, 0);
+        if (inst(l, part)->op != IR_ADD || l->node[part].uses != 1 || !is_first(l, s, old, width))
+            continue;
+        unsigned other = !is_first(l, s, base, inner);
+        base = arg(l, part, other);
+        if (!is_first(l, s, base, inner) || l->node[old].uses != 2 ||
+            l->node[s->first].uses != (width == WIDE ? 2 : 1) || (base != old && l->node[base].uses != 1))
+            continue;
+        s->extended = inner != width;
+        s->width = inner;
+        s->addend[0] = choice_or_zero(l, n, k, arg(l, part, 1 - other));
+        s->naddends = s->addend[0] != 0;
+        return s->naddends;
+    }
+    return false;
+}
+
+static bool is_sum(struct loop *l, struct loop_slot *s)
 {
     enum slot_width width;
     node_ref n = narrow_part(l, s->last, &width);
     s->naddends = 0;
     s->width = width;
+    s->extended = false;
+    if (s->first && is_result(l, n) && is_choice(l, s, n, width))
+        return true;
     return s->first && n != s->first && is_result(l, n) && collect(l, s, n, width) && s->naddends;
 }
 
@@ -119,18 +167,24 @@ static void classify(struct loop *l)
         find_sum(l, &l->slot[l->used[i]]);
 }
 
-/* Is the expression made of registers of these kinds only? */
+/* What expressions are made of; arguments stand in front of what they are arguments of. */
+static void find_kinds(struct loop *l)
+{
+    for (unsigned n = 1; n < l->n; n++) {
+        struct node *v = &l->node[n];
+        unsigned size = 1;
+        v->kinds = v->in.op == IR_GET ? 1u << l->slot[v->in.ir_slot_].kind : ir_props(&v->in) & IR_P_PURE ? 0 : IMPURE;
+        for (unsigned k = 0; k < IR_MAX_ARGS; k++) {
+            v->kinds |= l->node[v->arg[k]].kinds;
+            size += l->node[v->arg[k]].size;
+        }
+        v->size = size < MANY ? size : MANY;
+    }
+}
+
 static bool made_of(const struct loop *l, node_ref n, unsigned kinds)
 {
-    const struct ir_inst *in = inst(l, n);
-    if (in->op == IR_GET)
-        return kinds >> l->slot[in->ir_slot_].kind & 1;
-    if (!(ir_props(in) & IR_P_PURE))
-        return false;
-    for (unsigned k = 0; k < IR_MAX_ARGS; k++)
-        if (arg(l, n, k) && !made_of(l, arg(l, n, k), kinds))
-            return false;
-    return true;
+    return !(l->node[n].kinds & ~kinds) && l->node[n].size < MANY;
 }
 
 bool loop_fixed(const struct loop *l, node_ref n) { return made_of(l, n, 1 << SLOT_FIXED); }
@@ -266,10 +320,12 @@ static bool find_count(struct loop *l)
         l->count.bound = bound;
         l->count.cc = k ? swapped(l->cc) : l->cc;
         if (slot >= 0) {
-            l->count.narrow = true;
+            l->count.narrow = l->count.of_slot = true;
             l->count.slot = slot;
             l->count.step = l->slot[slot].step;
-        } else if (l->type == IR_I64 && find_affine(l, x, &l->count.at)) {
+        } else if (l->type == IR_I64 ? find_affine(l, x, &l->count.at)
+                                     : inst(l, x)->op == IR_TRUNC && find_affine(l, arg(l, x, 0), &l->count.at)) {
+            l->count.narrow = l->type == IR_I32;
             l->count.step = l->count.at.step;
         }
         if (!l->count.step)
@@ -603,6 +659,11 @@ static bool hold_slots(struct loop *l)
         }
         if (s->kind == SLOT_SUM && s->width == WIDE && sum > INT32_MAX)
             return false;
+        if (s->kind == SLOT_SUM && s->extended) {
+            s->guarded = true;
+            s->min = s->width == SIGNED_32 ? INT32_MIN : 0;
+            s->max = s->width == SIGNED_32 ? INT32_MAX : UINT32_MAX;
+        }
     }
     return true;
 }
@@ -627,5 +688,6 @@ static bool try_lane(struct loop *l, enum ir_lane lane)
 bool loop_plan(struct loop *l)
 {
     classify(l);
+    find_kinds(l);
     return find_addresses(l) && find_count(l) && (try_lane(l, LANE_H) || try_lane(l, LANE_S));
 }

@@ -439,9 +439,10 @@ static ir_ref compared(struct maker *m, int64_t more)
 {
     struct loop *l = m->l;
     int64_t c = (more - 1) * l->count.step;
-    if (l->count.narrow)
+    if (l->count.of_slot)
         return b_addi(&m->b, IR_I32, b_trunc(&m->b, b_get(&m->b, l->count.slot)), c + l->count.step);
-    return address(m, &l->count.at, c);
+    ir_ref at = address(m, &l->count.at, c);
+    return l->count.narrow ? b_trunc(&m->b, at) : at;
 }
 
 /* Are there so many rounds at least? If it is `cc`, to `pc`. */

@@ -28,6 +28,7 @@ enum {
     LOOP_PARTS = 2
 };
 
+enum { IMPURE = 0x80, MANY = 64 };
 typedef uint16_t node_ref; /* 0: none */
 
 /* An expression of one round: an IR instruction whose arguments are nodes. GET is a register's value at the round's
@@ -36,6 +37,8 @@ struct node {
     struct ir_inst in; /* arg[] not used */
     node_ref arg[IR_MAX_ARGS];
     uint16_t uses;
+    uint8_t kinds; /* bits: of the registers that it is made of; IMPURE: and of memory */
+    uint8_t size;  /* nodes it is made of, those used twice counted twice, at most MANY */
     /* loop-plan.c: */
     uint8_t state;           /* enum node_state */
     bool low;                /* lanes hold the low 32 bits of a value from 0 to 2^32 - 1 */
@@ -83,7 +86,8 @@ struct loop_slot {
     uint8_t kind;         /* enum slot_kind */
     uint8_t width;        /* enum slot_width */
     uint8_t of;
-    bool guarded; /* min to max is expected of the value the loop begins with: */
+    bool extended; /* SUM: the value that the loop begins with must be, too */
+    bool guarded;  /* min to max is expected of the value the loop begins with: */
     int64_t min, max;
     int64_t step;
     unsigned naddends;
@@ -111,7 +115,8 @@ struct loop {
     bool strict;            /* what is loaded may not be stored to at all, not even later in the round */
     struct {
         int64_t step; /* of what is compared; */
-        bool narrow;  /* the STEP `slot`, by its low 32 bits, */
+        bool narrow;  /* by its low 32 bits: */
+        bool of_slot; /* the narrow STEP `slot`, */
         uint8_t slot;
         struct affine at;   /* or this */
         node_ref bound;     /* fixed; */

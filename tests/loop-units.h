@@ -86,6 +86,28 @@ static void put_data(struct loop_maker *l) { put(&l->m, X_DATA + below(4), IR_I6
 static void random_sum(struct loop_maker *l)
 {
     unsigned slot = X_DATA + 4 + below(2);
+    struct unit_maker *m = &l->m;
+    if (!below(3)) { /* in some rounds only: a choice, or a branch */
+        ir_ref old = get(l, slot), half = op(l, IR_TRUNC, IR_I32, old, 0), sum = op(l, IR_ADD, IR_I32, half, some(l));
+        struct ir_inst in = {.op = IR_SELCC, .type = IR_I32, .type2 = IR_I32, .cc = below(CC_FOEQ)};
+        in.arg[0] = some(l);
+        in.arg[1] = some(l);
+        if (below(2)) {
+            bool first = below(2);
+            in.arg[2] = first ? sum : half;
+            in.arg[3] = first ? half : sum;
+            put(m, slot, IR_I64, extended(l, add_quiet(m, in)));
+            return;
+        }
+        in = (struct ir_inst){
+            .op = IR_GOTO_IF, .type2 = IR_I32, .cc = in.cc, .imm = m->next_pc, .arg = {in.arg[0], in.arg[1]}};
+        add_quiet(m, in);
+        put(m, slot, IR_I64, extended(l, sum));
+        add_quiet(m, (struct ir_inst){.op = IR_LABEL, .imm = m->next_pc});
+        l->n = 0;
+        start_insn(m);
+        return;
+    }
     ir_ref old = get(l, slot), v = l->n ? l->value[below(l->n)] : some(l);
     if (below(2))
         put(&l->m, slot, IR_I64, extended(l, op(l, IR_ADD, IR_I32, op(l, IR_TRUNC, IR_I32, old, 0), v)));
@@ -159,6 +181,10 @@ static void jump_back(struct loop_maker *l)
         } else {
             in.arg[0] = op(l, IR_ADD, IR_I64, old, constant(m, IR_I64, step));
             put(m, X_COUNT, IR_I64, in.arg[0]);
+            if (!below(3)) {
+                in.arg[0] = op(l, IR_TRUNC, IR_I32, in.arg[0], 0);
+                in.type2 = IR_I32;
+            }
         }
         in.arg[1] = below(2) ? constant(m, in.type2, is_up ? 40 : 0) : get(l, X_BOUND);
         if (in.type2 == IR_I32 && m->u->inst[in.arg[1]].op == IR_GET)
