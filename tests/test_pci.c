@@ -313,6 +313,100 @@ Test(pci, hot_plug_behind_a_port)
     finish(&p);
 }
 
+static void let_go(void *opaque, struct device *d)
+{
+    ++*(unsigned *)opaque;
+    take_out(d);
+}
+
+/* Orderly removal, as a guest's driver for the slot does it: PCI Express Base Specification, 6.7.1. */
+Test(pci, removal_by_the_button)
+{
+    enum { SLOT_CONTROL = 0x18, SLOT_STATUS = 0x1a, BUTTON = 1, INTERRUPT = 0x20, POWER_OFF = 0x400 };
+    struct pc p;
+    unsigned left = 0;
+    begin(&p);
+    p.b.host.left = let_go;
+    p.b.host.opaque = &left;
+    struct device *port = add(&p, pci_ecam_bus(p.b.device), "pcie-root-port", 2 << 3);
+    unsigned devfn = 16, express = find_cap(&p, devfn, PCI_CAP_EXPRESS, 0);
+    cr_assert_eq(cfg(&p, devfn, express + 0x14, 4) & 0x7b, 0x7b, "button, power switch, lights, surprise, hot plug");
+    set_cfg(&p, devfn, PCI_BUSES, 4, 0x020100);
+    struct device *d = add(&p, pci_root_port_bus(port), "virtio-rng-pci", -1);
+    set_cfg(&p, devfn, express + SLOT_STATUS, 2, 0xffff);
+    set_cfg(&p, devfn, express + SLOT_CONTROL, 2, BUTTON | INTERRUPT);
+    cr_assert_null(pci_eject(d));
+    cr_assert(p.b.level[2] && cfg(&p, devfn, express + SLOT_STATUS, 2) & BUTTON && !left, "the guest is asked");
+    set_cfg(&p, devfn, express + SLOT_STATUS, 2, BUTTON);
+    cr_assert_not(p.b.level[2]);
+    char *error = pci_eject(d);
+    cr_assert_str_eq(error, "Device virtio-rng-pci is already in the process of unplug");
+    free(error);
+    cr_assert_eq(rd(&p.b, where(1, 0, 0), 4), 0x10441af4, "it is there until the slot is off");
+    wr(&p.b, where(1, 0, PCI_COMMAND), 2, 0);
+    cr_assert_eq(left, 0, "a driver that hears the button decides");
+    set_cfg(&p, devfn, express + SLOT_CONTROL, 2, BUTTON | INTERRUPT | POWER_OFF);
+    cr_assert_eq(left, 1);
+    cr_assert_eq(rd(&p.b, where(1, 0, 0), 4), UINT32_MAX);
+    /* The next one waits for power. */
+    d = add(&p, pci_root_port_bus(port), "virtio-rng-pci", -1);
+    cr_assert_eq(rd(&p.b, where(1, 0, 0), 4), UINT32_MAX);
+    cr_assert_eq(cfg(&p, devfn, express + 0x12, 2) & 0x2000, 0, "no link");
+    set_cfg(&p, devfn, express + SLOT_CONTROL, 2, BUTTON | INTERRUPT);
+    cr_assert_eq(rd(&p.b, where(1, 0, 0), 4), 0x10441af4);
+    cr_assert_eq(cfg(&p, devfn, express + 0x12, 2) & 0x2000, 0x2000);
+    /* A guest without such a driver lets go by ending its use of the device. */
+    set_cfg(&p, devfn, express + SLOT_CONTROL, 2, 0);
+    wr(&p.b, where(1, 0, PCI_COMMAND), 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    cr_assert_null(pci_eject(d));
+    cr_assert_eq(left, 1);
+    wr(&p.b, where(1, 0, PCI_COMMAND), 2, PCI_COMMAND_MEMORY);
+    cr_assert_eq(left, 2);
+    d = add(&p, pci_root_port_bus(port), "virtio-rng-pci", -1);
+    cr_assert_null(pci_eject(d));
+    cr_assert_eq(left, 3, "nobody has touched it");
+    d = add(&p, pci_ecam_bus(p.b.device), "virtio-rng-pci", -1);
+    error = pci_eject(d);
+    cr_assert(error && strstr(error, "does not support hotplugging"));
+    free(error);
+    take_out(d);
+    take_out(port);
+    finish(&p);
+}
+
+Test(pci, places_by_name)
+{
+    static const struct {
+        const char *bus, *addr, *error; /* error: a part of it; NULL: it is plugged in */
+        bool hot;
+        unsigned devfn;
+    } rows[] = {
+        {NULL, "4", NULL, false, 4 << 3}, {"pcie.0", "1f.7", NULL, false, 0x1f << 3 | 7}, {"port", NULL, NULL, false, 0}, {"port", NULL, NULL, true, 0},
+        {NULL, NULL, NULL, true, 0}, {"port", "0.0", NULL, true, 0}, {"pcie.0", NULL, "does not support hotplugging", true, 0},
+        {"nowhere", NULL, "Bus 'nowhere' not found", false, 0}, {NULL, "20", "addr is SLOT", false, 0}, {NULL, "4.8", "addr is SLOT", false, 0},
+        {NULL, "4.", "addr is SLOT", false, 0}, {NULL, "x", "addr is SLOT", false, 0}, {NULL, "2", "is not free", false, 0}, {"port", "1", "addr is SLOT", false, 0},
+    };
+    struct pc p;
+    begin(&p);
+    struct device *port = device_new(device_class_by_name("pcie-root-port"), "port", &p.b.host);
+    cr_assert_null(device_realize(port));
+    cr_assert_null(pci_plug(pci_ecam_bus(p.b.device), port, 2 << 3));
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct device *d = device_new(device_class_by_name("virtio-rng-pci"), NULL, &p.b.host);
+        device_place(d, rows[i].bus, rows[i].addr);
+        d->hot = rows[i].hot;
+        cr_assert_null(device_realize(d));
+        char *error = pci_plug(pci_ecam_bus(p.b.device), d, -1);
+        cr_assert(rows[i].error ? error && strstr(error, rows[i].error) : !error, "%u: %s", i, error);
+        free(error);
+        if (!rows[i].error)
+            cr_assert_eq(((struct pci_function *)d)->devfn, rows[i].devfn);
+        take_out(d);
+    }
+    take_out(port);
+    finish(&p);
+}
+
 Test(pci, any_access)
 {
     struct pc p;

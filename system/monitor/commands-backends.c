@@ -128,7 +128,7 @@ struct json *qmp_query_blockstats(struct monitor *m, const struct qmp_query_bloc
 /* A node of files and formats over them is one disk here: the file's name is looked for through the layers. */
 struct json *qmp_blockdev_add(struct monitor *m, const struct qmp_blockdev_add_args *a, struct qmp_error *e)
 {
-    static const char *const formats[] = {"raw", "raw", "qcow2"}; /* a "file" is a disk of plain bytes */
+    static const char *const formats[] = {[QMP_BLOCKDEV_DRIVER_FILE] = "raw", [QMP_BLOCKDEV_DRIVER_QCOW2] = "qcow2", [QMP_BLOCKDEV_DRIVER_RAW] = "raw"};
     const struct json *file = a->json, *below;
     while ((below = json_get(file, "file")) && below->type == JSON_OBJECT)
         file = below;

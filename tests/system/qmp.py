@@ -132,10 +132,14 @@ class Machine:
     def __enter__(self):
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, *exception):
         if self.process.poll() is None:
+            if kind and issubclass(kind, OSError):
+                self.process.wait(10)
             self.process.kill()
-        self.process.communicate()
+        errors = self.process.communicate()[1]
+        if kind:
+            print(f"exit code {self.process.returncode}", errors.decode(errors="replace"))
         self.qmp.close()
         self.serial.close()
         self.folder.cleanup()

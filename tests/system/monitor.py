@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""QMP and the human monitor on a machine without a guest: monitor.py METIC-SYSTEM [ROUNDS].
+
+The protocol's rules; its commands; then random requests (1000 of them), made from what query-qmp-schema says and damaged on the way:
+the machine must answer each in the right form and live.
+"""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import qmp  # noqa: E402
+
+BARE = ["-M", "virt", "-m", "16", "-bios", "none"]
+CLASSES = {"GenericError", "CommandNotFound", "DeviceNotFound", "DeviceNotActive", "KVMMissingCap"}
+
+
+def check(condition, *what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def error(client, raw, kind, text, more=1):
+    """Sends bytes; `more` answers must come, the last being this error."""
+    client.send(raw)
+    for _ in range(more):
+        answer = client.answer()
+    check(answer.get("error", {}).get("class") == kind and text in answer["error"]["desc"], raw, answer)
+    return answer
+
+
+def protocol(machine):
+    with qmp.Machine(machine, *BARE, "-S", negotiate=False) as m:
+        c = m.qmp
+        check(c.greeting["QMP"]["capabilities"] == [] and "metic" in c.greeting["QMP"]["version"]["package"])
+        error(c, b'{"execute":"query-status"}', "CommandNotFound", "qmp_capabilities")
+        error(c, b'{"execute":"qmp_capabilities","arguments":{"enable":["oob"]}}', "GenericError", "not offered")
+        check(m.command("qmp_capabilities") == {})
+        error(c, b'{"execute":"qmp_capabilities"}', "CommandNotFound", "already complete")
+        c.send(b'{"execute":"query-st')
+        c.send(b'atus","id":{"a":[1,null]}}{"execute":"query-name","id":2}')
+        check(c.answer() == {"return": {"running": False, "status": "prelaunch"}, "id": {"a": [1, None]}})
+        check(c.answer() == {"return": {}, "id": 2})
+        error(c, b'[]', "GenericError", "must be a JSON object")
+        check(error(c, b'{"execute":"none","id":"x"}', "CommandNotFound", "none")["id"] == "x")
+        error(c, b'{"execute":5}', "GenericError", "must be a string")
+        error(c, b'{"id":1}', "GenericError", "lacks")
+        error(c, b'{"execute":"stop","argument":{}}', "GenericError", "unexpected")
+        error(c, b'{"execute":"stop","arguments":[]}', "GenericError", "must be an object")
+        error(c, b'{"exec-oob":"stop"}', "GenericError", "out-of-band")
+        c.send(b'{"execute": "sto\xff{"execute":"query-status"}')
+        check("parse error" in c.answer()["error"]["desc"])
+        check("return" in c.answer())
+        c.close()
+        m.qmp = c = qmp.Client(pathlib.Path(m.folder.name) / "qmp")  # a new client negotiates again
+        error(c, b'{"execute":"query-status"}', "CommandNotFound", "qmp_capabilities")
+        c.command("qmp_capabilities")
+        c.command("quit")
+        check(c.event("SHUTDOWN")["data"] == {"guest": False, "reason": "host-qmp-quit"})
+        check(m.end() == (0, ""))
+
+
+def commands(machine):
+    uuid = "00112233-4455-6677-8899-aabbccddeeff"
+    with qmp.Machine(machine, *BARE, "-S", "-name", "guest=box", "-uuid", uuid, "-smp", "2", "-device", "pcie-root-port,id=p",
+                     "-chardev", "ringbuf,id=ring") as m:
+        folder = pathlib.Path(m.folder.name)
+        check(m.command("query-name") == {"name": "box"} and m.command("query-uuid") == {"UUID": uuid})
+        check([c["cpu-index"] for c in m.command("query-cpus-fast")] == [0, 1])
+        check(all(os.path.exists(f"/proc/{m.process.pid}/task/{c['thread-id']}") for c in m.command("query-cpus-fast")))
+        check(m.command("query-memory-size-summary") == {"base-memory": 16 << 20, "plugged-memory": 0})
+        check(m.command("query-target") == {"arch": "riscv64"} and m.command("query-kvm") == {"enabled": False, "present": False})
+        check("virt" in [x["name"] for x in m.command("query-machines")])
+        check("virtio-blk-pci" in [x["name"] for x in m.command("qom-list-types", {"implements": "device"})])
+        check({"mac", "netdev"} <= {x["name"] for x in m.command("device-list-properties", {"typename": "virtio-net-pci"})})
+        names = {c["name"] for c in m.command("query-commands")}
+        schema = m.command("query-qmp-schema")
+        check(names == {s["name"] for s in schema if s["meta-type"] == "command"})
+        check({e["name"] for e in m.command("query-events")} == {s["name"] for s in schema if s["meta-type"] == "event"})
+        for refused in "query-hotpluggable-cpus", "inject-nmi", "system_wakeup":
+            try:
+                m.command(refused)
+                check(False, refused)
+            except qmp.Error as e:
+                check(e.kind == "GenericError")
+        # Devices before the machine starts come and go at once.
+        m.command("device_add", {"driver": "virtio-rng-pci", "id": "r", "addr": "5.0"})
+        check(m.command("qom-get", {"path": "/machine/peripheral/r", "property": "type"}) == "virtio-rng-pci")
+        m.command("device_del", {"id": "/machine/peripheral/r"})
+        check(m.event("DEVICE_DELETED")["data"]["device"] == "r")
+        # Memory and the human monitor.
+        m.command("pmemsave", {"val": 0x1000, "size": 8, "filename": str(folder / "memory")})
+        check((folder / "memory").read_bytes() == bytes.fromhex("9702000013868202"))
+        human = lambda line: m.command("human-monitor-command", {"command-line": line})  # noqa: E731
+        check(human("print/x (2+3)*0x10") == "0x50\n" and human("print 1/0").startswith("division by zero"))
+        check("usage" in human("device_del") and "unknown command" in human("nonsense") and "RISC" not in human("info version"))
+        for line in human("info").splitlines():
+            check(not human(line.split(" -- ")[0]).startswith("Error"), line)
+        check(human("info status") == "VM status: paused (prelaunch)\n" and human("c") == "" and human("info status") == "VM status: running\n")
+        check(human("netdev_add user,id=n") == "" and "n: used by no device" in human("info network") and human("netdev_del n") == "")
+        # Character devices.
+        m.command("chardev-add", {"id": "s", "backend": {"type": "socket", "data": {"addr": {"type": "unix", "data": {
+            "path": str(folder / "sock")}}}}})
+        check("pty" in m.command("chardev-add", {"id": "t", "backend": {"type": "pty", "data": {}}}))
+        check({"s", "t", "ring"} <= {c["label"] for c in m.command("query-chardev")})
+        m.command("device_add", {"driver": "virtio-serial-pci", "id": "con", "chardev": "s", "bus": "p"}) \
+            if "virtio-serial-pci" in [x["name"] for x in m.command("qom-list-types")] else None
+        m.command("chardev-remove", {"id": "t"})
+        check(m.command("ringbuf-read", {"device": "ring", "size": 10}) == "")
+        m.command("quit")
+        check(m.end() == (0, ""))
+
+
+def human_session(machine):
+    """Lines typed at a socket: echo, editing, recall."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + "/mon"
+        p = subprocess.Popen([machine, *BARE, "-S", "-display", "none", "-serial", "none", "-monitor", f"unix:{path},server=on,wait=on"])
+        s = socket.socket(socket.AF_UNIX)
+        while s.connect_ex(path):
+            pass
+        f = s.makefile("rwb", buffering=0)
+
+        def until(text):
+            said = b""
+            while not said.endswith(text):
+                said += f.read(1)
+            return said.decode()
+
+        until(b"(qemu) ")
+        f.write(b"info stax\x7ftus\r\n")
+        check("VM status: paused (prelaunch)" in until(b"\r\n(qemu) "))
+        f.write(b"\x1b[A\r")
+        check("VM status: paused (prelaunch)" in until(b"\r\n(qemu) "))
+        f.write(b"info vers\t\r")
+        check("metic" in until(b"\r\n(qemu) "))
+        f.write(b"quit\r")
+        check(p.wait(30) == 0 and not os.path.exists(path))
+
+
+def background(machine):
+    """-daemonize, -pidfile, and ending by a signal."""
+    with tempfile.TemporaryDirectory() as folder:
+        pidfile = pathlib.Path(folder) / "pid"
+        subprocess.run([machine, *BARE, "-display", "none", "-daemonize", "-pidfile", pidfile, "-qmp", f"unix:{folder}/qmp,server=on,wait=off"],
+                       check=True, timeout=60)
+        pid = int(pidfile.read_text())
+        c = qmp.Client(folder + "/qmp")
+        c.command("qmp_capabilities")
+        check(c.command("query-status")["status"] == "running")
+        r = subprocess.run([machine, *BARE, "-display", "none", "-pidfile", pidfile], capture_output=True, timeout=60)
+        check(r.returncode == 1 and b"another process" in r.stderr, r)
+        os.kill(pid, signal.SIGTERM)
+        check(c.event("SHUTDOWN")["data"]["reason"] == "host-signal")
+        try:
+            while True:
+                c.read()
+        except EOFError:
+            pass
+        end = time.monotonic() + 30
+        while pidfile.exists() and time.monotonic() < end:  # its last act
+            time.sleep(0.02)
+        check(not pidfile.exists())
+        r = subprocess.run([machine, *BARE, "-daemonize", "-display", "none", "-device", "nothing"], capture_output=True, timeout=60)
+        check(r.returncode == 1 and b"no device nothing" in r.stderr, r)
+
+
+# --- random requests ---
+
+# What would end the test, write files of the host's, or wait for somebody.
+LEFT_OUT = {"quit", "set-action", "memsave", "pmemsave", "human-monitor-command", "qmp_capabilities", "chardev-add", "blockdev-add", "netdev_add",
+            "migrate", "snapshot-save"}
+WORDS = ["", "x", "/", "/machine", "/machine/peripheral/p", "p", "disk", "pcie.0", "a,b=c", "virtio-rng-pci", "virtio-blk-pci", "type", "\u00e4", "%s%n",
+         "a" * 5000, "\U0001f600", "..", "compat_0", "null", "0", "ring"]
+NUMBERS = [0, 1, -1, 2, 7, 255, 2**31, 2**32, 2**63 - 1, -2**63, 2**64 - 1, 2**70, 1.5, -0.0, 1e300]
+
+
+class Maker:
+    """Values for the types of a schema."""
+
+    def __init__(self, schema, rng):
+        self.entities, self.rng = {s["name"]: s for s in schema}, rng
+
+    def any(self, depth=0):
+        kind = self.rng.randrange(8 if depth < 4 else 5)
+        if kind < 5:
+            return [None, self.rng.random() < 0.5, self.rng.choice(NUMBERS), self.rng.choice(WORDS), 1][kind]
+        if kind < 6:
+            return [self.any(depth + 1) for _ in range(self.rng.randrange(4))]
+        return {self.rng.choice(WORDS[:12]): self.any(depth + 1) for _ in range(self.rng.randrange(4))}
+
+    def make(self, name, depth=0):
+        s, rng = self.entities[name], self.rng
+        if rng.random() < 0.03 or depth > 6:
+            return self.any()
+        kind = s["meta-type"]
+        if kind == "builtin":
+            return {"string": lambda: rng.choice(WORDS), "int": lambda: rng.choice(NUMBERS[:11]), "number": lambda: rng.choice(NUMBERS),
+                    "boolean": lambda: rng.random() < 0.5, "null": lambda: None, "value": self.any}[s["json-type"]]()
+        if kind == "enum":
+            return rng.choice(s["values"])
+        if kind == "array":
+            return [self.make(s["element-type"], depth + 1) for _ in range(rng.randrange(4))]
+        if kind == "alternate":
+            return self.make(rng.choice(s["members"])["type"], depth + 1)
+        return self.members(s, depth)
+
+    def members(self, s, depth):
+        rng, out = self.rng, {}
+        for m in s["members"]:
+            if ("default" not in m or rng.random() < 0.5) and rng.random() > 0.02:
+                out[m["name"]] = self.make(m["type"], depth + 1)
+        for v in s.get("variants", []):
+            if v["case"] == out.get(s["tag"]):
+                out |= self.members(self.entities[v["type"]], depth + 1)
+        if rng.random() < 0.03:
+            out[rng.choice(WORDS[:12])] = self.any()
+        return out
+
+
+def damage(raw, rng):
+    raw = bytearray(raw)
+    for _ in range(rng.randrange(1, 4)):
+        at = rng.randrange(len(raw))
+        how = rng.randrange(3)
+        if how == 0:
+            raw[at] = rng.randrange(256)
+        elif how == 1:
+            del raw[at]
+        else:
+            raw.insert(at, rng.choice(b'{}[]",:\\\xff\x00e-1'))
+        if not raw:
+            raw = bytearray(b"x")
+    return bytes(raw)
+
+
+def random_requests(machine, rounds):
+    seed = int(os.environ.get("SEED", random.randrange(2**32)))
+    print("seed", seed)
+    rng = random.Random(seed)
+    with qmp.Machine(machine, *BARE, "-no-shutdown", "-device", "pcie-root-port,id=p", "-device", "pcie-root-port,id=p2,slot=1", "-netdev", "user,id=n",
+                     "-chardev", "ringbuf,id=ring") as m:
+        c = m.qmp
+        schema = m.command("query-qmp-schema")
+        maker = Maker(schema, rng)
+        candidates = [s for s in schema if s["meta-type"] == "command" and s["name"] not in LEFT_OUT]
+        counts = {}
+        for i in range(rounds):
+            s = rng.choice(candidates)
+            request = {"execute": s["name"], "arguments": maker.make(s["arg-type"]), "id": i}
+            raw = json.dumps(request, ensure_ascii=rng.random() < 0.5).encode()
+            if rng.random() < 0.3:
+                raw = damage(raw, rng)
+            # Whatever that was, this ends it, and the answer to what follows says that it is over.
+            c.send(raw + b'\n"\n\xff{"execute":"query-status","id":"mark"}')
+            while (answer := c.answer()).get("id") != "mark":
+                if "error" in answer:
+                    check(answer["error"]["class"] in CLASSES and answer["error"]["desc"], request, answer)
+                    counts[answer["error"]["class"]] = counts.get(answer["error"]["class"], 0) + 1
+                else:
+                    check("return" in answer, answer)
+                    counts["return"] = counts.get("return", 0) + 1
+            check("return" in answer, raw, answer)
+        print(rounds, "requests:", counts)
+        check(counts["return"] > rounds / 20 and counts["GenericError"] > rounds / 20)
+        m.command("quit")
+        code, errors = m.end()
+        check(code == 0 and "Sanitizer" not in errors, code, errors)
+
+
+def main():
+    machine = sys.argv[1]
+    protocol(machine)
+    commands(machine)
+    human_session(machine)
+    background(machine)
+    random_requests(machine, int(sys.argv[2]) if len(sys.argv) > 2 else 1000)
+
+
+main()
