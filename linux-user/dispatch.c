@@ -129,6 +129,8 @@ static int64_t __attribute__((noinline)) trace_and_run(struct task *t, int call,
 {
     struct trace_line line;
     int64_t ret;
+    if (is_vdso_call(t, call))
+        return run_call(t, call, a);
     trace_enter(t, &line, call, number, a);
     if (!trace_protects_log(t, call, a, &ret))
         ret = run_call(t, call, a);

@@ -149,13 +149,20 @@ static void host_handler(int signo, siginfo_t *info, void *context)
     errno = saved_errno;
 }
 
+/* What the host could do by itself comes to metic, to be shown (-strace); stops are the host's. */
+static bool is_shown(int signo, const struct linux_sigaction *a)
+{
+    const uint64_t stops = SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU);
+    return log_on(LOG_STRACE) && a->handler == HANDLER_DEFAULT && !(SIGNAL_BIT(signo) & (stops | SIGNAL_BIT(SIGKILL)));
+}
+
 /* The disposition of the host that makes the guest's true; flags about children are the kernel's to keep. */
 static int64_t give_host_action(const struct process *p, int signo, const struct linux_sigaction *a)
 {
     bool dumps = a->handler == HANDLER_DEFAULT && CORE_SIGNALS & SIGNAL_BIT(signo); /* not the emulator's core */
     bool debugged = a->handler == HANDLER_DEFAULT && debug_catches(p, signo);
     struct host_sigaction h = {.handler = a->handler, .flags = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)};
-    if (is_caught(a) || dumps || debugged || sync_index(signo) >= 0) {
+    if (is_caught(a) || dumps || debugged || is_shown(signo, a) || sync_index(signo) >= 0) {
         h.handler = (uintptr_t)host_handler;
         /* SA_RESTART: the kernel shows by what it does which calls it would restart (host/calls.h). */
         h.flags |= SA_SIGINFO | SA_ONSTACK | SA_RESTART;
@@ -171,8 +178,9 @@ void signals_start(struct process *p)
         if (host_sigaction(s, NULL, &old))
             continue;
         p->actions.action[s] = (struct linux_sigaction){.handler = old.handler == HANDLER_IGNORE};
-        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s) || debug_catches(p, s))
-            give_host_action(p, s, &p->actions.action[s]);
+        const struct linux_sigaction *a = &p->actions.action[s];
+        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s) || debug_catches(p, s) || is_shown(s, a))
+            give_host_action(p, s, a);
     }
 }
 

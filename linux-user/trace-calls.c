@@ -217,6 +217,16 @@ bool trace_special(struct task *t, struct trace_line *l, unsigned i, int64_t ret
             return false;
         trace_address(l, l->a[i]);
         return true;
+    case CALL_getxattr:
+    case CALL_lgetxattr:
+    case CALL_fgetxattr:
+    case CALL_listxattr:
+    case CALL_llistxattr:
+    case CALL_flistxattr: /* asked only for the size */
+        if (d->kind != KIND_bufout || l->a[d->count])
+            return false;
+        trace_address(l, l->a[i]);
+        return true;
     case CALL_getcwd: /* without the string's end */
         if (i || ret <= 0)
             return false;
@@ -292,7 +302,7 @@ void trace_result(struct task *t, struct trace_line *l, int64_t ret)
     char buf[16];
     switch (l->ret) {
     case KIND_hex: trace_put(l, " = %#" PRIx64, (uint64_t)ret); break;
-    case KIND_mode: trace_put(l, " = %#03" PRIo64, (uint64_t)ret); break;
+    case KIND_perms: trace_put(l, " = %#03" PRIo64, (uint64_t)ret); break;
     case KIND_fd:
         trace_put(l, " = ");
         trace_fd(t, l, (int)ret);

@@ -844,6 +844,7 @@ void trace_value(struct task *t, struct trace_line *l, struct arg_desc d, uint64
     case KIND_rlim: put_rlim(l, v); break;
     case KIND_hex: trace_put(l, "%#" PRIx64, v); break;
     case KIND_mode: put_mode(l, &sets[SET_filetype], v); break;
+    case KIND_perms: trace_put(l, "%#03" PRIo64, v); break;
     case KIND_dev: put_dev(l, v); break;
     case KIND_sig: trace_put(l, "%s", trace_signal_name((int)v, buf)); break;
     case KIND_flags: trace_flags(l, &sets[d.ref], v); break;

@@ -21,7 +21,7 @@ static int call_of(const struct task *t, uint64_t number)
 }
 
 /* The vDSO answers these itself on hardware; here its functions make calls, which nobody is to see. */
-static bool is_vdso_call(const struct task *t, int call)
+bool is_vdso_call(const struct task *t, int call)
 {
     static const uint16_t calls[] = {CALL_clock_gettime, CALL_clock_getres, CALL_gettimeofday, CALL_getcpu};
     if (t->cpu->pc - t->process->vdso_start >= t->process->vdso_end - t->process->vdso_start)

@@ -2,6 +2,7 @@
 #ifndef LINUX_USER_WATCH_H
 #define LINUX_USER_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct task;
@@ -10,6 +11,8 @@ struct task;
    memory; debug: the process is debugged (debug.h). */
 enum { WATCH_SECCOMP = 1, WATCH_TRACE = 2, WATCH_STEP = 4, WATCH_MEMORY = 8, WATCH_DEBUG = 16 };
 
+/* Whether the guest's vDSO makes the call (a CALL_…), which on hardware it would not. */
+bool is_vdso_call(const struct task *t, int call);
 /* The process has opened a /proc/…/mem for writing. */
 void watch_memory_files(struct task *t);
 

@@ -84,6 +84,7 @@ int64_t seccomp_prctl_get(const struct task *t) { return 0; }
 bool seccomp_ioctl(struct task *t, int fd, uint32_t command, uint64_t arg, int64_t *result) { return false; }
 int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6]) { return dispatch_number(t, number, a); }
 void watch_memory_files(struct task *t) {}
+bool is_vdso_call(const struct task *t, int call) { return false; }
 static void print_cpuinfo(int fd, unsigned ncpus) { dprintf(fd, "the guest's processors\n"); }
 
 /* Handlers of other files of linux-user stand in weakly. */

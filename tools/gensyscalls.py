@@ -15,7 +15,7 @@ from pathlib import Path
 GUESTS = ['aarch64', 'riscv64']
 PROCESSORS = GUESTS + ['x86_64'] # each may be the host
 RESTART = {'wait': 512, 'nohand': 514, 'block': 516}
-SIMPLE = ('none fd dirfd path lpath rawpath str int uint long ulong hex ptr off size mode dev pid uid gid sig strv envp '
+SIMPLE = ('none fd dirfd path lpath rawpath str int uint long ulong hex ptr off size mode perms dev pid uid gid sig strv envp '
           'word wstatus rlim len pos date epolldata sigval chars bytes ioctl ioarg sockoptname dirents futexop sigmask').split()
 # How `-e trace=%FAMILY` spells them; the first two follow from the kinds of arguments, the others stand in classes.tbl.
 CLASSES = 'file desc clock creds ipc memory network process signal pure'.split()
@@ -507,7 +507,7 @@ class Tables:
         """Numbers and kinds of arguments of all calls, for each architecture, without those that end the run."""
         kinds = {'fd': 'FD', 'dirfd': 'FD', 'size': 'LENGTH', 'pid': 'PID'}
         kinds |= dict.fromkeys(('path', 'lpath', 'rawpath', 'str'), 'PATH')
-        kinds |= dict.fromkeys(('none', 'int', 'uint', 'long', 'ulong', 'hex', 'off', 'mode', 'dev', 'uid', 'gid', 'sig'), 'NUMBER')
+        kinds |= dict.fromkeys(('none', 'int', 'uint', 'long', 'ulong', 'hex', 'off', 'mode', 'perms', 'dev', 'uid', 'gid', 'sig'), 'NUMBER')
         used, rows = set(), {a: [] for a in PROCESSORS}
         for name, c in self.calls.items():
             if name in NOT_HOSTILE:

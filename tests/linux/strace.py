@@ -3,8 +3,9 @@
 
     strace.py METIC NATIVE-PROGRAM GUEST-PROGRAM [FILE]
 
-Lines are compared process by process, behind the first mark and up to the last one (traced.c). What may differ stands in
-strace-differences.txt beside this file, with the reason. FILE: the two normalised traces are left in FILE.native and FILE.guest.
+Lines are compared process by process, behind the first mark (traced.c). What may differ stands in strace-differences.txt
+beside this file, with the reason. FILE: the two normalised traces are left in FILE.native and FILE.guest. tests/e2e/strace.py
+compares Debian's programs in the same way.
 """
 import difflib
 import os
@@ -16,8 +17,6 @@ import tempfile
 from pathlib import Path
 
 TIMEOUT = 100
-metic, native, guest = sys.argv[1:4]
-keep = sys.argv[4] if len(sys.argv) > 4 else None
 
 
 def read_rules(path):
@@ -60,19 +59,25 @@ def join(lines):
     return out
 
 
-def normalise(side, log):
+def normalise(side, log, begin, rules):
+    """
+    Lines of all processes, the first one's from the one on that matches `begin`, as the rules leave them. A child's end is told at
+    any moment: these lines stand behind the others of their process.
+    """
     processes = join(log.read_text(errors='surrogateescape').splitlines())
     first = next(iter(processes.values()))
-    begin = next(i for i, l in enumerate(first) if l.startswith('write(-1, "begin"'))
-    del first[:begin]
+    start = next((i for i, l in enumerate(first) if re.search(begin, l)), None)
+    if start is None:
+        sys.exit(f'{side}: no line matches {begin}')
+    del first[:start]
     names = {pid: f'PID{n}' for n, pid in enumerate(sorted(processes))}
     out = []
     for pid in sorted(processes):
         out.append(f'-- {names[pid]}')
-        for line in processes[pid]:
+        for line in sorted(processes[pid], key=lambda l: l.startswith('--- SIGCHLD')):
             line = re.sub(r' {2,}= ', ' = ', line)
             line = re.sub(r'\b\d+\b', lambda m: names.get(int(m[0]), m[0]), line)
-            for rule_side, pattern, replacement in RULES:
+            for rule_side, pattern, replacement in rules:
                 if rule_side not in (side, 'both'):
                     continue
                 if replacement is None and pattern.search(line):
@@ -83,35 +88,42 @@ def normalise(side, log):
     return out
 
 
-def trace(side, name, command, log):
-    folder = Path(name)
+def compare(what, expected, got):
+    """Prints the difference; whether there is none."""
+    difference = list(difflib.unified_diff(expected, got, 'strace(1)', '-strace', lineterm='', n=0))
+    print(f'{what}: {len(got)} lines, {"ok" if not difference else "DIFFERENT"}')
+    print('\n'.join(difference).encode(errors='replace').decode(), end='\n' if difference else '')
+    return not difference
+
+
+def trace(side, folder, command, log):
     folder.mkdir()
     r = subprocess.run(command + [str(folder)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT,
                        env={'PATH': os.environ['PATH'], 'TZ': 'UTC'})
     shutil.rmtree(folder)
     if r.returncode or r.stderr:
         sys.exit(f'{side}: exit code {r.returncode}, {r.stderr[:2000]}')
-    return normalise(side, log)
+    lines = normalise(side, log, r'^write\(-1, "begin"', RULES)
+    log.unlink()
+    return lines
 
 
-if not shutil.which('strace'):
-    print('skipped: no strace')
-    sys.exit(77)
-failed = 0
-with tempfile.TemporaryDirectory() as tmp:
-    tmp, folder = Path(tmp), f'{tmp}/folder'
-    for words in [], ['-v', '-y']:
-        log = tmp / 'log'
-        expected = trace('native', folder, ['strace', '-f', *words, '-o', str(log), native], log)
-        log.unlink()
-        got = trace('guest', folder, [metic, '-strace-with', ' '.join(['-f', *words]), '-D', str(log), guest], log)
-        log.unlink()
-        if keep:
-            Path(keep + '.native').write_text('\n'.join(expected), errors='surrogateescape')
-            Path(keep + '.guest').write_text('\n'.join(got), errors='surrogateescape')
-        difference = list(difflib.unified_diff(expected, got, 'strace(1)', '-strace', lineterm='', n=0))
-        print(f'{" ".join(words) or "plain"}: {len(got)} lines, {"ok" if not difference else "DIFFERENT"}')
-        if difference:
-            failed += 1
-            print('\n'.join(difference).encode(errors='replace').decode())
-sys.exit(failed != 0)
+def main(metic, native, guest, keep=None):
+    if not shutil.which('strace'):
+        print('skipped: no strace')
+        return 77
+    good = True
+    with tempfile.TemporaryDirectory() as tmp:
+        log, folder = Path(tmp) / 'log', Path(tmp) / 'folder'
+        for words in [], ['-v', '-y']:
+            expected = trace('native', folder, ['strace', '-f', *words, '-o', str(log), native], log)
+            got = trace('guest', folder, [metic, '-strace-with', ' '.join(['-f', *words]), '-D', str(log), guest], log)
+            if keep:
+                Path(keep + '.native').write_text('\n'.join(expected), errors='surrogateescape')
+                Path(keep + '.guest').write_text('\n'.join(got), errors='surrogateescape')
+            good = compare(' '.join(words) or 'plain', expected, got) and good
+    return int(not good)
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:5]))
