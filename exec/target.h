@@ -106,6 +106,8 @@ struct target_system {
        that cannot be become ones that can. */
     void (*saving)(struct cpu *cpu);
     void (*loaded)(struct cpu *cpu);
+    /* Where an address leads for a debugger, whatever may be done there; nothing changes. False: nowhere. It stands still. */
+    bool (*look_up)(struct cpu *cpu, uint64_t address, uint64_t *physical);
     /* Tells what the page tables in use map, by rising address; nothing where they are off. The processor stands still. */
     void (*mappings)(struct cpu *cpu, void (*visit)(void *opaque, const struct target_mapping *m), void *opaque);
 };

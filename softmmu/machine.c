@@ -43,10 +43,21 @@ static void park(struct processor *p)
     machine_lock(m);
     p->parked = true;
     pthread_cond_broadcast(&m->parked);
-    while (!m->ended && (m->stop || (p->halted && !p->cpu->target->system->wakes(p->cpu))))
+    while (!m->ended && (m->stop || p->debug.how == PROCESSOR_STAYS || (p->halted && !p->cpu->target->system->wakes(p->cpu))))
         pthread_cond_wait(&p->wake, &m->lock);
     p->halted = p->parked = false;
     machine_unlock(m);
+}
+
+/* For the debugger: the machine stops. */
+static void stop_for_debugger(struct processor *p, int how)
+{
+    machine_lock(p->machine);
+    p->debug.stopped = how;
+    p->debug.watched = (unsigned)p->cpu->exit_detail;
+    p->debug.address = p->cpu->fault_addr;
+    machine_ask_pause(p->machine, RUN_STATE_DEBUG);
+    machine_unlock(p->machine);
 }
 
 static void handle(struct processor *p, enum cpu_exit reason)
@@ -60,8 +71,19 @@ static void handle(struct processor *p, enum cpu_exit reason)
         BUG("generated code touched host address 0x%llx; guest pc 0x%llx", (unsigned long long)cpu->fault_addr,
             (unsigned long long)cpu->pc);
     case EXIT_FETCH: tlb_raise_fetch(p, cpu->exit_detail); break;
+    case EXIT_DEBUG: stop_for_debugger(p, STOPPED_BY_POINT); break;
     default: cpu->target->system->exception(cpu, reason);
     }
+}
+
+/* One instruction, or those of a range; interrupts wait. */
+static void step(struct processor *p)
+{
+    struct cpu *cpu = p->cpu;
+    enum cpu_exit reason = cpu_step(cpu);
+    handle(p, reason == EXIT_NONE ? EXIT_TARGET : reason);
+    if (reason != EXIT_DEBUG && cpu->pc - p->debug.start >= p->debug.end - p->debug.start)
+        stop_for_debugger(p, STOPPED_BY_STEP);
 }
 
 static void *thread_main(void *opaque)
@@ -74,8 +96,12 @@ static void *thread_main(void *opaque)
     self = p->cpu;
     p->tid = gettid();
     while (!m->ended) {
-        if (p->halted || m->stop) {
+        if (p->halted || m->stop || p->debug.how == PROCESSOR_STAYS) {
             park(p);
+            continue;
+        }
+        if (UNLIKELY(p->debug.how == PROCESSOR_STEPS)) {
+            step(p);
             continue;
         }
         p->cpu->target->system->interrupt(p->cpu);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "exec/debug.h"
 #include "softmmu/machine.h"
 #include "tcg/eval.h"
 #include "tcg/interp.h"
@@ -107,12 +108,7 @@ static void flush_if_wanted(struct processor *p)
 
 bool processor_translate(struct processor *p, uint64_t address, uint64_t *physical)
 {
-    const struct target_system *t = p->cpu->target->system;
-    struct target_translation found;
-    if (!t->translate(p->cpu, t->data_view(p->cpu), address, 1, ACCESS_LOAD, &found))
-        return false;
-    *physical = found.physical;
-    return true;
+    return p->cpu->target->system->look_up(p->cpu, address, physical);
 }
 
 /* --- filling --- */
@@ -155,15 +151,17 @@ static void fill(struct processor *p, struct tlb *t, uint64_t address, const str
     }
     struct tlb_entry *e = entry_of(t, address);
     uint64_t none = page ^ PAGE;
-    bool writable = tr->allows[ACCESS_STORE] && mem_is_direct(&at->range, true);
+    uint64_t first;
+    unsigned watched = exec_watched(p->cpu->exec, page, PAGE, &first);
+    bool writable = tr->allows[ACCESS_STORE] && mem_is_direct(&at->range, true) && !(watched & DEBUG_STORE);
     *e = (struct tlb_entry){
-        .load = tr->allows[ACCESS_LOAD] ? page : none,
+        .load = tr->allows[ACCESS_LOAD] && !(watched & DEBUG_LOAD) ? page : none,
         .store = writable && all_dirty(at) ? page : none,
         .fetch = tr->allows[ACCESS_FETCH] ? page : none,
         .host = at->host - into,
     };
     t->used++;
-    at->entry = e;
+    at->entry = watched ? NULL : e;
 }
 
 /* Finds the bytes of an access inside a page. False: p->failed. */
@@ -268,6 +266,14 @@ static bool access_halves(struct processor *p, unsigned view, const struct host_
     return true;
 }
 
+/* Does a debugger watch some of it? */
+static bool watches(struct processor *p, uint64_t address, unsigned size, unsigned access)
+{
+    uint64_t first;
+    unsigned watched = exec_watched(p->cpu->exec, address, size, &first);
+    return watched & access && !fail(p, FAILED_WATCH, ACCESS_LOAD, first, watched);
+}
+
 static bool slow_access(struct cpu *cpu, const struct host_access *a)
 {
     struct processor *p = processor_of(cpu);
@@ -277,6 +283,8 @@ static bool slow_access(struct cpu *cpu, const struct host_access *a)
     uint64_t address = ir_access_address(in, a->arg);
     struct place at;
     bool is_atomic = in->op != IR_LD && in->op != IR_ST;
+    if (UNLIKELY(exec_has_watchpoints(cpu->exec)) && watches(p, address, size, is_atomic ? DEBUG_ACCESS : in->op == IR_LD ? DEBUG_LOAD : DEBUG_STORE))
+        return false;
     if (is_atomic && address & (size - 1))
         return fail(p, FAILED_ALIGNMENT, access, address, 0);
     if ((address & (PAGE - 1)) + size > PAGE)
@@ -298,6 +306,10 @@ static enum cpu_exit enter_fault(struct cpu *cpu)
     const struct processor *p = processor_of(cpu);
     const struct target_system *system = cpu->target->system;
     switch (p->failed.how) {
+    case FAILED_WATCH:
+        cpu->exit_detail = p->failed.cause;
+        cpu->fault_addr = p->failed.address;
+        return EXIT_DEBUG;
     case FAILED_TRANSLATION: system->raise(cpu, p->failed.cause, p->failed.address); break;
     case FAILED_BUS: system->bus_error(cpu, p->failed.access, p->failed.address); break;
     case FAILED_ALIGNMENT:

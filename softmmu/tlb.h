@@ -28,11 +28,18 @@ struct processor {
     uint64_t large_first, large_last; /* addresses of translations of more than a page since the last flush */
     uint32_t flush_wanted;            /* set by other threads */
     struct {
-        enum { FAILED_TRANSLATION, FAILED_BUS, FAILED_ALIGNMENT } how;
+        enum { FAILED_TRANSLATION, FAILED_BUS, FAILED_ALIGNMENT, FAILED_WATCH } how;
         enum target_access access;
         uint64_t address;
-        uint32_t cause; /* of a translation that failed */
+        uint32_t cause; /* of a translation that failed; what is watched */
     } failed;
+    struct { /* by a debugger, while the machine stands still */
+        enum { PROCESSOR_RUNS, PROCESSOR_STEPS, PROCESSOR_STAYS } how;
+        uint64_t start, end;                               /* it steps on while the pc is in [start, end) */
+        enum { NOT_STOPPED, STOPPED_BY_STEP, STOPPED_BY_POINT } stopped;
+        unsigned watched; /* STOPPED_BY_POINT: DEBUG_… of exec/debug.h, */
+        uint64_t address; /* and where */
+    } debug;
     /* machine.c's: */
     pthread_t thread;
     int tid; /* the host's number of it */
@@ -53,7 +60,8 @@ void tlb_flush(struct processor *p);
 void tlb_flush_page(struct processor *p, uint64_t address);
 /* The instruction at the pc reaches to `address`, which could not be fetched: enters the exception, if it still can't. */
 void tlb_raise_fetch(struct processor *p, uint64_t address);
-/* Where an address leads as the processor's software reads data, for the user; it stands still. False: nowhere. */
+/* Where an address leads as the processor's software reads data, for the user, whatever may be done there; it stands still. False:
+   nowhere. */
 bool processor_translate(struct processor *p, uint64_t address, uint64_t *physical);
 /* From any thread: before the processor enters generated code next, which it is asked to leave. */
 void tlb_flush_later(struct processor *p);

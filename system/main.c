@@ -13,6 +13,7 @@
 #include "softmmu/chardev-open.h"
 #include "softmmu/main-loop.h"
 #include "system/background.h"
+#include "system/debugger.h"
 #include "system/devices.h"
 #include "system/monitor/monitor.h"
 #include "system/options.h"
@@ -26,6 +27,7 @@ struct run {
     struct chardev_mux mux;
     struct board *board;
     struct monitor monitor;
+    struct debugger debugger;
     struct background background;
 };
 
@@ -135,6 +137,25 @@ static bool open_monitors(struct run *r)
     return open_qmp(r, o->qmp, false) && open_qmp(r, o->qmp_pretty, true);
 }
 
+/* A socket is a server that does not wait: -S is for that. */
+static bool open_debugger(struct run *r)
+{
+    const char *text = r->o.gdb;
+    struct chardev *c;
+    if (!text || !strcmp(text, "none"))
+        return true;
+    bool socket = g_str_has_prefix(text, "tcp:") || g_str_has_prefix(text, "unix:");
+    g_autofree char *whole = g_strconcat(text, socket && !strstr(text, ",server") ? ",server=on" : "", socket && !strstr(text, ",wait") ? ",wait=off" : "", NULL);
+    if (!open_chardev(r, whole, &c))
+        return false;
+    if (c->front.receive) {
+        report_error("-gdb: the chardev is in use");
+        return false;
+    }
+    debugger_open(&r->debugger, &r->monitor, c);
+    return true;
+}
+
 /* --- the machine --- */
 
 static void reset(void *opaque)
@@ -201,7 +222,7 @@ static int run_board(struct run *r, GMainContext *context)
     machine_lock(m);
     monitor_init(&r->monitor, r->board, &r->backends, &r->loop, &r->o);
     watch_signals(r, context);
-    bool ok = add_devices(r) && load_state(r) && open_monitors(r) && !failed(background_ready(&r->background)) &&
+    bool ok = add_devices(r) && load_state(r) && open_monitors(r) && open_debugger(r) && !failed(background_ready(&r->background)) &&
               (!r->o.sandbox.on || !failed(sandbox_close(&r->o.sandbox)));
     if (ok && r->o.defer)
         machine_pause(m, RUN_STATE_INMIGRATE);
@@ -211,6 +232,7 @@ static int run_board(struct run *r, GMainContext *context)
     if (ok)
         code = main_loop_run(&r->loop);
     machine_lock(m);
+    debugger_close(&r->debugger);
     monitor_free(&r->monitor);
     main_loop_free(&r->loop);
     machine_unlock(m);

@@ -43,6 +43,8 @@
     X(NO_REBOOT, "-no-reboot", NULL, "end instead of resetting")                                                 \
     X(NO_SHUTDOWN, "-no-shutdown", NULL, "keep a machine that powers itself off, stopped")                       \
     X(ACTION, "-action", "event=action,...", "reboot=reset|shutdown, shutdown=poweroff|pause")                   \
+    X(GDB, "-gdb", "chardev", "wait there for a debugger: tcp::PORT, unix:PATH, a chardev's text")                \
+    X(GDB_HERE, "-s", NULL, "the same as -gdb tcp::1234")                                                         \
     X(STOPPED, "-S", NULL, "do not start the processors yet")                                                    \
     X(LOADVM, "-loadvm", "name", "begin with a snapshot of the disks and the machine")                           \
     X(INCOMING, "-incoming", "file:path|defer", "begin with a state that migrate wrote to a file; defer: the monitor says which") \
@@ -282,6 +284,8 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_LOG_FILE: o->log_file = value; break;
     case OPT_NOGRAPHIC: o->on_terminal = true; break;
     case OPT_NO_REBOOT: o->no_reboot = true; break;
+    case OPT_GDB: o->gdb = value; break;
+    case OPT_GDB_HERE: o->gdb = "tcp::1234"; break;
     case OPT_STOPPED: o->stopped = true; break;
     case OPT_VERSION: printf("metic-system " METIC_VERSION "\n"); return SYSTEM_DONE;
     case OPT_HELP:

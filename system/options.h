@@ -10,6 +10,7 @@ struct system_options {
     struct board_options b;
     const char *serial;  /* a chardev's text, perhaps of the short form; NULL: the terminal */
     const char *monitor; /* likewise, of the human monitor; NULL: the terminal, where that is in use */
+    const char *gdb;     /* likewise, of a debugger; NULL: none */
     const char *log_file, *name, *uuid, *pidfile;
     const char *loadvm, *incoming; /* a snapshot, a file: the state to begin with; NULL: that of power-on */
     bool defer;                    /* -incoming defer: migrate-incoming names the file */

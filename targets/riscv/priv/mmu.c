@@ -199,3 +199,33 @@ void rv_each_mapping(struct rv_hart *h, void (*visit)(void *opaque, const struct
             visit_table(&v, PTE_PPN << PAGE_SHIFT, at, levels - 2);
     }
 }
+
+/* Through the tables, whatever they allow. */
+static bool follow(const struct rv_hart *h, uint64_t address, uint64_t *physical)
+{
+    unsigned levels = 3 + (unsigned)(h->satp >> 60) - SATP_SV39;
+    uint64_t table = extract64(h->satp, 0, 44) << PAGE_SHIFT, pte;
+    if (sextract64(address, 0, PAGE_SHIFT + LEVEL_BITS * levels) != (int64_t)address)
+        return false;
+    for (unsigned level = levels; level--;) {
+        unsigned shift = PAGE_SHIFT + LEVEL_BITS * level;
+        if (!h->env->load(h->env->opaque, table + PTE_SIZE * extract64(address, shift, LEVEL_BITS), &pte) || !(pte & PTE_V))
+            return false;
+        table = PTE_PPN << PAGE_SHIFT;
+        if (!(pte & (PTE_R | PTE_W | PTE_X)))
+            continue;
+        uint64_t inside = (UINT64_C(1) << (shift + (pte & PTE_N ? 4 : 0))) - 1;
+        *physical = (table & ~inside) | (address & inside);
+        return true;
+    }
+    return false;
+}
+
+/* Machine mode with MPRV sees both: what is not in the tables is meant as it is. */
+bool rv_look_up_address(const struct rv_hart *h, uint64_t address, uint64_t *physical)
+{
+    *physical = address;
+    if (rv_data_view(h).privilege == RV_MACHINE || h->satp >> 60 == SATP_BARE)
+        return true;
+    return follow(h, address, physical) || h->privilege == RV_MACHINE;
+}

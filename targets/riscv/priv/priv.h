@@ -166,6 +166,9 @@ bool rv_translate_address(struct rv_hart *h, struct rv_view view, uint64_t addre
 /* What the page tables in use map; PMP aside. */
 void rv_each_mapping(struct rv_hart *h, void (*visit)(void *opaque, const struct target_mapping *m), void *opaque);
 
+/* Where the address leads as loads see it, whatever the pages allow and without marking them. False: nowhere. */
+bool rv_look_up_address(const struct rv_hart *h, uint64_t address, uint64_t *physical);
+
 /* PMP: may `size` bytes at the physical address be accessed? [*first, *last]: addresses around that the answer covers. */
 bool rv_pmp_allows(const struct rv_hart *h, enum rv_privilege privilege, uint64_t address, unsigned size,
                    enum rv_access access, uint64_t *first, uint64_t *last);

@@ -142,6 +142,11 @@ static void loaded(struct cpu *cpu)
         h->satp = 0;
 }
 
+static bool look_up(struct cpu *cpu, uint64_t address, uint64_t *physical)
+{
+    return rv_look_up_address(rv_hart(cpu), address, physical);
+}
+
 static void mappings(struct cpu *cpu, void (*visit)(void *opaque, const struct target_mapping *m), void *opaque)
 {
     rv_each_mapping(rv_hart(cpu), visit, opaque);
@@ -161,6 +166,7 @@ static const struct target_system privileged = {
     .nsaved = ARRAY_SIZE(saved),
     .saving = saving,
     .loaded = loaded,
+    .look_up = look_up,
     .mappings = mappings,
 };
 
