@@ -132,6 +132,10 @@ uint8_t *code_memory_room(struct code_memory *m, size_t need, uint8_t **exec, si
             return NULL;
     }
     while (c->ready < c->size && c->ready < c->used + READY_AHEAD) {
+        size_t filled = ALIGN_DOWN(c->used, (size_t)READY_STEP);
+        if (filled > c->filled) /* the bytes count twice in what the process uses, and are seldom written again */
+            madvise(c->write + c->filled, filled - c->filled, MADV_DONTNEED);
+        c->filled = filled;
         make_ready(c->write + c->ready, MADV_POPULATE_WRITE);
         make_ready(c->exec + c->ready, MADV_POPULATE_READ);
         c->ready += READY_STEP;
@@ -147,6 +151,12 @@ void code_memory_commit(struct code_memory *m, size_t n)
     c->used = ALIGN_UP(c->used + n, (size_t)16);
     if (c->used > c->size)
         c->used = c->size;
+}
+
+void code_memory_rest(const struct code_memory *m)
+{
+    for (unsigned i = 0; i < m->nchunks; i++)
+        madvise(m->chunk[i].exec, m->chunk[i].size, MADV_DONTNEED);
 }
 
 uint8_t *code_memory_writable(struct code_memory *m, const uint8_t *at)

@@ -53,6 +53,7 @@ struct code_chunk {
     uint8_t *exec, *write; /* the same bytes */
     size_t size, used;
     size_t ready; /* bytes that were made present, so that filling them faults no more */
+    size_t filled; /* bytes whose writable mapping was given up: written again they are there again */
     bool shared; /* another process may execute it: not to be overwritten */
 };
 
@@ -78,6 +79,8 @@ void code_memory_destroy(struct code_memory *m);
 uint8_t *code_memory_room(struct code_memory *m, size_t need, uint8_t **exec, size_t *room);
 /* Keeps the first `n` bytes of the room just given. */
 void code_memory_commit(struct code_memory *m, size_t n);
+/* Nothing is going to run for a while: the code's pages are not counted as this process's until they are touched. */
+void code_memory_rest(const struct code_memory *m);
 /* Writable address of executable address `at` for overwriting 8 bytes; makes the chunk this process's own first. */
 uint8_t *code_memory_writable(struct code_memory *m, const uint8_t *at);
 /* Drops all code and exit cells. No thread may be inside. */

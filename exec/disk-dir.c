@@ -348,6 +348,7 @@ bool disk_store_begin(struct disk_store *s, const struct disk *d, const struct d
 {
     char unfinished[DISK_NAME];
     struct stat st;
+    s->size = 0;
     s->folder = open_folder(d->user, false);
     if (s->folder < 0)
         return false;
@@ -362,22 +363,27 @@ bool disk_store_begin(struct disk_store *s, const struct disk *d, const struct d
     return false;
 }
 
-static bool write_all(int fd, const char *bytes, size_t size)
+bool disk_store_write(struct disk_store *s, const void *bytes, size_t size)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur < size)
+    s->size += size;
+    if (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur < s->size)
         return false; /* else a signal would tell */
     for (size_t done = 0; done < size;) {
-        ssize_t n = write(fd, bytes + done, size - done);
+        ssize_t n = write(s->fd, (const char *)bytes + done, size - done);
         if (n <= 0 && (n == 0 || errno != EINTR))
             return false;
         done += n > 0 ? (size_t)n : 0;
     }
-    return fchmod(fd, 0644) == 0;
+    return true;
 }
 
-bool disk_store_end(struct disk_store *s, const struct disk *d, const struct disk_key *key, const void *bytes,
-                    size_t size)
+bool disk_store_patch(struct disk_store *s, uint64_t at, const void *bytes, size_t size)
+{
+    return pwrite(s->fd, bytes, size, (off_t)at) == (ssize_t)size;
+}
+
+bool disk_store_end(struct disk_store *s, const struct disk *d, const struct disk_key *key, bool keep)
 {
     char name[DISK_NAME], unfinished[DISK_NAME];
     struct stat st;
@@ -385,7 +391,7 @@ bool disk_store_end(struct disk_store *s, const struct disk *d, const struct dis
     name_of(key, "", name);
     name_of(key, UNFINISHED, unfinished);
     bool is_new = fstatat(s->folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0;
-    bool ok = bytes && write_all(s->fd, bytes, size);
+    bool ok = keep && fchmod(s->fd, 0644) == 0;
     ok = close(s->fd) == 0 && ok && renameat(s->folder, unfinished, s->folder, name) == 0;
     if (!ok)
         unlinkat(s->folder, unfinished, 0);

@@ -16,6 +16,16 @@ struct disk_unit {
     uint32_t first_ref, nrefs; /* in the image's refs */
 };
 
+/* struct code_ref of a unit that may be stored, in less room. */
+struct disk_ref {
+    uint32_t end;
+    uint32_t pc;   /* REF_UNIT: offset in the guest file; NOT_IN_FILE: elsewhere */
+    uint16_t exit; /* its number in the unit's cells */
+    uint8_t kind;
+    uint8_t cell;  /* REF_JUMP: a REF_CELL of the same exit ends so many bytes behind it; 0: none */
+};
+#define NOT_IN_FILE UINT32_MAX
+
 /* The translations of one mapping of a guest file: those of the cache, and new ones. */
 struct image {
     struct code_file file;
@@ -27,7 +37,7 @@ struct image {
     struct disk_unit *units;
     uint32_t nunits, max_units;
     uint32_t inherited;  /* the first of these: the process that forked this one stores them, too */
-    struct code_ref *refs;
+    struct disk_ref *refs;
     uint32_t nrefs, max_refs;
     struct code_block **made; /* of the map's blocks, by number: those that were looked for */
     struct arena arena;
@@ -37,7 +47,7 @@ struct image {
 const struct image *disk_image_of(struct exec *x, uint64_t pc); /* NULL: none is open for it */
 
 /* --- disk-save.c: stores what is worth it; x->lock held, no other threads --- */
-void disk_save(struct exec *x);
+void disk_save(struct exec *x, bool is_end);
 
 /* --- disk-dir.c --- */
 /* Opens the file for the key to read: the user's, or one that serves all (*key becomes its). -1: none, or not safe. */
@@ -46,13 +56,17 @@ int disk_open_file(const struct disk *d, struct disk_key *key);
 uint64_t disk_centre(const struct disk *d, const struct disk_key *key);
 /*
  * Replacing the user's file for the key. disk_store_begin() is false when nothing can be written, or another process is
- * at it. disk_store_end() puts `bytes` in the file's place, or with NULL leaves it alone.
+ * at it. disk_store_write() appends, disk_store_patch() changes what is there. disk_store_end() puts what was written in
+ * the file's place, or leaves that alone; true: it is there.
  */
 struct disk_store {
     int folder, fd;
+    uint64_t size; /* written so far */
 };
 bool disk_store_begin(struct disk_store *s, const struct disk *d, const struct disk_key *key);
-bool disk_store_end(struct disk_store *s, const struct disk *d, const struct disk_key *key, const void *bytes, size_t size);
+bool disk_store_write(struct disk_store *s, const void *bytes, size_t size);
+bool disk_store_patch(struct disk_store *s, uint64_t at, const void *bytes, size_t size);
+bool disk_store_end(struct disk_store *s, const struct disk *d, const struct disk_key *key, bool keep);
 /* Fills version and build of a key; false: metic's build can't be told from others. */
 bool disk_key_start(struct disk_key *key);
 /* The key, all of it known, as this folder's files have it; false: the guest file can't be known again there. */

@@ -7,10 +7,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sum.h"
 #include "exec/disk-internal.h"
 
 /* New units are stored when they are so many, and so large a part of what is there. */
@@ -20,6 +20,8 @@ enum { MIN_UNITS = 16, MIN_PART = 32 };
 struct placed {
     const struct disk_unit *unit;
     uint32_t pc, code; /* offsets: in the guest file, in the code */
+    uint32_t cell;     /* number of its first cell */
+    uint32_t counter;  /* as in struct disk_block */
     bool left_out;
 };
 
@@ -53,8 +55,9 @@ struct work {
     struct bytes cells; /* number 0 first */
     uint32_t counter_cells, counters; /* where in them the new counters are; counters in use */
     int32_t first_count;
-    struct bytes code, blocks, faults, locs, consts;
-    struct bytes ways; /* scratch: of one unit's exits */
+    uint32_t code_bytes;
+    struct bytes blocks, faults, locs, consts;
+    struct bytes ways, code; /* scratch: of one unit */
 };
 
 static struct table_entry *table_place(const struct work *w, uint32_t pc, uint32_t mode)
@@ -65,17 +68,22 @@ static struct table_entry *table_place(const struct work *w, uint32_t pc, uint32
     return &w->table[i];
 }
 
-/* Where code for the pc is or will be, from the beginning of the code; -1: nowhere. */
-static int64_t code_for(const struct work *w, uint64_t pc, uint32_t mode)
+/* Where code for the offset in the guest file is or will be, from the beginning of the code; -1: nowhere. */
+static int64_t code_at(const struct work *w, uint32_t offset, uint32_t mode)
 {
-    uint64_t offset = pc - w->im->key.bias;
-    if (offset > UINT32_MAX)
+    if (offset == NOT_IN_FILE)
         return -1;
     uint32_t k = table_place(w, offset, mode)->number;
     if (k && !w->placed[k - 1].left_out)
         return w->placed[k - 1].code;
     int64_t old = w->old->at ? disk_map_find(w->old, offset, mode) : -1;
     return old < 0 ? -1 : (int64_t)w->old->blocks[old].code;
+}
+
+static int64_t code_for(const struct work *w, uint64_t pc, uint32_t mode)
+{
+    uint64_t offset = pc - w->im->key.bias;
+    return code_at(w, offset < NOT_IN_FILE ? offset : NOT_IN_FILE, mode);
 }
 
 /* --- which units --- */
@@ -105,9 +113,9 @@ static void leave_out(struct work *w)
     bool again = false;
     for (uint32_t i = 0; i < w->n; i++) {
         struct placed *p = &w->placed[i];
-        const struct code_ref *r = w->im->refs + p->unit->first_ref;
+        const struct disk_ref *r = w->im->refs + p->unit->first_ref;
         for (uint32_t k = 0; k < p->unit->nrefs && !p->left_out; k++)
-            again |= p->left_out = r[k].kind == REF_UNIT && code_for(w, r[k].pc, p->unit->block->mode) < 0;
+            again |= p->left_out = r[k].kind == REF_UNIT && code_at(w, r[k].pc, p->unit->block->mode) < 0;
     }
     if (again)
         leave_out(w);
@@ -161,15 +169,12 @@ static void *more(struct bytes *b, size_t n)
 static void make_rooms(struct work *w)
 {
     const struct disk_header *old = w->old->h;
-    size_t code = old ? old->code_bytes : 0, faults = old ? old->nfaults : 0, blocks = (old ? old->nblocks : 0) + w->stored;
+    size_t faults = old ? old->nfaults : 0, blocks = (old ? old->nblocks : 0) + w->stored;
     for (uint32_t i = 0; i < w->n; i++) {
         const struct placed *p = &w->placed[i];
-        if (p->left_out)
-            continue;
-        code = p->code + p->unit->block->c.size;
-        faults += p->unit->block->c.nfaults;
+        if (!p->left_out)
+            faults += p->unit->block->c.nfaults;
     }
-    make_room(&w->code, code);
     make_room(&w->faults, faults * sizeof(struct fault_point));
     make_room(&w->blocks, blocks * sizeof(struct disk_block));
 }
@@ -238,7 +243,7 @@ static void fill_old(struct work *w)
 {
     const struct disk_map *old = w->old;
     const struct disk_header *h = old->h;
-    append(&w->code, old->code, h->code_bytes);
+    w->code_bytes = h->code_bytes;
     append(&w->blocks, old->blocks, h->nblocks * sizeof *old->blocks);
     append(&w->faults, old->faults, h->nfaults * sizeof *old->faults);
     append(&w->locs, old->locs, h->nlocs * sizeof *old->locs);
@@ -262,62 +267,45 @@ static void fill_old(struct work *w)
     }
 }
 
-/* The distance at `end` of the code now leads to `to`, counted from the beginning of the code. */
-static void set_distance(struct work *w, uint32_t end, int64_t to)
-{
-    int32_t distance = to - end;
-    memcpy(w->code.p + end - 4, &distance, 4);
-}
-
-/* Gives the unit's exits cells where they need them: a quick unit's way to the hot tier always does. */
-static struct way *find_ways(struct work *w, const struct placed *p, struct disk_block *d)
+/* Which of the unit's exits need cells: a quick unit's way to the hot tier always does. Their numbers follow each other. */
+static const struct way *find_ways(struct work *w, const struct placed *p)
 {
     const struct disk_unit *u = p->unit;
-    const struct code_block *b = u->block;
-    struct way *way = more(&w->ways, u->nexits * sizeof *way);
     w->ways.n = 0;
-    for (uint32_t i = 0; i < u->nexits; i++) {
+    struct way *way = more(&w->ways, u->nexits * sizeof *way);
+    for (uint32_t i = 0, cell = p->cell; i < u->nexits; i++) {
         const struct code_exit *e = &u->exits[i];
-        bool promotes = e == b->c.promote;
-        way[i] = (struct way){.to = promotes ? -1 : code_for(w, e->pc, b->mode)};
-        if (way[i].to >= 0)
-            continue;
-        void *stub = address(w, p->code + ((const uint8_t *)e->unlinked - b->c.code));
-        struct code_exit now = {.pc = e->pc, .unlinked = stub};
-        atomic_store_explicit(&now.slot, stub, memory_order_relaxed);
-        append(&w->cells, &now, sizeof now);
-        way[i].cell = w->cells.n / sizeof now;
-        if (promotes)
-            d->promote = way[i].cell;
+        way[i] = (struct way){.to = e == u->block->c.promote ? -1 : code_for(w, e->pc, u->block->mode)};
+        if (way[i].to < 0)
+            way[i].cell = 1 + cell++;
     }
     return way;
 }
 
-static void mend(struct work *w, const struct placed *p, struct disk_block *d)
+static void add_cells(struct work *w, struct placed *p, struct disk_block *d)
 {
     const struct disk_unit *u = p->unit;
-    const struct code_ref *r = w->im->refs + u->first_ref;
-    const struct way *way = find_ways(w, p, d);
-    for (uint32_t i = 0; i < u->nrefs; i++) {
-        uint32_t end = p->code + r[i].end;
-        const struct way *to = r[i].exit ? &way[r[i].exit - u->exits] : NULL;
-        if (r[i].kind == REF_COUNTER)
-            set_distance(w, end, -(int64_t)(d->counter = new_counter(w)));
-        else if (r[i].kind == REF_UNIT)
-            set_distance(w, end, code_for(w, r[i].pc, u->block->mode));
-        else if (to->cell)
-            set_distance(w, end, -(int64_t)sizeof(struct code_exit) * to->cell);
-        else if (r[i].kind != REF_CELL) /* else it is not reached any more */
-            w->host->make_direct(w->code.p + end, r[i].kind, to->to - end);
+    p->cell = w->cells.n / sizeof(struct code_exit);
+    const struct way *way = find_ways(w, p);
+    for (uint32_t i = 0; i < u->nexits; i++) {
+        const struct code_exit *e = &u->exits[i];
+        if (!way[i].cell)
+            continue;
+        void *stub = address(w, p->code + ((const uint8_t *)e->unlinked - u->block->c.code));
+        struct code_exit now = {.pc = e->pc, .unlinked = stub};
+        atomic_store_explicit(&now.slot, stub, memory_order_relaxed);
+        append(&w->cells, &now, sizeof now);
+        if (e == u->block->c.promote)
+            d->promote = way[i].cell;
     }
 }
 
-static void fill_new(struct work *w, const struct placed *p)
+/* Everything of the unit but its code. */
+static void fill_new(struct work *w, struct placed *p)
 {
     const struct code_block *b = p->unit->block;
     const struct compiled *c = &b->c;
-    memset(more(&w->code, p->code - w->code.n), 0xcc, p->code - w->code.n);
-    append(&w->code, c->code, c->size);
+    w->code_bytes = p->code + c->size;
     struct disk_block d = {
         .pc = p->pc, .mode = b->mode, .bytes = b->bytes, .quick = b->quick,
         .code = p->code, .code_bytes = c->size, .dead_off = c->dead_off,
@@ -327,20 +315,125 @@ static void fill_new(struct work *w, const struct placed *p)
     append(&w->faults, c->faults, c->nfaults * sizeof *c->faults);
     append(&w->locs, c->locs, c->nlocs * sizeof *c->locs);
     append(&w->consts, c->consts, c->nconsts * sizeof *c->consts);
-    mend(w, p, &d);
+    add_cells(w, p, &d);
+    if (c->counter)
+        d.counter = p->counter = new_counter(w);
     append(&w->blocks, &d, sizeof d);
+}
+
+/* --- code --- */
+
+/* The distance at `end` of the unit's code now leads to `to`, counted from the beginning of all code. */
+static void set_distance(struct work *w, const struct placed *p, uint32_t end, int64_t to)
+{
+    int32_t distance = to - (p->code + end);
+    memcpy(w->code.p + end - 4, &distance, 4);
+}
+
+/* The unit's code as it is in the file. */
+static const void *mended(struct work *w, const struct placed *p)
+{
+    const struct disk_unit *u = p->unit;
+    const struct disk_ref *r = w->im->refs + u->first_ref;
+    const struct way *way = find_ways(w, p);
+    w->code.n = 0;
+    append(&w->code, u->block->c.code, u->block->c.size);
+    for (uint32_t i = 0; i < u->nrefs; i++) {
+        const struct way *to = &way[r[i].exit];
+        if (r[i].kind == REF_COUNTER)
+            set_distance(w, p, r[i].end, -(int64_t)p->counter);
+        else if (r[i].kind == REF_UNIT)
+            set_distance(w, p, r[i].end, code_at(w, r[i].pc, u->block->mode));
+        else if (to->cell)
+            for (unsigned k = 0; k < 1u + !!r[i].cell; k++)
+                set_distance(w, p, r[i].end + k * r[i].cell, -(int64_t)sizeof(struct code_exit) * to->cell);
+        else if (r[i].kind != REF_CELL) /* else it is not reached any more */
+            w->host->make_direct(w->code.p + r[i].end, r[i].kind, to->to - (p->code + r[i].end));
+    }
+    return w->code.p;
 }
 
 /* --- the file --- */
 
-static void *assemble(struct work *w, uint64_t *size)
+/* Bytes on their way into the file, in order, and the sum of those that are there. */
+struct stream {
+    struct disk_store *store;
+    struct sum sum;
+    uint64_t at; /* in the file, of what comes next */
+    size_t n;    /* waiting in: */
+    uint8_t waiting[64 * 1024];
+    bool ok;
+};
+
+static void flush(struct stream *s)
+{
+    sum_add(&s->sum, s->waiting, s->n);
+    s->ok = s->ok && disk_store_write(s->store, s->waiting, s->n);
+    s->n = 0;
+}
+
+/* NULL: zeros */
+static void put(struct stream *s, const void *from, size_t n)
+{
+    while (n) {
+        size_t now = n < sizeof s->waiting - s->n ? n : sizeof s->waiting - s->n;
+        if (from) {
+            memcpy(s->waiting + s->n, from, now);
+            from = (const char *)from + now;
+        } else {
+            memset(s->waiting + s->n, 0, now);
+        }
+        s->n += now;
+        s->at += now;
+        n -= now;
+        if (s->n == sizeof s->waiting)
+            flush(s);
+    }
+}
+
+static void put_section(struct stream *s, uint64_t at, const void *p, size_t bytes)
+{
+    put(s, NULL, at - s->at);
+    put(s, p, bytes);
+}
+
+/* Code that has been written need not stay in the memory of a process that ends: m, else NULL. */
+enum { REST_STEP = 256 * 1024 };
+
+static void put_code(struct stream *s, struct work *w, const struct code_memory *m, uint64_t start)
+{
+    uint64_t rest = s->at + REST_STEP;
+    put(s, NULL, start - s->at);
+    if (w->old->at)
+        put(s, w->old->code, w->old->h->code_bytes);
+    for (uint32_t i = 0; i < w->n; i++) {
+        const struct placed *p = &w->placed[i];
+        if (p->left_out)
+            continue;
+        put(s, NULL, start + p->code - s->at);
+        put(s, mended(w, p), p->unit->block->c.size);
+        if (m && s->at > rest) {
+            code_memory_rest(m);
+            rest = s->at + REST_STEP;
+        }
+    }
+}
+
+static void put_cells(struct stream *s, const struct work *w, uint64_t end)
+{
+    put(s, NULL, end - w->cells.n - s->at);
+    for (size_t n = w->cells.n; n; n -= sizeof(struct code_exit)) /* number 0 last */
+        put(s, w->cells.p + n - sizeof(struct code_exit), sizeof(struct code_exit));
+}
+
+static bool write_file(struct work *w, const struct code_memory *m, struct disk_store *store)
 {
     struct disk_header h = {
         .magic = DISK_MAGIC,
         .key = w->im->key,
         .centre = w->centre,
         .ncells = w->cells.n / sizeof(struct code_exit),
-        .code_bytes = w->code.n,
+        .code_bytes = w->code_bytes,
         .nblocks = w->blocks.n / sizeof(struct disk_block),
         .index_size = 64,
         .nfaults = w->faults.n / sizeof(struct fault_point),
@@ -348,54 +441,51 @@ static void *assemble(struct work *w, uint64_t *size)
         .nconsts = w->consts.n / sizeof(uint64_t),
     };
     struct disk_layout l;
-    struct disk_map m;
     while (h.index_size < 2 * h.nblocks)
         h.index_size *= 2;
     if (!disk_layout(&h, &l))
-        return NULL;
-    uint8_t *file = mmap(NULL, l.end, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (file == MAP_FAILED)
-        return NULL;
-    *size = h.size = l.end;
-    memcpy(file, &h, sizeof h);
-    struct code_exit *cells_end = (struct code_exit *)(file + l.code);
-    for (uint32_t i = 0; i < h.ncells; i++)
-        memcpy(&cells_end[-1 - (ptrdiff_t)i], w->cells.p + i * sizeof *cells_end, sizeof *cells_end);
-    static const struct {
-        size_t at, from;
-    } section[] = {
-#define X(name) {offsetof(struct disk_layout, name), offsetof(struct work, name)}
-        X(code), X(blocks), X(faults), X(locs), X(consts),
-#undef X
-    };
-    for (unsigned i = 0; i < ARRAY_SIZE(section); i++) {
-        const struct bytes *b = (const struct bytes *)((const char *)w + section[i].from);
-        if (b->n)
-            memcpy(file + *(const uint64_t *)((const char *)&l + section[i].at), b->p, b->n);
-    }
-    disk_map_set(&m, file);
-    disk_map_make_index(&m, (uint32_t *)(file + l.index));
-    ((struct disk_header *)file)->sum = disk_sum(file, l.end);
-    return file;
+        return false;
+    h.size = l.end;
+    struct stream *s = malloc(sizeof *s);
+    uint32_t *index = malloc(h.index_size * sizeof *index);
+    CHECK(s && index);
+    s->store = store;
+    s->at = s->n = 0;
+    s->ok = true;
+    sum_begin(&s->sum);
+    disk_map_make_index(&(struct disk_map){.h = &h, .blocks = (const struct disk_block *)w->blocks.p}, index);
+    put(s, &h, sizeof h);
+    put_cells(s, w, l.code);
+    put_code(s, w, m, l.code);
+    put_section(s, l.blocks, w->blocks.p, w->blocks.n);
+    put_section(s, l.index, index, h.index_size * sizeof *index);
+    put_section(s, l.faults, w->faults.p, w->faults.n);
+    put_section(s, l.locs, w->locs.p, w->locs.n);
+    put_section(s, l.consts, w->consts.p, w->consts.n);
+    put_section(s, l.end, NULL, 0);
+    flush(s);
+    uint64_t sum = sum_end(&s->sum);
+    bool ok = s->ok && disk_store_patch(store, offsetof(struct disk_header, sum), &sum, sizeof sum);
+    free(index);
+    free(s);
+    return ok;
 }
 
-static void *build(struct work *w, uint64_t *size)
+static bool build(struct work *w, const struct code_memory *m, struct disk_store *store)
 {
-    void *file = NULL;
     choose(w);
     leave_out(w);
     place(w);
-    if (w->stored) {
-        make_rooms(w);
-        if (w->old->at)
-            fill_old(w);
-        reserve_counters(w);
-        for (uint32_t i = 0; i < w->n; i++)
-            if (!w->placed[i].left_out)
-                fill_new(w, &w->placed[i]);
-        file = assemble(w, size);
-    }
-    return file;
+    if (!w->stored)
+        return false;
+    make_rooms(w);
+    if (w->old->at)
+        fill_old(w);
+    reserve_counters(w);
+    for (uint32_t i = 0; i < w->n; i++)
+        if (!w->placed[i].left_out)
+            fill_new(w, &w->placed[i]);
+    return write_file(w, m, store);
 }
 
 static void free_work(struct work *w)
@@ -418,12 +508,12 @@ static void read_old(const struct disk *d, const struct image *im, struct disk_m
     }
 }
 
-static void save(struct exec *x, struct image *im)
+/* is_end: what was read is not needed in memory any more. */
+static void save(struct exec *x, struct image *im, bool is_end)
 {
     const struct disk *d = x->disk.disk;
     struct disk_store store;
     struct disk_map old = {0};
-    uint64_t size = 0;
     if (!disk_store_begin(&store, d, &im->key))
         return;
     read_old(d, im, &old);
@@ -434,13 +524,11 @@ static void save(struct exec *x, struct image *im)
     w.placed = malloc(im->nunits * sizeof *w.placed);
     w.table = calloc(w.table_size, sizeof *w.table);
     CHECK(w.placed && w.table);
-    void *file = build(&w, &size);
-    if (disk_store_end(&store, d, &im->key, file, size)) {
+    bool written = build(&w, is_end ? &x->mem : NULL, &store);
+    if (disk_store_end(&store, d, &im->key, written)) {
         x->stats.disk_stored += w.stored;
         im->nunits = im->nrefs = im->inherited = 0;
     }
-    if (file)
-        munmap(file, size);
     disk_map_close(&old);
     free_work(&w);
 }
@@ -452,12 +540,20 @@ static bool is_worth_it(const struct image *im)
     return !im->closed && fresh >= MIN_UNITS && fresh >= there / MIN_PART;
 }
 
-void disk_save(struct exec *x)
+void disk_save(struct exec *x, bool is_end)
 {
+    bool began = false;
     for (unsigned i = 0; i < x->disk.nimages; i++) {
         struct image *im = x->disk.image[i];
-        if (is_worth_it(im))
-            save(x, im);
+        if (!is_worth_it(im))
+            continue;
+        if (is_end && !began) {
+            code_memory_rest(&x->mem);
+            if (x->code.rest)
+                x->code.rest(x->code.opaque);
+        }
+        began = true;
+        save(x, im, is_end);
     }
 }
 
@@ -472,7 +568,7 @@ void exec_save(struct exec *x, bool is_end)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_mutex_lock(&x->lock);
-    disk_save(x);
+    disk_save(x, is_end);
     pthread_mutex_unlock(&x->lock);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

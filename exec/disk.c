@@ -184,10 +184,18 @@ void disk_note(struct exec *x, struct code_block *b)
         im->refs = realloc(im->refs, im->max_refs * sizeof *im->refs);
         CHECK(im->refs);
     }
-    im->units[im->nunits++] = (struct disk_unit){b, s->exits, s->nexits, im->nrefs, s->nrefs};
-    if (s->nrefs)
-        memcpy(im->refs + im->nrefs, s->refs, s->nrefs * sizeof *s->refs);
-    im->nrefs += s->nrefs;
+    uint32_t first = im->nrefs;
+    for (uint32_t i = 0; i < s->nrefs; i++) {
+        const struct code_ref *r = &s->refs[i];
+        uint64_t pc = r->pc - im->key.bias;
+        if (r->kind == REF_CELL && i && r[-1].kind == REF_JUMP && r[-1].exit == r->exit && r->end - r[-1].end <= UINT8_MAX) {
+            im->refs[im->nrefs - 1].cell = r->end - r[-1].end;
+            continue;
+        }
+        im->refs[im->nrefs++] = (struct disk_ref){.end = r->end, .pc = pc < NOT_IN_FILE ? pc : NOT_IN_FILE,
+                                                  .exit = r->exit ? r->exit - s->exits : 0, .kind = r->kind};
+    }
+    im->units[im->nunits++] = (struct disk_unit){b, s->exits, s->nexits, first, im->nrefs - first};
 }
 
 /* --- the end --- */
@@ -222,7 +230,7 @@ bool disk_close_range(struct exec *x, uint64_t start, uint64_t end, bool changed
         mapped |= touches(x->disk.image[i], start, end) && x->disk.image[i]->map.at;
     }
     if (any && !changed && x->cpus && !x->cpus->next_cpu) /* a library is unloaded: what it was used for is not lost */
-        disk_save(x);
+        disk_save(x, false);
     for (unsigned i = 0; i < x->disk.nimages; i++)
         x->disk.image[i]->closed |= touches(x->disk.image[i], start, end);
     return mapped;

@@ -30,6 +30,8 @@ struct code_reader {
     const uint8_t *(*window)(void *opaque, uint64_t pc, size_t *avail);
     /* The file that pc is mapped from. False: it is not such a mapping. NULL: there are no files. */
     bool (*file)(void *opaque, uint64_t pc, struct code_file *f);
+    /* The guest will run no more, most likely: memory that shows such files is given up until it is read again. NULL: kept. */
+    void (*rest)(void *opaque);
 };
 
 enum { TARGET_REG_MAX = 16 }; /* bytes of the largest */

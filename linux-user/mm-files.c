@@ -216,6 +216,15 @@ void mm_files_note(struct mm *mm, const struct area *a, int fd, uint64_t offset)
     pthread_mutex_unlock(&mm->areas_lock);
 }
 
+void mm_files_rest(void *opaque)
+{
+    struct mm *mm = opaque;
+    pthread_mutex_lock(&mm->areas_lock);
+    for (unsigned i = 0; i < mm->nfiles; i++)
+        madvise((void *)(uintptr_t)mm->files[i].start, mm->files[i].end - mm->files[i].start, MADV_DONTNEED);
+    pthread_mutex_unlock(&mm->areas_lock);
+}
+
 bool mm_file_at(void *opaque, uint64_t pc, struct code_file *f)
 {
     struct mm *mm = opaque;

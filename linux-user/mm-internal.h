@@ -64,5 +64,6 @@ void mm_files_forget(struct mm *mm, uint64_t start, uint64_t end);
 bool mm_files_touch(const struct mm *mm, uint64_t start, uint64_t end);
 /* code_reader.file */
 bool mm_file_at(void *opaque, uint64_t pc, struct code_file *f);
+void mm_files_rest(void *opaque);
 
 #endif

@@ -106,7 +106,7 @@ static const uint8_t *code_window(void *opaque, uint64_t pc, size_t *avail)
 
 struct code_reader mm_code_reader(struct mm *mm)
 {
-    return (struct code_reader){mm, code_window, mm_file_at};
+    return (struct code_reader){mm, code_window, mm_file_at, mm_files_rest};
 }
 
 /* --- changes, all under mm->op --- */
