@@ -190,7 +190,7 @@ static bool read_back(struct reader *r)
     const struct ir_inst *in = &l->u->inst[l->back], *next = in + 1;
     while (next->op == IR_NOP)
         next++;
-    bool plain = next->op == IR_INSN || (next->op == IR_GOTO && next->ir_sub == JUMP_PLAIN);
+    bool plain = next->op == IR_INSN || next->op == IR_LABEL || (next->op == IR_GOTO && next->ir_sub == JUMP_PLAIN);
     if (r->detour.label != IR_NONE || in->cc >= CC_FOEQ || !plain || !operands(r, in, l->compared))
         return false;
     l->cc = in->cc;
