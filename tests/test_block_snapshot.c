@@ -79,9 +79,9 @@ static void random_snapshots(unsigned bits, unsigned version, unsigned order, bo
         l.backing_format = "raw";
     }
     must_create(at(0), l);
-    for (unsigned round = 0; round < 4; round++) {
+    for (unsigned round = 0; round < 3; round++) {
         struct block *b = must_open(at(0), (struct block_options){.discard = true}, NULL);
-        for (unsigned step = 0; step < 12; step++) {
+        for (unsigned step = 0; step < 8; step++) {
             random_operations(b, model, MODEL, 25, seed);
             unsigned which = n ? (unsigned)(chance(seed) % n) : 0;
             switch (chance(seed) % 4) {

@@ -59,8 +59,8 @@ static void print_snapshot(const struct block_snapshot *s, GString *out)
     g_autofree char *when = date ? g_date_time_format(date, "%Y-%m-%d %H:%M:%S") : g_strdup("");
     g_autofree char *size = g_format_size_full(s->state_size, G_FORMAT_SIZE_IEC_UNITS);
     unsigned seconds = (unsigned)(s->clock / NS_PER_SECOND), ms = (unsigned)(s->clock % NS_PER_SECOND / 1000000);
-    g_string_append_printf(out, "%-10s%-16s%10s%20s   %02u:%02u:%02u.%03u\n", s->id, s->name, size, when, seconds / 3600,
-                           seconds / 60 % 60, seconds % 60, ms);
+    g_string_append_printf(out, "%-10s%-16s%10s%20s   %02u:%02u:%02u.%03u\n", s->id, s->name, size, when,
+                           seconds / 3600, seconds / 60 % 60, seconds % 60, ms);
 }
 
 /* Those that can be loaded: the first disk has them with the machine's state, and the others have them, too. */
@@ -78,7 +78,8 @@ void human_info_snapshots(struct monitor *m, GString *out)
         if (!everywhere)
             continue;
         if (!n++)
-            g_string_append(out, "List of snapshots present on all disks:\nID        TAG               VM SIZE                DATE     VM CLOCK\n");
+            g_string_append(out, "List of snapshots present on all disks:\nID        TAG               VM SIZE         "
+                                 "       DATE     VM CLOCK\n");
         print_snapshot(s, out);
     }
     if (home && !n)
@@ -133,7 +134,8 @@ static struct monitor_job *find_job(const struct monitor *m, const char *id)
 
 static void tell_status(struct monitor *m, const struct monitor_job *j, const char *status)
 {
-    monitor_event(m, "JOB_STATUS_CHANGE", json_put_string(json_put_string(json_object(), "id", j->id), "status", status));
+    monitor_event(m, "JOB_STATUS_CHANGE",
+                  json_put_string(json_put_string(json_object(), "id", j->id), "status", status));
 }
 
 /* NULL, the error set: there is such a job. */
@@ -201,8 +203,9 @@ static char *named_drives(struct monitor *m, const char *state, const struct jso
         if (!b)
             return device_error("No block device node '%s'", names->item[i]->text);
         if (!block_can_snapshot(b))
-            return device_error("Block format '%s' used by device '%s' does not support internal snapshots, or it is read only", b->format->name,
-                                names->item[i]->text);
+            return device_error(
+                "Block format '%s' used by device '%s' does not support internal snapshots, or it is read only",
+                b->format->name, names->item[i]->text);
         bool first = state && !strcmp(names->item[i]->text, state);
         d->drive[d->n] = first ? d->drive[0] : b;
         if (first)
@@ -213,8 +216,10 @@ static char *named_drives(struct monitor *m, const char *state, const struct jso
     return found ? NULL : device_error("vmstate block device '%s' does not exist among the devices", state);
 }
 
-static void run_job(struct monitor *m, const char *id, const char *type, const char *tag, const char *state, const struct json *names,
-                    char *(*fn)(struct board *b, const struct snapshot_drives *d, const char *name), struct qmp_error *e)
+static void run_job(struct monitor *m, const char *id, const char *type, const char *tag, const char *state,
+                    const struct json *names,
+                    char *(*fn)(struct board *b, const struct snapshot_drives *d, const char *name),
+                    struct qmp_error *e)
 {
     struct monitor_job *j = begin_job(m, id, type, e);
     struct snapshot_drives d;
@@ -336,7 +341,8 @@ struct json *qmp_query_migrate(struct monitor *m, const struct qmp_query_migrate
 void human_info_migrate(struct monitor *m, GString *out)
 {
     if (m->migration.status)
-        g_string_append_printf(out, "Status: %s\nTotal time (ms): %lld\n", m->migration.status, (long long)m->migration.ms);
+        g_string_append_printf(out, "Status: %s\nTotal time (ms): %lld\n", m->migration.status,
+                               (long long)m->migration.ms);
     if (m->migration.error)
         g_string_append_printf(out, "Error: %s\n", m->migration.error);
 }

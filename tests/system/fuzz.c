@@ -1,9 +1,9 @@
 /*
- * A hostile driver: fuzz SECONDS [SEED]. Chips and virtio devices of a machine (disks, networks, consoles, 9P, random numbers; on
- * PCI, behind a port, and in memory slots) get random register accesses, proper starts with random features, rings with
- * random and half right chains, changed configuration spaces, resets, hot plug, and states that were saved, damaged and
- * loaded. Nothing is expected but that it goes on; meant for builds with sanitizers. It says its seed, with which a run is
- * the same again but for the host's threads.
+ * A hostile driver: fuzz SECONDS [SEED]. Chips and virtio devices of a machine (disks, networks, consoles, 9P, random
+ * numbers; on PCI, behind a port, and in memory slots) get random register accesses, proper starts with random
+ * features, rings with random and half right chains, changed configuration spaces, resets, hot plug, and states that
+ * were saved, damaged and loaded. Nothing is expected but that it goes on; meant for builds with sanitizers. It says
+ * its seed, with which a run is the same again but for the host's threads.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -29,27 +29,41 @@ enum { RAM_MIB = 16, DISK = 4 << 20, MAX_TARGETS = 16, QUEUES = 4, RING = 0x4000
 #define MMIO_BASE UINT64_C(0x10001000)
 
 /* Registers of a virtio device as its transport has them. */
-enum { STATUS, OFFERED_SELECT, OFFERED, ACCEPTED_SELECT, ACCEPTED, QUEUE, SIZE, ENABLE, DESC, DRIVER, DEVICE, NOTIFY, REGISTERS };
+enum {
+    STATUS,
+    OFFERED_SELECT,
+    OFFERED,
+    ACCEPTED_SELECT,
+    ACCEPTED,
+    QUEUE,
+    SIZE,
+    ENABLE,
+    DESC,
+    DRIVER,
+    DEVICE,
+    NOTIFY,
+    REGISTERS
+};
 struct place {
     uint32_t offset, size;
 };
 static const struct place mmio_places[REGISTERS] = {
-    [STATUS] = {0x70, 4}, [OFFERED_SELECT] = {0x14, 4}, [OFFERED] = {0x10, 4}, [ACCEPTED_SELECT] = {0x24, 4},
-    [ACCEPTED] = {0x20, 4}, [QUEUE] = {0x30, 4}, [SIZE] = {0x38, 4}, [ENABLE] = {0x44, 4}, [DESC] = {0x80, 8},
-    [DRIVER] = {0x90, 8}, [DEVICE] = {0xa0, 8}, [NOTIFY] = {0x50, 4},
+    [STATUS] = {0x70, 4},   [OFFERED_SELECT] = {0x14, 4}, [OFFERED] = {0x10, 4}, [ACCEPTED_SELECT] = {0x24, 4},
+    [ACCEPTED] = {0x20, 4}, [QUEUE] = {0x30, 4},          [SIZE] = {0x38, 4},    [ENABLE] = {0x44, 4},
+    [DESC] = {0x80, 8},     [DRIVER] = {0x90, 8},         [DEVICE] = {0xa0, 8},  [NOTIFY] = {0x50, 4},
 };
 static const struct place pci_places[REGISTERS] = {
-    [STATUS] = {0x14, 1}, [OFFERED_SELECT] = {0, 4}, [OFFERED] = {4, 4}, [ACCEPTED_SELECT] = {8, 4}, [ACCEPTED] = {0xc, 4},
-    [QUEUE] = {0x16, 2}, [SIZE] = {0x18, 2}, [ENABLE] = {0x1c, 2}, [DESC] = {0x20, 8}, [DRIVER] = {0x28, 8},
-    [DEVICE] = {0x30, 8}, [NOTIFY] = {0x3000, 4},
+    [STATUS] = {0x14, 1},  [OFFERED_SELECT] = {0, 4}, [OFFERED] = {4, 4},   [ACCEPTED_SELECT] = {8, 4},
+    [ACCEPTED] = {0xc, 4}, [QUEUE] = {0x16, 2},       [SIZE] = {0x18, 2},   [ENABLE] = {0x1c, 2},
+    [DESC] = {0x20, 8},    [DRIVER] = {0x28, 8},      [DEVICE] = {0x30, 8}, [NOTIFY] = {0x3000, 4},
 };
 
 /* A device as its driver sees it. */
 struct victim {
     const struct place *places;
-    uint64_t base;      /* of the registers above */
-    uint64_t config;    /* PCI: its configuration space; else 0 */
-    uint64_t rings;     /* in RAM, RING bytes for each part of each queue */
+    uint64_t base;   /* of the registers above */
+    uint64_t config; /* PCI: its configuration space; else 0 */
+    uint64_t rings;  /* in RAM, RING bytes for each part of each queue */
     uint64_t features;
     uint16_t size, avail[QUEUES];
     bool wrap[QUEUES];
@@ -83,8 +97,9 @@ static bool one_in(struct fuzz *f, unsigned n) { return chance(f) % n == 0; }
 /* Small, large, near a border, or with few bits. */
 static uint64_t value(struct fuzz *f)
 {
-    static const uint64_t special[] = {0, 1, 2, 3, 4, 7, 8, 15, 16, 64, 128, 256, 0x1000, 0x7fff, 0x8000, 0xffff, 0x10000,
-                                       INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX};
+    static const uint64_t special[] = {0,      1,      2,       3,         4,          7,         8,
+                                       15,     16,     64,      128,       256,        0x1000,    0x7fff,
+                                       0x8000, 0xffff, 0x10000, INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX};
     switch (chance(f) % 4) {
     case 0: return special[chance(f) % ARRAY_SIZE(special)];
     case 1: return UINT64_C(1) << chance(f) % 64;
@@ -138,7 +153,10 @@ static struct victim *add_target(struct fuzz *f, const struct place *places, uin
 {
     CHECK(f->ntargets < MAX_TARGETS);
     struct victim *t = &f->target[f->ntargets];
-    *t = (struct victim){.places = places, .base = base, .config = config, .rings = RAM_BASE + 0x400000 + f->ntargets * 0x40000};
+    *t = (struct victim){.places = places,
+                         .base = base,
+                         .config = config,
+                         .rings = RAM_BASE + 0x400000 + f->ntargets * 0x40000};
     f->ntargets++;
     return t;
 }
@@ -154,7 +172,8 @@ static void enable_pci(struct fuzz *f, const struct victim *t)
 
 static void build(struct fuzz *f)
 {
-    static const char *const pci[] = {"virtio-blk-pci", "virtio-net-pci", "virtio-console-pci", "virtio-rng-pci", "virtio-9p-pci"};
+    static const char *const pci[] = {"virtio-blk-pci", "virtio-net-pci", "virtio-console-pci", "virtio-rng-pci",
+                                      "virtio-9p-pci"};
     static const char *const mmio[] = {"virtio-blk-device", "virtio-rng-device", "virtio-9p-device"};
     struct board_options o = {.processors = 2, .ram_size = (uint64_t)RAM_MIB << 20, .firmware = "none"};
     o.serial[0] = NULL;
@@ -162,7 +181,8 @@ static void build(struct fuzz *f)
     machine_lock(&f->board->machine);
     for (unsigned i = 0; i < ARRAY_SIZE(pci); i++) {
         must(board_add(f->board, make(f, pci[i], f->disk[0])));
-        struct victim *t = add_target(f, pci_places, PCI_BASE + i * 0x100000 + 0x10000, ECAM_BASE + (uint64_t)i * 8 * 0x1000);
+        struct victim *t =
+            add_target(f, pci_places, PCI_BASE + i * 0x100000 + 0x10000, ECAM_BASE + (uint64_t)i * 8 * 0x1000);
         enable_pci(f, t);
     }
     must(board_add(f->board, f->port = make(f, "pcie-root-port", NULL)));
@@ -218,7 +238,10 @@ static uint64_t get(struct fuzz *f, const struct victim *t, unsigned reg)
     return rd(f, t->base + t->places[reg].offset, t->places[reg].size);
 }
 
-static uint64_t part_of(const struct victim *t, unsigned queue, unsigned part) { return t->rings + (3 * queue + part) * RING; }
+static uint64_t part_of(const struct victim *t, unsigned queue, unsigned part)
+{
+    return t->rings + (3 * queue + part) * RING;
+}
 
 static void *ram(struct fuzz *f, uint64_t addr)
 {
@@ -526,7 +549,8 @@ static void open_backends(struct fuzz *f)
     f->pool = block_pool_new(3);
     f->disk[0] = block_open(f->path[0], &(struct block_options){.discard = true}, f->pool, &error);
     must(error);
-    f->disk[1] = block_open(f->path[1], &(struct block_options){.format = "raw", .read_only = f->seed % 2}, f->pool, &error);
+    f->disk[1] =
+        block_open(f->path[1], &(struct block_options){.format = "raw", .read_only = f->seed % 2}, f->pool, &error);
     must(error);
     f->context = g_main_context_new();
     must(options_parse(&o, "user,restrict=on", "type"));
