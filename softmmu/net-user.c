@@ -283,6 +283,7 @@ char *net_user_open(struct options *o, GMainContext *context, struct net **out)
     inet_pton(AF_INET6, "fec0::3", &c.vnameserver6);
     struct net_user *s = g_new0(struct net_user, 1);
     s->net.send = user_send;
+    s->net.local = true;
     s->net.close = user_close;
     s->context = context;
     s->polled = g_array_new(FALSE, FALSE, sizeof(struct polled));

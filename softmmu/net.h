@@ -34,6 +34,8 @@ struct net {
     struct net_frame *first, **last; /* they wait for the device; at most NET_QUEUE */
     unsigned nqueued;
     bool unplugged; /* the cable: nothing goes either way */
+    /* The other end is in this process: it takes frames of up to NET_MAX_FRAME, and its frames' checksums are right. */
+    bool local;
 };
 
 /* Makes one from its options, the kind being the key "type". Its sources live in the context, whose dispatching holds the

@@ -111,6 +111,54 @@ Test(net, frames_both_ways)
     }
 }
 
+/* What the guest leaves to the device: a checksum, which is right then, and large segments where the other end takes them. */
+Test(net, offloads_as_negotiated)
+{
+    static const uint64_t local = F(GUEST_CSUM) | F(HOST_TSO4) | F(HOST_TSO6);
+    for (unsigned round = 0; round < 3; round++) { /* nothing accepted, a checksum, everything */
+        struct wire w;
+        struct driver d;
+        driver_begin(&d, "virtio-net-device");
+        memset(&w, 0, sizeof w);
+        w.net.send = wire_send;
+        w.net.last = &w.net.first;
+        w.net.local = round == 2;
+        device_set_backend(d.device, "netdev", &w.net);
+        driver_plug(&d);
+        uint64_t offered = ((struct virtio *)d.device)->offered;
+        cr_assert(offered & F(CSUM) && (offered & local) == (round == 2 ? local : 0));
+        cr_assert(driver_start(&d, round ? F(CSUM) | (round == 2 ? local : 0) : 0, 16));
+        struct virtio_net_hdr_v1 h = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 6};
+        uint8_t *frame = ram(&d, BUFFERS + HEAD);
+        for (unsigned n = 60; n < 64; n++) {
+            frame_to(frame, n, other);
+            memset(frame + 40, 0, 2);
+            memcpy(ram(&d, BUFFERS), &h, sizeof h);
+            driver_send(&d, 1, (struct part[]){{BUFFERS, HEAD + n, false}}, 1, false);
+            uint32_t sum = 0;
+            for (unsigned i = 34; i < n; i++)
+                sum += (i & 1 ? 1u : 256u) * w.frame[i];
+            cr_assert_eq((sum % 0xffff == 0), round > 0, "over all of it the sum is zero");
+        }
+        unsigned sent = w.sent;
+        h.csum_start = 59;
+        memcpy(ram(&d, BUFFERS), &h, sizeof h);
+        driver_send(&d, 1, (struct part[]){{BUFFERS, HEAD + 60, false}}, 1, false);
+        cr_assert_eq(w.sent, round ? sent : sent + 1, "a place that is not in the frame");
+        sent = w.sent;
+        h = (struct virtio_net_hdr_v1){.gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1000, .hdr_len = 54};
+        memcpy(ram(&d, BUFFERS), &h, sizeof h);
+        driver_send(&d, 1, (struct part[]){{BUFFERS, HEAD + 9000, false}}, 1, false);
+        cr_assert_eq(w.sent, sent + (round == 2));
+        frame_to(frame, 60, own);
+        net_deliver(&w.net, frame, 60);
+        driver_add(&d, 0, (struct part[]){{RXBUF, 2000, true}}, 1, false);
+        driver_notify(&d, 0);
+        cr_assert_eq(((struct virtio_net_hdr_v1 *)ram(&d, RXBUF))->flags, round == 2 ? VIRTIO_NET_HDR_F_DATA_VALID : 0);
+        driver_end(&d);
+    }
+}
+
 Test(net, mergeable_buffers)
 {
     for (unsigned l = 0; l < 2; l++) {

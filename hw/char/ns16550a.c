@@ -25,7 +25,7 @@ struct ns16550a {
     struct fifo rx, tx;
     uint8_t ier, fcr, lcr, mcr, lsr, msr, scr;
     uint16_t divisor;
-    bool thre_pending; /* the transmitter became empty and nobody has looked */
+    uint8_t thre_pending; /* the transmitter became empty and nobody has looked; saved, so any value may come */
 };
 
 static struct ns16550a *uart(struct device *d) { return (struct ns16550a *)d; }

@@ -64,7 +64,7 @@ struct pci_function {
     uint8_t config[PCI_CONFIG_SIZE], writable[PCI_CONFIG_SIZE],
         clears[PCI_CONFIG_SIZE]; /* bits software sets; clears by 1 */
     uint8_t last_cap, next_free; /* capability list */
-    bool intx;
+    uint8_t intx;        /* the pin is asserted; saved, so any value may come */
     uint8_t mapped;      /* bit per window: it is in the bus's container */
     /* MSI-X */
     uint16_t msix_cap, vectors;

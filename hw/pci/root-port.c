@@ -25,7 +25,8 @@ enum { BRIDGE_WINDOWS = 0x1c, BRIDGE_WINDOWS_END = 0x34, BRIDGE_CONTROL = 0x3e }
 struct root_port {
     struct pci_function f;
     struct pci_bus bus;
-    bool has_bus, asserted;
+    bool has_bus;
+    uint8_t asserted; /* saved, so any value may come */
     uint32_t slot;
 };
 

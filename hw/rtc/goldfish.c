@@ -14,9 +14,13 @@ struct goldfish_rtc {
 
 static struct goldfish_rtc *rtc(struct device *d) { return (struct goldfish_rtc *)d; }
 
+/* The guest sets any time: sums wrap. */
+static int64_t plus(int64_t a, int64_t b) { return (int64_t)((uint64_t)a + (uint64_t)b); }
+static int64_t minus(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b); }
+
 static int64_t now(struct goldfish_rtc *s)
 {
-    return clock_now(s->device.host->clocks, CLOCK_HOST) + s->offset;
+    return plus(clock_now(s->device.host->clocks, CLOCK_HOST), s->offset);
 }
 
 static void update_irq(struct goldfish_rtc *s)
@@ -41,7 +45,7 @@ static uint64_t read_time_low(struct device *d, const struct device_reg *r, unsi
 static void write_time_low(struct device *d, const struct device_reg *r, unsigned index, uint64_t value)
 {
     struct goldfish_rtc *s = rtc(d);
-    s->offset += (int64_t)((uint64_t)s->time_high << 32 | value) - now(s);
+    s->offset = plus(s->offset, minus((int64_t)((uint64_t)s->time_high << 32 | value), now(s)));
 }
 
 static void set_alarm(struct goldfish_rtc *s)
@@ -51,7 +55,7 @@ static void set_alarm(struct goldfish_rtc *s)
         timer_cancel(&s->alarm);
         ring(s);
     } else {
-        timer_set(&s->alarm, when - s->offset);
+        timer_set(&s->alarm, minus(when, s->offset));
     }
 }
 

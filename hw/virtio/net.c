@@ -1,6 +1,7 @@
 /*
  * The virtio network device (VIRTIO 1.2, section 5.1): one pair of queues, mergeable receive buffers, link status, and the
- * control queue's receive filters. Checksums and segmentation are the guest's.
+ * control queue's receive filters. The guest may leave checksums to the device; and, where the other end is in this process,
+ * it may send TCP segments of any size and need not check what it gets.
  */
 #include "hw/virtio/virtio.h"
 
@@ -31,9 +32,36 @@ static struct virtio_net *net(struct virtio *v) { return (struct virtio_net *)v;
 
 /* --- from the guest --- */
 
+/* The checksum of the bytes from h->csum_start on, which a transport protocol wants at csum_offset behind; section 5.1.6.2.1.
+   The field holds that of the pseudo header. False: it does not lie in the frame. */
+static bool complete_checksum(const struct virtio_net_hdr_v1 *h, uint8_t *frame, uint64_t n)
+{
+    uint64_t at = (uint64_t)h->csum_start + h->csum_offset, sum = 0;
+    if (h->csum_start >= n || at + 2 > n)
+        return false;
+    for (uint64_t i = h->csum_start; i < n; i++)
+        sum += (i - h->csum_start) & 1 ? frame[i] : (uint64_t)frame[i] << 8;
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    sum = sum == 0xffff ? sum : ~sum & 0xffff; /* 0 means "none" to UDP */
+    frame[at] = (uint8_t)(sum >> 8);
+    frame[at + 1] = (uint8_t)sum;
+    return true;
+}
+
+/* Is the frame as its header says, and one that may be sent? */
+static bool prepare(const struct virtio_net *s, const struct virtio_net_hdr_v1 *h, uint8_t *frame, uint64_t n)
+{
+    bool large = h->gso_type != VIRTIO_NET_HDR_GSO_NONE;
+    if (large && !(s->virtio.features & (F(HOST_TSO4) | F(HOST_TSO6))))
+        return false;
+    return !(s->virtio.features & F(CSUM)) || !(h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || complete_checksum(h, frame, n);
+}
+
 static void transmit(struct virtio_net *s)
 {
     static const size_t head = sizeof(struct virtio_net_hdr_v1);
+    struct virtio_net_hdr_v1 h;
     struct virtq *q = &s->virtio.queue[TX];
     uint8_t frame[2048];
     for (struct virtq_chain *c; (c = virtq_pop(q)); virtq_push(c, 0)) {
@@ -41,7 +69,7 @@ static void transmit(struct virtio_net *s)
         if (!n || n > NET_MAX_FRAME)
             continue;
         uint8_t *buf = n > sizeof frame ? malloc(n) : frame;
-        if (buf && virtq_read(c, head, buf, n) && s->netdev)
+        if (buf && virtq_read(c, 0, &h, head) && virtq_read(c, head, buf, n) && s->netdev && prepare(s, &h, buf, n))
             net_send(s->netdev, buf, n);
         if (buf != frame)
             free(buf);
@@ -81,6 +109,8 @@ static void front_receive(void *opaque, const uint8_t *frame, size_t n)
     struct virtq *q = &s->virtio.queue[RX];
     struct virtio_net_hdr_v1 h = {.gso_type = VIRTIO_NET_HDR_GSO_NONE};
     bool merge = s->virtio.features & F(MRG_RXBUF);
+    if (s->virtio.features & F(GUEST_CSUM))
+        h.flags = VIRTIO_NET_HDR_F_DATA_VALID;
     struct virtq_chain *chain[MOST];
     unsigned used = 0;
     uint64_t room = 0, whole = n + sizeof h;
@@ -214,6 +244,8 @@ static char *realize(struct device *d)
                             s->mac_text);
     virtio_realize(d);
     fill_config(s);
+    if (s->netdev && s->netdev->local)
+        s->virtio.offered |= F(GUEST_CSUM) | F(HOST_TSO4) | F(HOST_TSO6);
     if (s->netdev)
         net_connect(s->netdev, &(struct net_front){front_ready, front_receive, s, link_changed});
     return NULL;
@@ -251,7 +283,7 @@ static const struct virtio_class kind = {
     .queue_size = 256,
     .config_size = offsetof(struct virtio_net_config, mtu),
     .pci_class = 0x020000,
-    .features = F(MAC) | F(STATUS) | F(MRG_RXBUF) | F(CTRL_VQ) | F(CTRL_RX) | F(CTRL_MAC_ADDR),
+    .features = F(MAC) | F(STATUS) | F(MRG_RXBUF) | F(CSUM) | F(CTRL_VQ) | F(CTRL_RX) | F(CTRL_MAC_ADDR),
     .notify = notify,
     .started = started,
 };

@@ -453,6 +453,14 @@ static void type_something(struct fuzz *f)
         c->writable(c->opaque);
 }
 
+static void deliver_frame(struct fuzz *f)
+{
+    uint8_t frame[2000] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
+    for (unsigned i = 0; i < 12; i++)
+        frame[one_in(f, 4) ? i : 12 + i] ^= (uint8_t)value(f);
+    net_deliver(f->net, frame, 14 + chance(f) % (sizeof frame - 14));
+}
+
 struct items {
     unsigned n;
     struct item {
@@ -514,7 +522,7 @@ static void step(struct fuzz *f)
     case 36 ... 47: touch_registers(f); break;
     case 48 ... 51: scribble(f, t); break;
     case 52 ... 54: touch_config(f, t); break;
-    case 55: type_something(f); break;
+    case 55: one_in(f, 2) ? type_something(f) : deliver_frame(f); break;
     case 56: damaged_state(f); break;
     case 57:
         if (one_in(f, 8))
