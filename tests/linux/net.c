@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
 #include <net/if.h>
 #include <linux/netlink.h>
@@ -95,11 +96,13 @@ static void messages(void)
     CHECK(sendmmsg(sp[0], mm, 2, 0) == 2 && mm[1].msg_len == sizeof text);
     mm[0].msg_hdr.msg_iov = &iin;
     CHECK(recvmmsg(sp[1], mm, 1, 0, NULL) == 1);
-    struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "\0metic-test"};
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    socklen_t un_size = offsetof(struct sockaddr_un, sun_path) + 1; /* an abstract name: other runs have others */
+    un_size += (socklen_t)snprintf(un.sun_path + 1, sizeof un.sun_path - 1, "metic-test-%d", getpid());
     int s = socket(AF_UNIX, SOCK_DGRAM, 0);
-    CHECK(bind(s, (struct sockaddr *)&un, sizeof(sa_family_t) + 11) == 0);
+    CHECK(bind(s, (struct sockaddr *)&un, un_size) == 0);
     int u = socket(AF_UNIX, SOCK_DGRAM, 0);
-    CHECK(sendto(u, "x", 1, 0, (struct sockaddr *)&un, sizeof(sa_family_t) + 11) == 1);
+    CHECK(sendto(u, "x", 1, 0, (struct sockaddr *)&un, un_size) == 1);
     struct sockaddr_un from;
     socklen_t n = sizeof from;
     CHECK(recvfrom(s, in, sizeof in, 0, (struct sockaddr *)&from, &n) == 1);
