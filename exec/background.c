@@ -7,10 +7,13 @@
  * The thread is started when there is work and ends soon after there is none: short processes never have it. It blocks all
  * signals and reads no guest memory. A forked child has no such thread; what was asked for is asked for again there.
  */
+#define _GNU_SOURCE
 #include "exec/exec-internal.h"
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/single_threaded.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -157,9 +160,17 @@ static void timed_wait(struct exec *x)
     pthread_cond_timedwait(&x->back.wanted, &x->lock, &until);
 }
 
+/* Those, too, that the C library keeps for itself: they are the guest's. *old, the mask before, may be NULL. */
+static void block_all(uint64_t *old)
+{
+    uint64_t all = ~UINT64_C(0);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, old, sizeof all);
+}
+
 static void *run(void *arg)
 {
     struct exec *x = arg;
+    block_all(NULL); /* the library has let its own in */
     struct workshop *w = malloc(sizeof *w);
     CHECK(w);
     w->refs = NULL;
@@ -206,13 +217,15 @@ static bool start(struct exec *x)
 {
     wait_for_end(x);
     pthread_attr_t attr;
-    sigset_t all, old;
+    uint64_t old;
+    bool first = __libc_single_threaded;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    block_all(&old);
     bool ok = x->back.ended_or_running = pthread_create(&x->back.thread, &attr, run, x) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (first && x->options.first_thread)
+        x->options.first_thread(x->options.first_thread_opaque);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
     pthread_attr_destroy(&attr);
     return ok;
 }

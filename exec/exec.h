@@ -21,6 +21,12 @@ struct exec_options {
     bool background;     /* hot code is compiled by a thread of its own */
     unsigned hot_after;  /* entries of a quick unit before it is compiled well; 0: default */
     size_t cache_bytes;  /* bound of the code cache; 0: default */
+    /*
+     * Called when the process's first thread beside its own has been made, to compile: the C library has changed
+     * dispositions of signals then. All are blocked. NULL: nobody minds.
+     */
+    void (*first_thread)(void *opaque);
+    void *first_thread_opaque;
     const struct disk *disk; /* translations on disk, or NULL; outlives the struct exec */
     const struct exec_memory *memory; /* NULL: guest addresses are the host's; else `code` of exec_new() is not used */
 };

@@ -261,6 +261,8 @@ static struct disk *open_cache(const struct process *p, const struct options *o)
     return disk;
 }
 
+static void first_thread(void *process) { signals_retake(process); }
+
 static int run(struct process *p, struct program *prog, const struct options *o)
 {
     p->personality = (uint32_t)syscall(SYS_personality, 0xffffffff);
@@ -268,7 +270,7 @@ static int run(struct process *p, struct program *prog, const struct options *o)
     struct cpu *cpu = NULL;
     if (p->mm) {
         const struct code_reader code = mm_code_reader(p->mm);
-        const struct exec_options eo = {.engine = o->engine, .one_insn = o->one_insn, .tier = o->tier, .background = true, .hot_after = o->hot_after,
+        const struct exec_options eo = {.engine = o->engine, .one_insn = o->one_insn, .tier = o->tier, .background = true, .first_thread = first_thread, .first_thread_opaque = p, .hot_after = o->hot_after,
                                        .disk = open_cache(p, o)};
         p->exec = exec_new(p->abi->target, &code, &eo);
     }

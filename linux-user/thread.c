@@ -90,10 +90,27 @@ static void stack_put(struct process *p, struct host_stack *s, pid_t tid)
     pthread_mutex_unlock(&p->lock);
 }
 
+static void *do_nothing(void *arg) { return arg; }
+
+/*
+ * With the first thread it makes, the host's C library takes its reserved signals. They must be the guest's again before a
+ * second one can send them. All signals are blocked.
+ */
+static int make_first_thread(struct process *p, const pthread_attr_t *attr)
+{
+    pthread_t thread;
+    pthread_attr_t joinable = *attr;
+    pthread_attr_setdetachstate(&joinable, PTHREAD_CREATE_JOINABLE);
+    int error = pthread_create(&thread, &joinable, do_nothing, NULL);
+    if (!error)
+        pthread_join(thread, NULL);
+    signals_retake(p);
+    return error;
+}
+
 /* Starts a detached host thread of p's on the stack, with all signals blocked. */
 static int start_thread(struct process *p, struct host_stack *s, void *(*fn)(void *), void *arg)
 {
-    bool first = __libc_single_threaded;
     pthread_attr_t attr;
     pthread_t thread;
     uint64_t all = ~UINT64_C(0), old;
@@ -101,10 +118,12 @@ static int start_thread(struct process *p, struct host_stack *s, void *(*fn)(voi
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstack(&attr, s->base + STACK_GUARD, STACK_SIZE - STACK_GUARD);
     host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof all);
-    int error = pthread_create(&thread, &attr, fn, arg);
+    int error = __libc_single_threaded ? make_first_thread(p, &attr) : 0;
+    if (!error) {
+        host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all); /* the library has let its own in */
+        error = pthread_create(&thread, &attr, fn, arg);
+    }
     pthread_attr_destroy(&attr);
-    if (first)
-        signals_retake(p);
     host_call(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof all);
     return error;
 }

@@ -417,6 +417,20 @@ static void exec_from_thread(void)
     CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 48);
 }
 
+/* The C library's own signals reach threads from the first one's start on. */
+static void ids_first(void)
+{
+    for (int i = 0; i < 8; i++) {
+        int status;
+        pid_t pid = fork();
+        if (pid == 0) {
+            execl(self, self, "ids", NULL);
+            _exit(99);
+        }
+        CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 49);
+    }
+}
+
 /* -- bare clone and clone3, without the C library's thread */
 
 static volatile int bare_ran;
@@ -470,6 +484,10 @@ static void *map_and_unmap(void *arg)
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && !strcmp(argv[1], "ids")) {
+        run_all(set_ids);
+        return failures ? 1 : 49;
+    }
     if (argc == 2)
         return !strcmp(argv[1], "executed") && (pid_t)syscall(SYS_gettid) == getpid() ? 48 : 1;
     creation();
@@ -483,6 +501,7 @@ int main(int argc, char **argv)
     run_all(fork_and_wait);
     first_thread_ends();
     exec_from_thread();
+    ids_first();
     bare_threads();
     run_all(map_and_unmap);
 
