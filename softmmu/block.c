@@ -383,6 +383,8 @@ static void finish(struct block_request *list)
         list = r->next;
         r->block->requests--;
         count(r);
+        if (r->error && r->block->failed)
+            r->block->failed(r->block->failed_opaque, r->block, r, r->error);
         r->done(r, r->error);
     }
 }

@@ -70,6 +70,8 @@ struct block_count {
     uint64_t ns; /* from submission to end, of all together */
 };
 
+struct block_request;
+
 struct block {
     char *path;
     uint64_t size;        /* bytes, a multiple of BLOCK_SECTOR */
@@ -87,6 +89,9 @@ struct block {
     unsigned requests; /* under way */
     struct block_count count[BLOCK_OPS];
     uint64_t highest; /* end of the highest byte written */
+    /* A request has failed; before its done(). NULL: nobody wants to know. */
+    void (*failed)(void *opaque, struct block *b, const struct block_request *r, int error);
+    void *failed_opaque;
 };
 
 struct block_options {

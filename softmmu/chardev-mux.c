@@ -78,7 +78,10 @@ static void command(struct chardev_mux *m, uint8_t key)
     switch (key) {
     case ESCAPE: deliver(m, &key, 1); break;
     case 'b': event(m, CHARDEV_BREAK); break;
-    case 'c': m->focus = (m->focus + 1) % m->nports; break;
+    case 'c':
+        m->focus = (m->focus + 1) % m->nports;
+        event(m, CHARDEV_FOCUSED);
+        break;
     case 'x':
         if (m->quit)
             m->quit(m->opaque);

@@ -9,7 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum chardev_event { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK };
+enum chardev_event {
+    CHARDEV_OPENED,
+    CHARDEV_CLOSED,
+    CHARDEV_BREAK,
+    CHARDEV_FOCUSED, /* of several devices on a terminal this one gets from now on what is typed */
+};
 
 /* The guest's side. */
 struct chardev_front {

@@ -134,6 +134,8 @@ static char *open_drive(struct backends *b, struct options *o, const char *id)
     struct block *drive = block_open(file, &how, pool(b), &line);
     if (!drive)
         return line;
+    drive->failed = b->drive_failed;
+    drive->failed_opaque = b->drive_failed_opaque;
     g_hash_table_insert(b->drives, g_strdup(id), drive);
     if (!where || !strcmp(where, "virtio"))
         g_ptr_array_add(b->free_drives, g_strdup(id));

@@ -16,6 +16,9 @@ struct backends {
     GHashTable *chardevs, *drives, *netdevs; /* by id */
     struct block_pool *pool;
     GSource *pool_source;
+    /* For every drive's failed(); set it before there are any. */
+    void (*drive_failed)(void *opaque, struct block *b, const struct block_request *r, int error);
+    void *drive_failed_opaque;
     GPtrArray *free_drives; /* ids of drives that no device has asked for and that want one (if=virtio) */
 };
 

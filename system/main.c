@@ -246,6 +246,8 @@ static int run(struct run *r)
         return code;
     GMainContext *context = g_main_context_new();
     backends_init(&r->backends, context);
+    r->backends.drive_failed = monitor_drive_failed;
+    r->backends.drive_failed_opaque = &r->monitor;
     bool ok = add_all(r->o.chardevs, backends_add_chardev, &r->backends) && open_serial(r) &&
               add_all(r->o.drives, backends_add_drive, &r->backends) && add_all(r->o.netdevs, backends_add_netdev, &r->backends);
     if (ok && !failed(board_new(r->o.board, &r->o.b, &r->board))) {

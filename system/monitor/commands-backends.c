@@ -1,4 +1,5 @@
 /* Commands about what the host gives devices: disks, networks, character devices. See qmp.schema. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +154,24 @@ struct json *qmp_blockdev_add(struct monitor *m, const struct qmp_blockdev_add_a
     json_free(v);
     qmp_fail_line(e, backends_add_drive(m->backends, text));
     return NULL;
+}
+
+void monitor_drive_failed(void *monitor, struct block *b, const struct block_request *r, int error)
+{
+    struct monitor *m = monitor;
+    struct device *user = m->board ? monitor_user_of(m, b) : NULL;
+    if (!user) /* the machine is being made or taken apart */
+        return;
+    g_autofree char *path = monitor_device_path(m, user);
+    const char *id = monitor_backend_id(m, b);
+    struct json *data = json_put_string(json_object(), "qom-path", path);
+    json_put_string(data, "device", id);
+    json_put_string(data, "node-name", id);
+    json_put_string(data, "operation", r->op == BLOCK_READ ? "read" : "write");
+    json_put_string(data, "action", "report");
+    json_put_bool(data, "nospace", error == ENOSPC);
+    json_put_string(data, "reason", strerror(error));
+    monitor_event(m, "BLOCK_IO_ERROR", data);
 }
 
 static void remove_backend(struct monitor *m, GHashTable *table, const char *id, const char *kind, struct qmp_error *e)

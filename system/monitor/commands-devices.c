@@ -297,7 +297,7 @@ struct json *qmp_qom_list(struct monitor *m, const struct qmp_qom_list_args *a, 
     return list;
 }
 
-static const char *backend_id(const struct monitor *m, const void *backend)
+const char *monitor_backend_id(const struct monitor *m, const void *backend)
 {
     GHashTable *const tables[] = {m->backends->chardevs, m->backends->drives, m->backends->netdevs};
     for (unsigned i = 0; i < G_N_ELEMENTS(tables); i++) {
@@ -325,7 +325,7 @@ static struct json *device_value(const struct monitor *m, const struct device *d
             case PROP_U64:
             case PROP_SIZE: v = json_uint(strtoull(text, NULL, 10)); break;
             case PROP_STRING: v = json_string(text); break;
-            default: v = json_string(backend_id(m, device_backend(d, name))); break;
+            default: v = json_string(monitor_backend_id(m, device_backend(d, name))); break;
             }
             free(text);
             return v;

@@ -188,15 +188,21 @@ static void say(struct monitor_session *s, const char *text)
     monitor_send(s, lines->str, lines->len);
 }
 
+static void focused(struct monitor_session *s)
+{
+    struct human_session *h = human(s);
+    say(s, h->greeted ? "\n(qemu) " : "\nmetic " METIC_VERSION " monitor; help lists the commands\n(qemu) ");
+    say(s, h->line->str);
+    h->greeted = true;
+}
+
 static void opened(struct monitor_session *s)
 {
     struct human_session *h = human(s);
     g_string_truncate(h->line, 0);
     h->greeted = false;
-    if (s->chardev->kind && !strcmp(s->chardev->kind, "mux"))
-        return; /* when somebody turns to it */
-    h->greeted = true;
-    say(s, "metic " METIC_VERSION " monitor; help lists the commands\n(qemu) ");
+    if (!s->chardev->kind || strcmp(s->chardev->kind, "mux"))
+        focused(s);
 }
 
 static void replace_line(struct monitor_session *s, const char *text)
@@ -317,7 +323,7 @@ static void free_session(struct monitor_session *s)
 void monitor_open_human(struct monitor *m, struct chardev *c)
 {
     struct human_session *h = g_new0(struct human_session, 1);
-    h->session = (struct monitor_session){.opened = opened, .receive = receive, .free = free_session};
+    h->session = (struct monitor_session){.opened = opened, .focused = focused, .receive = receive, .free = free_session};
     h->line = g_string_new(NULL);
     h->history = g_ptr_array_new_with_free_func(g_free);
     monitor_add_session(m, &h->session, c);

@@ -46,6 +46,8 @@ static void connection(void *opaque, enum chardev_event what)
         g_string_truncate(s->out, 0);
     if (what == CHARDEV_OPENED)
         s->opened(s);
+    if (what == CHARDEV_FOCUSED && s->focused)
+        s->focused(s);
 }
 
 void monitor_send(struct monitor_session *s, const char *bytes, size_t n)
@@ -164,8 +166,6 @@ void monitor_init(struct monitor *m, struct board *board, struct backends *backe
 
 void monitor_free(struct monitor *m)
 {
-    if (!m->board)
-        return;
     machine_unlisten(&m->board->machine, &m->listener);
     for (unsigned i = 0; i < qmp_nevents; i++) {
         timer_cancel(&m->gates[i].timer);
@@ -182,6 +182,7 @@ void monitor_free(struct monitor *m)
         g_string_free(s->out, TRUE);
         s->free(s);
     }
+    m->board = NULL;
 }
 
 /* --- commands --- */

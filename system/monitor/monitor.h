@@ -44,6 +44,8 @@ void monitor_open_human(struct monitor *m, struct chardev *c);
 struct json *monitor_execute(struct monitor *m, const char *command, const struct json *args, struct qmp_error *e);
 /* Runs a line of the human monitor; what it prints is appended. */
 void monitor_human_command(struct monitor *m, const char *line, GString *out);
+/* A struct block's failed(), with the monitor: BLOCK_IO_ERROR. */
+void monitor_drive_failed(void *monitor, struct block *b, const struct block_request *r, int error);
 /* Tells every QMP session; takes the data (NULL: none). The event is one of the schema's. */
 void monitor_event(struct monitor *m, const char *name, struct json *data);
 
@@ -54,7 +56,8 @@ struct monitor_session {
     struct monitor_session *next;
     struct chardev *chardev;
     GString *out; /* waits for the character device to take it */
-    void (*opened)(struct monitor_session *s); /* somebody has connected */
+    void (*opened)(struct monitor_session *s);  /* somebody has connected */
+    void (*focused)(struct monitor_session *s); /* somebody has turned to it on a shared terminal; NULL: it does not care */
     void (*receive)(struct monitor_session *s, const char *bytes, size_t n);
     void (*event)(struct monitor_session *s, const char *name, const struct json *message); /* NULL: it does not care */
     void (*free)(struct monitor_session *s);
@@ -76,6 +79,8 @@ struct device *monitor_user_of(const struct monitor *m, const void *backend);
 struct json *monitor_snapshots(const struct block *b);
 /* An empty list of jobs. */
 GPtrArray *monitor_jobs_new(void);
+/* The id of a drive, netdev or chardev; "": it has none. */
+const char *monitor_backend_id(const struct monitor *m, const void *backend);
 /* The text of a command-line option that says what the object says: "key=value,…", without `but`. g_free(). */
 char *monitor_option_text(const struct json *object, const char *but);
 

@@ -6,6 +6,7 @@ Its kernel has no driver for hot-plug slots, so the guest looks for new devices 
 """
 
 import pathlib
+import resource
 import sys
 import tempfile
 import time
@@ -83,6 +84,18 @@ def gone(m, device):
     check(e["data"] == {"device": device, "path": f"/machine/peripheral/{device}"}, e)
 
 
+def io_error(m, guest):
+    """The host's file may not grow: the guest's writes fail, which it and the client are told."""
+    _, most = resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE, (64 << 10, most))
+    said = guest.run("for n in 1 2 3; do dd if=/dev/zero of=/dev/vda bs=4096 seek=100 count=1 oflag=direct; done 2>&1")
+    check(said.count("error") >= 3, said)
+    resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE, (most, most))
+    data = m.event("BLOCK_IO_ERROR")["data"]
+    check(data["qom-path"] == "/machine/peripheral/blk" and data["operation"] == "write" and data["node-name"] == "disk", data)
+    check(m.command("query-blockstats")[0]["stats"]["failed_wr_operations"] >= 3)
+
+
 def hot_plug(m, guest, disk):
     for number in range(2):
         word = f"written{number}"
@@ -90,6 +103,7 @@ def hot_plug(m, guest, disk):
         plug_disk(m, guest, disk, word)
         check("in use" in refused(m, "blockdev-del", {"node-name": "disk"}))
         check("in use" in refused(m, "netdev_del", {"id": f"net{number}"}))
+        io_error(m, guest)
         # Asked first, then the guest lets go.
         m.command("device_del", {"id": "blk"})
         check("already" in refused(m, "device_del", {"id": "blk"}))

@@ -146,6 +146,53 @@ def human_session(machine):
         check(p.wait(30) == 0 and not os.path.exists(path))
 
 
+def shared_terminal(machine):
+    """The serial line and the monitor on the standard streams, with Ctrl-a."""
+    p = subprocess.Popen([machine, *BARE, "-S", "-nographic"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+
+    def until(text):
+        said = b""
+        while not said.endswith(text):
+            byte = p.stdout.read(1)
+            check(byte, said)
+            said += byte
+        return said.decode()
+
+    p.stdin.write(b"lost\x01c")
+    until(b"(qemu) ")
+    p.stdin.write(b"info status\r")
+    check("paused (prelaunch)" in until(b"\r\n(qemu) "))
+    p.stdin.write(b"\x01c\x01cq\r")
+    until(b"(qemu) ")
+    check(p.wait(30) == 0)
+
+
+def streams(machine):
+    """QMP over TCP and over the standard streams, in lines for people."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    p = subprocess.Popen([machine, *BARE, "-S", "-display", "none", "-qmp-pretty", "stdio", "-qmp", f"tcp:127.0.0.1:{port},server=on,wait=off"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    s = socket.socket()
+    while s.connect_ex(("127.0.0.1", port)):
+        pass
+    f = s.makefile("rwb", buffering=0)
+    check("QMP" in json.loads(f.readline()))
+    f.write(b'{"execute":"qmp_capabilities"}')
+    check(json.loads(f.readline()) == {"return": {}})
+    p.stdin.write(b'{"execute":"qmp_capabilities"} {"execute":"cont"} {"execute":"quit"}')
+    check(json.loads(f.readline())["event"] == "RESUME" and json.loads(f.readline())["event"] == "SHUTDOWN")
+    said, _ = p.communicate(timeout=60)
+    check(p.returncode == 0 and b'{\n    "QMP": {\n' in said and said.count(b"\r\n}") == 0, said)
+    decoder, values, text = json.JSONDecoder(), [], said.decode().strip()
+    while text:
+        value, end = decoder.raw_decode(text)
+        values.append(value)
+        text = text[end:].strip()
+    check([next(iter(v)) for v in values if "event" not in v] == ["QMP", "return", "return", "return"], values)
+
+
 def background(machine):
     """-daemonize, -pidfile, and ending by a signal."""
     with tempfile.TemporaryDirectory() as folder:
@@ -226,6 +273,14 @@ class Maker:
         return out
 
 
+def human_line(rng):
+    """A line of the human monitor that ends nothing and writes no files."""
+    words = ["info", "x", "xp", "print", "p", "cpu", "device_add", "device_del", "netdev_del", "drive_del", "set_link", "chardev-remove", "ringbuf_write",
+             "help", "stop", "cont", "system_powerdown", "loadvm", "delvm", "/4xg", "/1000000c", "/i", "0x1000", "$pc", "$nothing", "(1+2", "-1", "1/0",
+             "status", "mtree", "qtree", "registers", "tlb", "'", '"', "\\", ",", "virtio-rng-pci,id=x", "on", *WORDS]
+    return " ".join(rng.choice(words) for _ in range(rng.randrange(1, 5)))
+
+
 def damage(raw, rng):
     raw = bytearray(raw)
     for _ in range(rng.randrange(1, 4)):
@@ -256,6 +311,8 @@ def random_requests(machine, rounds):
         for i in range(rounds):
             s = rng.choice(candidates)
             request = {"execute": s["name"], "arguments": maker.make(s["arg-type"]), "id": i}
+            if rng.random() < 0.1:
+                request = {"execute": "human-monitor-command", "arguments": {"command-line": human_line(rng)}}
             raw = json.dumps(request, ensure_ascii=rng.random() < 0.5).encode()
             if rng.random() < 0.3:
                 raw = damage(raw, rng)
@@ -281,6 +338,8 @@ def main():
     protocol(machine)
     commands(machine)
     human_session(machine)
+    shared_terminal(machine)
+    streams(machine)
     background(machine)
     random_requests(machine, int(sys.argv[2]) if len(sys.argv) > 2 else 1000)
 

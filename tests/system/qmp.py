@@ -88,7 +88,8 @@ class Machine:
         self.process = subprocess.Popen(
             [program, *map(str, options), "-display", "none", "-monitor", "none", "-qmp", f"unix:{folder}/qmp,server=on,wait=off",
              "-serial", f"unix:{folder}/serial,server=on,wait=off"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            restore_signals=False)  # with SIGXFSZ ignored a file that may not grow is an error
         self.output = b""
         try:
             self.qmp = Client(folder / "qmp")
