@@ -8,8 +8,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
+
+#include "base/own-fds.h"
 
 uint32_t log_mask;
 
@@ -50,40 +51,6 @@ const char *log_parse_topics(const char *list)
     return NULL;
 }
 
-/* --- descriptors: the program under the emulator is not to meet them --- */
-
-enum { HIDDEN = 16 }; /* so many numbers below the usual limit are the first that the log takes */
-
-static atomic_uint_least64_t owned[LOG_DESCRIPTORS / 64];
-
-static void own(int fd)
-{
-    if (fd >= 0 && fd < LOG_DESCRIPTORS)
-        atomic_fetch_or(&owned[fd / 64], UINT64_C(1) << (fd % 64));
-}
-
-static void disown(int fd)
-{
-    if (fd >= 0 && fd < LOG_DESCRIPTORS)
-        atomic_fetch_and(&owned[fd / 64], ~(UINT64_C(1) << (fd % 64)));
-}
-
-bool log_owns(int fd) { return fd >= 0 && fd < LOG_DESCRIPTORS && atomic_load(&owned[fd / 64]) >> (fd % 64) & 1; }
-
-int log_hide(int fd)
-{
-    struct rlimit limit = {.rlim_cur = LOG_DESCRIPTORS};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t end = limit.rlim_cur < LOG_DESCRIPTORS ? limit.rlim_cur : LOG_DESCRIPTORS;
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, end > 2 * HIDDEN ? (int)(end - HIDDEN) : STDERR_FILENO + 1);
-    if (high >= 0)
-        close(fd);
-    else
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    own(high >= 0 ? high : fd);
-    return high >= 0 ? high : fd;
-}
-
 /* NULL, errno set, on failure. fd: taken over instead of opening the file, if it is one. */
 static FILE *open_stream(const char *path, int fd)
 {
@@ -92,7 +59,7 @@ static FILE *open_stream(const char *path, int fd)
                   : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return NULL;
-    FILE *f = fdopen(log_hide(fd), "a");
+    FILE *f = fdopen(fd_hide(fd), "a");
     if (f)
         setvbuf(f, NULL, _IOLBF, 0);
     return f;
@@ -132,7 +99,7 @@ FILE *log_stream(void)
 void log_close_own(void)
 {
     if (log_own && log_own != stderr) {
-        disown(fileno(log_own));
+        fd_disown(fileno(log_own));
         fclose(log_own);
     }
     log_own = NULL;

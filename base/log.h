@@ -53,11 +53,6 @@ void log_close_own(void);
 void log_fork(void);
 /* Text on the calling thread's stream, at once. */
 void log_write(const char *text, size_t n);
-enum { LOG_DESCRIPTORS = 1024 }; /* the numbers of its descriptors lie below, where they can */
-/* Moves a descriptor to a number where programs don't meet it, and closes it on execve. It counts as the log's. */
-int log_hide(int fd);
-/* Whether a descriptor is the log's. */
-bool log_owns(int fd);
 /* One record on the calling thread's stream, written whole. */
 void log_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "base/bits.h"
+#include "base/own-fds.h"
 #include "exec/debug.h"
 #include "exec/exec.h"
 #include "linux-user/host.h"
@@ -55,8 +56,7 @@ static void take(struct debug *d, const struct session_state *s)
 
 static void close_end(int *fd)
 {
-    if (*fd >= 0)
-        close(*fd);
+    fd_close_own(*fd);
     *fd = -1;
 }
 
@@ -161,6 +161,7 @@ bool debug_restore(struct process *p, FILE *f)
     if (s.connection < 0)
         return true;
     fcntl(s.connection, F_SETFD, FD_CLOEXEC);
+    fd_own(s.connection);
     p->debug = debug_new(p, s.connection);
     if (!p->debug)
         return false;

@@ -13,14 +13,13 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "base/own-fds.h"
 #include "exec/debug.h"
 #include "exec/exec.h"
 #include "linux-user/host.h"
 #include "linux-user/mm.h"
 #include "linux-user/options.h"
 #include "linux-user/sysroot.h"
-
-enum { FIRST_OWN_FD = 500 }; /* where guests seldom look */
 
 /* --- threads --- */
 
@@ -396,15 +395,6 @@ static int listen_at(const char *where)
     return listen_tcp(host, colon ? colon + 1 : where);
 }
 
-static int out_of_the_way(int fd)
-{
-    int moved = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_OWN_FD);
-    if (moved < 0)
-        return fd;
-    close(fd);
-    return moved;
-}
-
 bool debug_open(struct process *p, const char *where)
 {
     int at = listen_at(where), yes = 1, fd;
@@ -418,10 +408,8 @@ bool debug_open(struct process *p, const char *where)
     close(at);
     if (fd >= 0)
         setsockopt(fd, 6 /* IPPROTO_TCP */, 1 /* TCP_NODELAY */, &yes, sizeof yes);
-    p->debug = fd < 0 ? NULL : debug_new(p, out_of_the_way(fd));
-    if (p->debug)
-        p->debug->event = out_of_the_way(p->debug->event);
-    else
+    p->debug = fd < 0 ? NULL : debug_new(p, fd_hide(fd));
+    if (!p->debug)
         report_error("-g %s: no debugger could be accepted", where);
     return p->debug;
 }

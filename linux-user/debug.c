@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "base/own-fds.h"
 #include "exec/debug.h"
 #include "exec/exec.h"
 #include "linux-user/core.h"
@@ -25,6 +26,8 @@ struct debug *debug_new(struct process *p, int connection)
     d->process = p;
     d->connection = connection;
     d->event = eventfd(0, EFD_CLOEXEC);
+    if (d->event >= 0)
+        d->event = fd_hide(d->event);
     d->ncalls = -1;
     d->child.control = d->child.ends[0] = d->child.ends[1] = -1;
     pthread_mutex_init(&d->lock, NULL);
@@ -87,8 +90,7 @@ void debug_release(struct debug *d)
     for (struct task *t = p->tasks; t; t = t->next)
         __atomic_fetch_and(&t->watch, ~WATCH_DEBUG, __ATOMIC_SEQ_CST);
     pthread_mutex_unlock(&p->lock);
-    if (d->connection >= 0)
-        close(d->connection);
+    fd_close_own(d->connection);
     d->connection = -1;
     d->stopped = d->told = false;
     pthread_cond_broadcast(&d->go);
@@ -240,32 +242,6 @@ int64_t debug_returned(struct task *t, uint64_t number, int64_t result)
     debug_call(t, number, false);
     t->abi->syscall_args(t->cpu, a);
     return result == -SYS_KEEP_REGS ? result : (int64_t)a[0];
-}
-
-static int64_t close_around(uint64_t first, uint64_t last, uint64_t flags, uint64_t low, uint64_t high)
-{
-    const uint64_t gaps[][2] = {{first, low}, {low + 1, high}, {high + 1, last + 1}};
-    int64_t result = first > last ? -EINVAL : 0;
-    for (unsigned i = 0; !result && i < ARRAY_SIZE(gaps); i++) {
-        uint64_t from = gaps[i][0] > first ? gaps[i][0] : first, end = gaps[i][1] < last + 1 ? gaps[i][1] : last + 1;
-        if (from < end)
-            result = host_call(SYS_close_range, from, end - 1, flags);
-    }
-    return result;
-}
-
-bool debug_guards(struct task *t, int call, const uint64_t a[6], int64_t *result)
-{
-    const struct debug *d = t->process->debug;
-    if (!is_on(t))
-        return false;
-    uint64_t first = (uint32_t)a[0], second = (uint32_t)a[1], one = (uint64_t)d->connection, two = (uint64_t)d->event;
-    switch (call) {
-    case CALL_close: *result = -EBADF; return first == one || first == two;
-    case CALL_dup3: *result = -EBUSY; return second == one || second == two;
-    case CALL_close_range: *result = close_around(first, second, a[2], one < two ? one : two, one < two ? two : one); return true;
-    default: return false;
-    }
 }
 
 /* --- the end --- */

@@ -53,8 +53,6 @@ bool debug_signal(struct task *t, siginfo_t *info);
 /* In front of a call, and behind it: the result may change. */
 void debug_call(struct task *t, uint64_t number, bool begins);
 int64_t debug_returned(struct task *t, uint64_t number, int64_t result);
-/* Calls that would close the debugger's connection. True: it was one, with the result. */
-bool debug_guards(struct task *t, int call, const uint64_t a[6], int64_t *result);
 /* The thread, or the process, ends. */
 void debug_leave(struct task *t);
 void debug_ended(struct task *t, enum gdb_stop_kind kind, int number);

@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "linux-user/abi.h"
+#include "linux-user/fd-guard.h"
 #include "linux-user/host.h"
 #include "linux-user/task.h"
 #include "linux-user/trace.h"
@@ -132,7 +133,7 @@ static int64_t __attribute__((noinline)) trace_and_run(struct task *t, int call,
     if (is_vdso_call(t, call))
         return run_call(t, call, a);
     trace_enter(t, &line, call, number, a);
-    if (!trace_protects_log(t, call, a, &ret))
+    if (!guard_own_fds(call, a, &ret))
         ret = run_call(t, call, a);
     trace_leave(t, &line, ret);
     return ret;

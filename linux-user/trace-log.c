@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/own-fds.h"
 
 enum {
     LOCK_PATIENCE = 10000000, /* ns between looks whether who holds the lock is alive */
@@ -61,7 +62,7 @@ void trace_log_start(int fd)
             fd = -1;
         }
     }
-    shared_fd = fd < 0 ? -1 : log_hide(fd);
+    shared_fd = fd < 0 ? -1 : fd_hide(fd);
     shared =
         mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), shared_fd, 0);
     CHECK(shared != MAP_FAILED);

@@ -1,9 +1,7 @@
 /* The lines of -strace: when each argument is printed, how the result looks, filters, JSON. */
 #include "linux-user/trace.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <linux/close_range.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +12,6 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "linux-user/abi.h"
-#include "linux-user/host.h"
 #include "linux-user/options.h"
 #include "linux-user/task.h"
 #include "linux-user/trace-log.h"
@@ -407,26 +404,4 @@ void trace_started(struct task *t)
     else
         trace_log_write(o, "execve", l.text, l.used, 0, " = 0");
     free_text(&l);
-}
-
-bool trace_protects_log(struct task *t, int call, const uint64_t a[6], int64_t *ret)
-{
-    (void)t;
-    if ((call == CALL_close && log_owns((int)a[0])) || (call == CALL_dup3 && log_owns((int)a[1]))) {
-        *ret = -EBADF;
-        return true;
-    }
-    if (call != CALL_close_range || a[2] & CLOSE_RANGE_CLOEXEC || (uint32_t)a[0] > (uint32_t)a[1])
-        return false;
-    /* The pieces between the log's descriptors, all of which lie below the limit of log.c's table. */
-    uint32_t from = (uint32_t)a[0], last = (uint32_t)a[1];
-    for (uint32_t fd = from; fd <= last && fd < LOG_DESCRIPTORS; fd++)
-        if (log_owns((int)fd)) {
-            *ret = from < fd ? host_call(SYS_close_range, from, fd - 1, a[2], 0, 0, 0) : 0;
-            if (*ret)
-                return true;
-            from = fd + 1;
-        }
-    *ret = from <= last ? host_call(SYS_close_range, from, last, a[2], 0, 0, 0) : 0;
-    return true;
 }

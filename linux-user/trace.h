@@ -48,12 +48,6 @@ void trace_signal(struct task *t, int signo, const void *siginfo);
 void trace_killed(struct task *t, int signo);
 /* The program begins: the end of the execve that started it. */
 void trace_started(struct task *t);
-/*
- * A call that would take away the log's own descriptor: close, close_range, dup3. True: *ret is its result, for the
- * guest has no such descriptor, or the descriptor has moved away.
- */
-bool trace_protects_log(struct task *t, int call, const uint64_t a[6], int64_t *ret);
-
 /* -- between trace*.c */
 void trace_put(struct trace_line *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void trace_put_bytes(struct trace_line *l, const char *text, size_t n);

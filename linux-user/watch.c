@@ -12,6 +12,7 @@
 #include "base/bits.h"
 #include "exec/exec.h"
 #include "linux-user/dispatch.h"
+#include "linux-user/fd-guard.h"
 #include "linux-user/task.h"
 
 static int call_of(const struct task *t, uint64_t number)
@@ -99,7 +100,7 @@ int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6])
         t->debug.restarted.result = 0;
         debug_call(t, asked, true);
         number = t->abi->syscall_args(t->cpu, a); /* the debugger may have changed them */
-        if (debug_guards(t, call_of(t, number), a, &result))
+        if (guard_own_fds(call_of(t, number), a, &result))
             return result;
     }
     if ((!(t->watch & WATCH_TRACE) || tracee_enter(t, &number, a)) &&

@@ -100,6 +100,8 @@ with tempfile.TemporaryDirectory() as tmp:
     check('a file for each thread', len(texts) == 6 and all(not re.match(r'\d', t) for t in texts) and
           sum('"in the thread"' in t for t in texts) == 1, [t[:100] for t in texts])
     check('its execve goes on in it', sum('/nowhere/program' in t and 'exit_group(7)' in t for t in texts) == 1)
+text = run('', program, 'close-all')
+check('a program that closes everything', len(text) > 4000 and 'exit_group(0)' in text[-2], text[-5:])
 r = subprocess.run(['env', 'METIC_STRACE=-e trace=exit_group', metic, program, 'exit'], capture_output=True, text=True, timeout=TIMEOUT)
 check('METIC_STRACE', r.returncode == 7 and calls(r.stderr.splitlines()) == {'exit_group'}, r.stderr)
 r = subprocess.run(['sh', '-c', f'exec 2>/dev/full; exec {metic} -strace -D /dev/full {program} exit'], timeout=TIMEOUT)

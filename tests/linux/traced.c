@@ -2,7 +2,7 @@
  * Calls for tests/linux/strace.py, which compares what strace(1) prints of them on the host with what -strace prints of
  * the same program built for a guest. Only calls that every architecture has, made directly; between the two marks
  * everything is the same in each run but addresses, ids and times. The argument is an empty folder to work in; "exit":
- * ends with 7; "other-user": executes itself so as nobody.
+ * ends with 7; "other-user": executes itself so as nobody; "close-all": closes every descriptor.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -382,6 +382,13 @@ int main(int argc, char **argv)
 {
     if (argc != 2 || !strcmp(argv[1], "exit"))
         return argc == 2 ? 7 : 2;
+    if (!strcmp(argv[1], "close-all")) {
+        CALL(close_range, 0, ~0u, 0);
+        int closed = 0;
+        for (int fd = 0; fd < 2000; fd++)
+            closed += !CALL(close, fd) + !CALL(dup3, 0, fd, 0);
+        return closed ? 1 : 0;
+    }
     if (!strcmp(argv[1], "other-user") && !setgid(65534) && !setuid(65534))
         CALL(execve, argv[0], (char *[]){argv[0], "exit", NULL}, (char *[]){NULL});
     char *self = realpath(argv[0], NULL);
