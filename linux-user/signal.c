@@ -344,6 +344,7 @@ void signal_die(struct task *t, const siginfo_t *info)
         core_dump(t, info);
     if (log_on(LOG_STRACE))
         trace_killed(t, signo);
+    process_save(t);
     /* What the host would dump is the emulator: not to a file, not to a program either. */
     host_call(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, 0);
     host_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -44,11 +44,16 @@ void task_free(struct task *t)
     free(t);
 }
 
+void process_save(struct task *t)
+{
+    if (!t->process->vfork_child)
+        exec_save(t->process->exec, true);
+}
+
 void process_exit(struct task *t, int code)
 {
     debug_ended(t, GDB_EXITED, code & 0xff);
-    if (!t->process->vfork_child)
-        exec_save(t->process->exec, true);
+    process_save(t);
     if (log_on(LOG_JIT_STATS) && !t->process->vfork_child)
         dump_stats(log_stream(), t->process->exec);
     for (;;)

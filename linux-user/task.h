@@ -100,6 +100,8 @@ void task_handle_exit(struct task *t, enum cpu_exit reason);
 /* Stops the thread for good: p->dying. */
 void task_park(struct task *t) __attribute__((noreturn));
 
+/* The process is about to end: its new translations are stored. */
+void process_save(struct task *t);
 /* Ends the process as exit_group does. */
 void process_exit(struct task *t, int code) __attribute__((noreturn));
 

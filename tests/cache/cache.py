@@ -10,6 +10,7 @@ import random
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -227,6 +228,15 @@ class Cache(unittest.TestCase):
         for _ in range(4):
             self.assertEqual(self.run_guest("100", "libraries", program=DYNAMIC), want)
         self.assertGreater(self.stats["files of the disk cache"], 100)  # the library's each time it comes
+
+    def test_aborted(self):
+        for _ in range(2):
+            r = subprocess.run([METIC, STATIC, "1", "abort"], env=self.environment(), text=True, capture_output=True,
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
+            self.assertEqual((r.stdout, r.returncode), (self.answer(), -signal.SIGABRT))
+        self.run_guest()  # (its end is new: what abort() leaves out)
+        self.assertEqual(self.stats["files of the disk cache"], 1)
+        self.check_warm()
 
     def test_two_metics(self):
         want = self.answer()

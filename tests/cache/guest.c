@@ -83,5 +83,7 @@ int main(int argc, char **argv)
     if (argc > 2 && !strcmp(argv[2], "wait"))
         while (read(0, &x, 1) > 0)
             ;
+    if (argc > 2 && !strcmp(argv[2], "abort"))
+        abort();
     return 0;
 }
