@@ -490,6 +490,11 @@ class Tables:
              '   * - call', '     - aarch64', '     - riscv64', '     - support']
         for row in rows:
             o += [f'   * - {row[0]}'] + [f'     - {c}' for c in row[1:]]
+        o += ['', 'Socket options', '--------------', '',
+              f'{sum(len(self.sets[n][1]) for _, n in self.levels)} options of {len(self.levels)} levels are known by name and go to the host as they '
+              'are, as do those that are not: no value has another layout there.', '']
+        names = {v: n for n, v, *_ in self.sets['sol'][1]}
+        o += [f'- ``{names[level]}``: ' + ', '.join(f'``{n}``' for n, *_ in self.sets[s][1]) for level, s in self.levels]
         o += ['', 'ioctl commands', '--------------', '',
               f'{len(self.ioctls)} commands are described by name, direction and argument in ``syscall-tables/ioctls.tbl``, and go to the host:', '']
         by_type = {}
@@ -535,7 +540,8 @@ class Tables:
             values = ', '.join(f'{v & (1 << 64) - 1:#x}u' for _, v, _, _ in self.sets[name][1])
             o.append(f'static const uint64_t set_{name}[] = {{{values}}};')
         commands = [c['first'] for c in self.ioctls] + [t << 8 | 1 for t in self.refused_ioctls]
-        for name, values in (('ioctls', commands), ('options', range(130))):
+        options = sorted({v for _, s in self.levels for _, v, *_ in self.sets[s][1]})
+        for name, values in (('ioctls', commands), ('options', options)):
             o.append(f'static const uint64_t set_own_{name}[] = {{{", ".join(hex(v) for v in values)}}};')
         for a in rows:
             macro = {'riscv64': '__riscv'}.get(a, f'__{a}__')
@@ -602,7 +608,8 @@ VALUE_HEADERS = """linux/fcntl.h linux/fs.h linux/mman.h linux/prctl.h linux/fut
     linux/falloc.h linux/fiemap.h linux/wait.h linux/random.h linux/ipc.h linux/shm.h linux/msg.h linux/sem.h linux/timerfd.h
     linux/ptrace.h linux/if_tun.h linux/loop.h linux/mount.h linux/close_range.h linux/xattr.h linux/tcp.h asm/ioctls.h asm/socket.h
     linux/time.h linux/timex.h linux/signal.h linux/stat.h linux/openat2.h asm/termbits.h asm/termios.h linux/poll.h linux/eventpoll.h
-    linux/resource.h linux/sched.h linux/capability.h linux/io_uring.h linux/landlock.h linux/mqueue.h asm/unistd.h""".split()
+    linux/resource.h linux/sched.h linux/capability.h linux/io_uring.h linux/landlock.h linux/mqueue.h linux/socket.h linux/in.h linux/in6.h linux/udp.h linux/if_packet.h linux/if_xdp.h
+    linux/tls.h linux/if_alg.h linux/netlink.h linux/tipc.h linux/icmpv6.h asm/unistd.h""".split()
 # Where ioctl commands are defined, behind the headers each of them needs.
 IOCTL_HEADERS = """linux/serial.h asm/ioctls.h|linux/kd.h|linux/vt.h|linux/fiemap.h linux/blktrace_api.h linux/fs.h|linux/blkpg.h
     |linux/blkzoned.h|linux/hdreg.h|linux/cdrom.h|linux/pr.h|linux/dm-ioctl.h|linux/nbd.h|linux/loop.h|linux/fscrypt.h|linux/fsverity.h
