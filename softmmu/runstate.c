@@ -26,10 +26,7 @@ static const struct {
 const char *shutdown_cause_name(enum shutdown_cause c) { return causes[c].name; }
 bool shutdown_cause_is_guest(enum shutdown_cause c) { return causes[c].guest; }
 
-bool run_state_needs_reset(enum run_state s)
-{
-    return s == RUN_STATE_SHUTDOWN || s == RUN_STATE_INTERNAL_ERROR;
-}
+bool run_state_needs_reset(enum run_state s) { return s == RUN_STATE_SHUTDOWN || s == RUN_STATE_INTERNAL_ERROR; }
 
 /* --- who is told --- */
 
@@ -147,7 +144,4 @@ bool machine_held(const struct machine *m)
     return r->shutdown || r->reset || r->pause;
 }
 
-bool machine_asked(const struct machine *m)
-{
-    return machine_held(m) || m->requests.powerdown;
-}
+bool machine_asked(const struct machine *m) { return machine_held(m) || m->requests.powerdown; }

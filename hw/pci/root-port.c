@@ -7,7 +7,7 @@
 
 /* Offsets in the express capability. */
 enum { LINK_CAP = 0x0c, LINK_STATUS = 0x12, SLOT_CAP = 0x14, SLOT_CONTROL = 0x18, SLOT_STATUS = 0x1a };
-enum { LINK_CAP_REPORTS_ACTIVE = 1 << 20, LINK_ACTIVE = 1 << 13 };
+enum { LINK_CAP_REPORTS_ACTIVE = 1 << 20, LINK_CAP_PORT = 24, LINK_ACTIVE = 1 << 13 };
 enum {
     SLOT_BUTTON = 1 << 0,
     SLOT_POWER = 1 << 1,
@@ -27,7 +27,7 @@ struct root_port {
     struct pci_bus bus;
     bool has_bus;
     uint8_t asserted; /* saved, so any value may come */
-    uint32_t slot;
+    uint32_t slot, port, chassis;
 };
 
 static struct root_port *port(struct device *d) { return (struct root_port *)d; }
@@ -120,7 +120,9 @@ static char *realize(struct device *d)
     pci_realize(d);
     pci_add_express(f, PCI_EXPRESS_ROOT_PORT | PCI_EXPRESS_SLOT);
     uint8_t *c = &f->config[f->express_cap], *w = &f->writable[f->express_cap];
-    pci_put(c + LINK_CAP, pci_get(c + LINK_CAP, 4) | LINK_CAP_REPORTS_ACTIVE, 4);
+    if (s->slot >> (32 - SLOT_NUMBER) || s->port > UINT8_MAX)
+        return device_error("device %s: slot is at most %u, port at most %u", d->class->name, UINT32_MAX >> SLOT_NUMBER, UINT8_MAX);
+    pci_put(c + LINK_CAP, pci_get(c + LINK_CAP, 4) | LINK_CAP_REPORTS_ACTIVE | s->port << LINK_CAP_PORT, 4);
     pci_put(c + SLOT_CAP, SLOT_BUTTON | SLOT_POWER | SLOT_ATTENTION_LED | SLOT_POWER_LED | SLOT_SURPRISE | SLOT_HOT_PLUG |
                                   SLOT_NO_COMMAND_COMPLETED | s->slot << SLOT_NUMBER, 4);
     pci_put(w + SLOT_CONTROL, 0x1fff, 2);
@@ -166,6 +168,8 @@ static void loaded(struct device *d)
 
 static const struct device_prop props[] = {
     {"slot", PROP_U32, offsetof(struct root_port, slot), "0", "number of the slot, different for every port"},
+    {"port", PROP_U32, offsetof(struct root_port, port), "0", "number of the port"},
+    {"chassis", PROP_U32, offsetof(struct root_port, chassis), "0", "number of the chassis, which software does not see"},
 };
 static const struct device_saved saved[] = {PCI_SAVED, DEVICE_SAVED(struct root_port, asserted)};
 

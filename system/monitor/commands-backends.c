@@ -51,7 +51,8 @@ static struct json *node(const char *name, const struct block *b)
 }
 
 /* An element for each disk, by rising id. */
-static struct json *each_drive(struct monitor *m, struct json *(*describe)(struct monitor *m, const char *id, const struct block *b))
+static struct json *each_drive(struct monitor *m,
+                               struct json *(*describe)(struct monitor *m, const char *id, const struct block *b))
 {
     struct json *list = json_array();
     GList *ids = g_list_sort(g_hash_table_get_keys(m->backends->drives), (GCompareFunc)strcmp);
@@ -94,7 +95,7 @@ static struct json *statistics(struct monitor *m, const char *id, const struct b
             const char *name;
             uint64_t value;
         } members[] = {{"%s_operations", c->requests}, {"%s_total_time_ns", c->ns}, {"failed_%s_operations", c->failed},
-                       {"invalid_%s_operations", 0}, {"%s_bytes", c->bytes}, {"%s_merged", 0}};
+                       {"invalid_%s_operations", 0},   {"%s_bytes", c->bytes},      {"%s_merged", 0}};
         for (unsigned k = 0; k < G_N_ELEMENTS(members) - (kinds[i].op == BLOCK_FLUSH ? 2 : 0); k++) {
             g_autoptr(GString) name = g_string_new(members[k].name);
             g_string_replace(name, "%s", kinds[i].word, 0);
@@ -116,7 +117,8 @@ struct json *qmp_query_block(struct monitor *m, const struct qmp_query_block_arg
     return each_drive(m, disk);
 }
 
-struct json *qmp_query_named_block_nodes(struct monitor *m, const struct qmp_query_named_block_nodes_args *a, struct qmp_error *e)
+struct json *qmp_query_named_block_nodes(struct monitor *m, const struct qmp_query_named_block_nodes_args *a,
+                                         struct qmp_error *e)
 {
     return each_drive(m, named_node);
 }
@@ -129,7 +131,8 @@ struct json *qmp_query_blockstats(struct monitor *m, const struct qmp_query_bloc
 /* A node of files and formats over them is one disk here: the file's name is looked for through the layers. */
 struct json *qmp_blockdev_add(struct monitor *m, const struct qmp_blockdev_add_args *a, struct qmp_error *e)
 {
-    static const char *const formats[] = {[QMP_BLOCKDEV_DRIVER_FILE] = "raw", [QMP_BLOCKDEV_DRIVER_QCOW2] = "qcow2", [QMP_BLOCKDEV_DRIVER_RAW] = "raw"};
+    static const char *const formats[] = {
+        [QMP_BLOCKDEV_DRIVER_FILE] = "raw", [QMP_BLOCKDEV_DRIVER_QCOW2] = "qcow2", [QMP_BLOCKDEV_DRIVER_RAW] = "raw"};
     const struct json *file = a->json, *below;
     while ((below = json_get(file, "file")) && below->type == JSON_OBJECT)
         file = below;
@@ -148,7 +151,8 @@ struct json *qmp_blockdev_add(struct monitor *m, const struct qmp_blockdev_add_a
     json_put_string(v, "format", formats[a->driver]);
     json_put_string(v, "if", "none");
     json_put_bool(v, "readonly", a->has_read_only && a->read_only);
-    bool unmap = a->has_discard && (a->discard == QMP_BLOCKDEV_DISCARD_OPTIONS_UNMAP || a->discard == QMP_BLOCKDEV_DISCARD_OPTIONS_ON);
+    bool unmap = a->has_discard &&
+                 (a->discard == QMP_BLOCKDEV_DISCARD_OPTIONS_UNMAP || a->discard == QMP_BLOCKDEV_DISCARD_OPTIONS_ON);
     json_put_string(v, "discard", unmap ? "unmap" : "ignore");
     g_autofree char *text = monitor_option_text(v, NULL);
     json_free(v);
@@ -238,7 +242,8 @@ struct json *qmp_query_chardev(struct monitor *m, const struct qmp_query_chardev
     return list;
 }
 
-struct json *qmp_query_chardev_backends(struct monitor *m, const struct qmp_query_chardev_backends_args *a, struct qmp_error *e)
+struct json *qmp_query_chardev_backends(struct monitor *m, const struct qmp_query_chardev_backends_args *a,
+                                        struct qmp_error *e)
 {
     static const char *const kinds[] = {"file", "socket", "pty", "null", "stdio", "ringbuf"};
     struct json *list = json_array();
@@ -247,7 +252,8 @@ struct json *qmp_query_chardev_backends(struct monitor *m, const struct qmp_quer
     return list;
 }
 
-/* The options a backend's "data" stands for: a socket's address is one level further down, a file's path is called "out". */
+/* The options a backend's "data" stands for: a socket's address is one level further down, a file's path is called
+ * "out". */
 static struct json *chardev_options(const char *id, const struct json *backend, struct qmp_error *e)
 {
     const struct json *data = json_get(backend, "data"), *addr = json_get(data, "addr");

@@ -31,7 +31,8 @@ static void append_member(GString *text, const char *key, const struct json *v)
         break;
     case JSON_ARRAY: /* the key repeats; of objects there is one kind in a list: String */
         for (unsigned i = 0; i < v->n; i++)
-            append_member(text, key, v->item[i]->type == JSON_OBJECT && v->item[i]->n == 1 ? v->item[i]->item[0] : v->item[i]);
+            append_member(text, key,
+                          v->item[i]->type == JSON_OBJECT && v->item[i]->n == 1 ? v->item[i]->item[0] : v->item[i]);
         break;
     default: break;
     }
@@ -56,12 +57,16 @@ char *monitor_device_path(const struct monitor *m, const struct device *d)
     return own;
 }
 
-struct device *monitor_user_of(const struct monitor *m, const void *backend) { return devices_user_of(m->board, backend); }
+struct device *monitor_user_of(const struct monitor *m, const void *backend)
+{
+    return devices_user_of(m->board, backend);
+}
 
 struct json *qmp_device_add(struct monitor *m, const struct qmp_device_add_args *a, struct qmp_error *e)
 {
     for (unsigned i = 0; i < a->json->n; i++)
-        if (a->json->item[i]->type > JSON_STRING || a->json->item[i]->type == JSON_NULL || strpbrk(a->json->key[i], ",=")) {
+        if (a->json->item[i]->type > JSON_STRING || a->json->item[i]->type == JSON_NULL ||
+            strpbrk(a->json->key[i], ",=")) {
             qmp_fail(e, "Property '%s' of a device is a string, a number or a truth", a->json->key[i]);
             return NULL;
         }
@@ -109,9 +114,11 @@ struct json *qmp_object_del(struct monitor *m, const struct qmp_object_del_args 
 /* What the kinds of object are called; devices' own types are kinds of "device". */
 static const struct {
     const char *name, *parent;
-} base_types[] = {{"object", NULL}, {"container", "object"}, {"machine", "object"}, {"device", "object"}, {"cpu", "device"}};
+} base_types[] = {
+    {"object", NULL}, {"container", "object"}, {"machine", "object"}, {"device", "object"}, {"cpu", "device"}};
 
-static void add_type(struct json *list, const struct qmp_qom_list_types_args *a, const char *name, const char *parent, bool abstract)
+static void add_type(struct json *list, const struct qmp_qom_list_types_args *a, const char *name, const char *parent,
+                     bool abstract)
 {
     if (abstract && !a->abstract)
         return;
@@ -162,7 +169,8 @@ static struct json *describe(const struct device_prop *p)
     return json_put_string(v, "description", p->doc);
 }
 
-struct json *qmp_device_list_properties(struct monitor *m, const struct qmp_device_list_properties_args *a, struct qmp_error *e)
+struct json *qmp_device_list_properties(struct monitor *m, const struct qmp_device_list_properties_args *a,
+                                        struct qmp_error *e)
 {
     const struct device_class *c = device_class_by_name(a->typename);
     if (!c) {
@@ -180,7 +188,8 @@ struct json *qmp_device_list_properties(struct monitor *m, const struct qmp_devi
     return list;
 }
 
-struct json *qmp_qom_list_properties(struct monitor *m, const struct qmp_qom_list_properties_args *a, struct qmp_error *e)
+struct json *qmp_qom_list_properties(struct monitor *m, const struct qmp_qom_list_properties_args *a,
+                                     struct qmp_error *e)
 {
     const struct qmp_device_list_properties_args args = {a->json, a->typename};
     return qmp_device_list_properties(m, &args, e);
@@ -195,7 +204,16 @@ struct json *qmp_qom_list_properties(struct monitor *m, const struct qmp_qom_lis
  *     peripheral/ID                devices with an id, peripheral-anon/device[N] those without
  *     unattached/cpu[N]            processors
  */
-enum object_kind { OBJECT_NONE, OBJECT_ROOT, OBJECT_MACHINE, OBJECT_PERIPHERAL, OBJECT_ANONYMOUS, OBJECT_UNATTACHED, OBJECT_DEVICE, OBJECT_CPU };
+enum object_kind {
+    OBJECT_NONE,
+    OBJECT_ROOT,
+    OBJECT_MACHINE,
+    OBJECT_PERIPHERAL,
+    OBJECT_ANONYMOUS,
+    OBJECT_UNATTACHED,
+    OBJECT_DEVICE,
+    OBJECT_CPU
+};
 
 struct object {
     enum object_kind kind;
@@ -208,8 +226,11 @@ static struct object find_object(const struct monitor *m, const char *path)
     static const struct {
         const char *path;
         enum object_kind kind;
-    } fixed[] = {{"", OBJECT_ROOT}, {"/machine", OBJECT_MACHINE}, {"/machine/peripheral", OBJECT_PERIPHERAL},
-                 {"/machine/peripheral-anon", OBJECT_ANONYMOUS}, {"/machine/unattached", OBJECT_UNATTACHED}};
+    } fixed[] = {{"", OBJECT_ROOT},
+                 {"/machine", OBJECT_MACHINE},
+                 {"/machine/peripheral", OBJECT_PERIPHERAL},
+                 {"/machine/peripheral-anon", OBJECT_ANONYMOUS},
+                 {"/machine/unattached", OBJECT_UNATTACHED}};
     g_autofree char *own = g_strdup(path);
     while (*own && own[strlen(own) - 1] == '/')
         own[strlen(own) - 1] = 0;
@@ -229,7 +250,10 @@ static struct object find_object(const struct monitor *m, const char *path)
 
 static const char *type_of(const struct monitor *m, const struct object *o)
 {
-    return o->kind == OBJECT_DEVICE ? o->device->class->name : o->kind == OBJECT_MACHINE ? "machine" : o->kind == OBJECT_CPU ? "cpu" : "container";
+    return o->kind == OBJECT_DEVICE    ? o->device->class->name
+           : o->kind == OBJECT_MACHINE ? "machine"
+           : o->kind == OBJECT_CPU     ? "cpu"
+                                       : "container";
 }
 
 static void add_property(struct json *list, const char *name, const char *type)

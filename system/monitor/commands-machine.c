@@ -86,7 +86,10 @@ struct json *qmp_query_target(struct monitor *m, const struct qmp_query_target_a
     return json_put_string(json_object(), "arch", architecture(m));
 }
 
-static char *cpu_type(const struct monitor *m, const char *model) { return g_strdup_printf("%s-%s-cpu", model, architecture(m)); }
+static char *cpu_type(const struct monitor *m, const char *model)
+{
+    return g_strdup_printf("%s-%s-cpu", model, architecture(m));
+}
 
 struct json *qmp_query_machines(struct monitor *m, const struct qmp_query_machines_args *a, struct qmp_error *e)
 {
@@ -108,12 +111,14 @@ struct json *qmp_query_machines(struct monitor *m, const struct qmp_query_machin
     return list;
 }
 
-struct json *qmp_query_current_machine(struct monitor *m, const struct qmp_query_current_machine_args *a, struct qmp_error *e)
+struct json *qmp_query_current_machine(struct monitor *m, const struct qmp_query_current_machine_args *a,
+                                       struct qmp_error *e)
 {
     return json_put_bool(json_object(), "wakeup-suspend-support", false);
 }
 
-struct json *qmp_query_cpu_definitions(struct monitor *m, const struct qmp_query_cpu_definitions_args *a, struct qmp_error *e)
+struct json *qmp_query_cpu_definitions(struct monitor *m, const struct qmp_query_cpu_definitions_args *a,
+                                       struct qmp_error *e)
 {
     struct json *list = json_array();
     for (unsigned i = 0; system_cpu_models[i]; i++) {
@@ -142,9 +147,11 @@ struct json *qmp_query_cpus_fast(struct monitor *m, const struct qmp_query_cpus_
     return list;
 }
 
-struct json *qmp_query_hotpluggable_cpus(struct monitor *m, const struct qmp_query_hotpluggable_cpus_args *a, struct qmp_error *e)
+struct json *qmp_query_hotpluggable_cpus(struct monitor *m, const struct qmp_query_hotpluggable_cpus_args *a,
+                                         struct qmp_error *e)
 {
-    qmp_fail(e, "The feature 'query-hotpluggable-cpus' is not enabled: machine %s has all its processors from the start",
+    qmp_fail(e,
+             "The feature 'query-hotpluggable-cpus' is not enabled: machine %s has all its processors from the start",
              m->board->class->name);
     return NULL;
 }
@@ -216,7 +223,8 @@ struct json *qmp_set_action(struct monitor *m, const struct qmp_set_action_args 
     return NULL;
 }
 
-struct json *qmp_human_monitor_command(struct monitor *m, const struct qmp_human_monitor_command_args *a, struct qmp_error *e)
+struct json *qmp_human_monitor_command(struct monitor *m, const struct qmp_human_monitor_command_args *a,
+                                       struct qmp_error *e)
 {
     unsigned before = m->cpu;
     if (a->has_cpu_index) {
@@ -255,7 +263,8 @@ static char *read_virtual(void *opaque, uint64_t address, uint8_t *buf, unsigned
     return g_strdup_printf("Invalid addr 0x%016" PRIx64 " specified", address);
 }
 
-static void save(const char *filename, uint64_t address, uint64_t size, page_reader read, void *opaque, struct qmp_error *e)
+static void save(const char *filename, uint64_t address, uint64_t size, page_reader read, void *opaque,
+                 struct qmp_error *e)
 {
     enum { PAGE = 4096 };
     uint8_t page[PAGE];

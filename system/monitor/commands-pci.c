@@ -5,15 +5,27 @@
 #include "qmp-schema.h"
 #include "system/monitor/monitor.h"
 
-enum { IO_BASE = 0x1c, MEMORY_BASE = 0x20, PREFETCH_BASE = 0x24, PREFETCH_UPPER = 0x28, BAR_WIDE = 4, BAR_PREFETCH = 8 };
+enum {
+    IO_BASE = 0x1c,
+    MEMORY_BASE = 0x20,
+    PREFETCH_BASE = 0x24,
+    PREFETCH_UPPER = 0x28,
+    BAR_WIDE = 4,
+    BAR_PREFETCH = 8
+};
 
 static const char *class_name(unsigned class)
 {
     static const struct {
         unsigned class;
         const char *name;
-    } names[] = {{0x0100, "SCSI controller"}, {0x0200, "Ethernet controller"}, {0x0600, "Host bridge"},
-                 {0x0604, "PCI bridge"}, {0x0780, "Communication controller"}, {0x0002, "9p mount"}, {0x00ff, "RNG"}};
+    } names[] = {{0x0100, "SCSI controller"},
+                 {0x0200, "Ethernet controller"},
+                 {0x0600, "Host bridge"},
+                 {0x0604, "PCI bridge"},
+                 {0x0780, "Communication controller"},
+                 {0x0002, "9p mount"},
+                 {0x00ff, "RNG"}};
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
         if (names[i].class == class)
             return names[i].name;
@@ -55,11 +67,14 @@ static struct json *bridge(const struct pci_function *f)
     struct json *bus = json_put_int(json_object(), "number", c[PCI_BUSES]);
     json_put_int(bus, "secondary", secondary);
     json_put_int(bus, "subordinate", c[PCI_BUSES + 2]);
-    json_put(bus, "io_range", range((uint64_t)(c[IO_BASE] & 0xf0) << 8, (uint64_t)(c[IO_BASE + 1] & 0xf0) << 8 | 0xfff));
-    json_put(bus, "memory_range", range((uint64_t)(pci_get(c + MEMORY_BASE, 2) & 0xfff0) << 16,
-                                        (uint64_t)(pci_get(c + MEMORY_BASE + 2, 2) & 0xfff0) << 16 | 0xfffff));
+    json_put(bus, "io_range",
+             range((uint64_t)(c[IO_BASE] & 0xf0) << 8, (uint64_t)(c[IO_BASE + 1] & 0xf0) << 8 | 0xfff));
+    json_put(bus, "memory_range",
+             range((uint64_t)(pci_get(c + MEMORY_BASE, 2) & 0xfff0) << 16,
+                   (uint64_t)(pci_get(c + MEMORY_BASE + 2, 2) & 0xfff0) << 16 | 0xfffff));
     json_put(bus, "prefetchable_range",
-             range((uint64_t)pci_get(c + PREFETCH_UPPER, 4) << 32 | (uint64_t)(pci_get(c + PREFETCH_BASE, 2) & 0xfff0) << 16,
+             range((uint64_t)pci_get(c + PREFETCH_UPPER, 4) << 32 | (uint64_t)(pci_get(c + PREFETCH_BASE, 2) & 0xfff0)
+                                                                        << 16,
                    (uint64_t)pci_get(c + PREFETCH_UPPER + 4, 4) << 32 |
                        (uint64_t)(pci_get(c + PREFETCH_BASE + 2, 2) & 0xfff0) << 16 | 0xfffff));
     struct json *v = json_put(json_object(), "bus", bus);

@@ -11,7 +11,10 @@
 
 static struct machine *machine(struct monitor *m) { return &m->board->machine; }
 
-static struct json *query(struct monitor *m, const char *command, GString *out) { return human_execute(m, command, NULL, out); }
+static struct json *query(struct monitor *m, const char *command, GString *out)
+{
+    return human_execute(m, command, NULL, out);
+}
 
 static int64_t number(const struct json *v, const char *key)
 {
@@ -33,7 +36,8 @@ static void version(struct monitor *m, GString *out) { g_string_append(out, "met
 static void status(struct monitor *m, GString *out)
 {
     g_string_append_printf(out, "VM status: %s%s%s%s\n", machine(m)->running ? "running" : "paused",
-                           machine(m)->running ? "" : " (", machine(m)->running ? "" : run_state_name(machine(m)->state),
+                           machine(m)->running ? "" : " (",
+                           machine(m)->running ? "" : run_state_name(machine(m)->state),
                            machine(m)->running ? "" : ")");
 }
 
@@ -53,7 +57,8 @@ static void kvm(struct monitor *m, GString *out) { g_string_append(out, "kvm sup
 static void cpus(struct monitor *m, GString *out)
 {
     for (unsigned i = 0; i < machine(m)->nprocessors; i++)
-        g_string_append_printf(out, "%c CPU #%u: thread_id=%d\n", i == m->cpu ? '*' : ' ', i, machine(m)->processor[i]->tid);
+        g_string_append_printf(out, "%c CPU #%u: thread_id=%d\n", i == m->cpu ? '*' : ' ', i,
+                               machine(m)->processor[i]->tid);
 }
 
 /* While processors stand still; who was running goes on. */
@@ -86,7 +91,8 @@ static void registers(struct monitor *m, GString *out) { stopped(m, out, list_re
 
 static void mapping(void *opaque, const struct target_mapping *t)
 {
-    g_string_append_printf(opaque, "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %s\n", t->address, t->physical, t->size, t->flags);
+    g_string_append_printf(opaque, "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %s\n", t->address, t->physical,
+                           t->size, t->flags);
 }
 
 static void list_tlb(struct monitor *m, GString *out)
@@ -114,7 +120,8 @@ static void join(void *opaque, const struct target_mapping *t)
 {
     struct joined *j = opaque;
     struct target_mapping *n = &j->now;
-    if (n->size && n->address + n->size == t->address && n->physical + n->size == t->physical && !strcmp(n->flags, t->flags)) {
+    if (n->size && n->address + n->size == t->address && n->physical + n->size == t->physical &&
+        !strcmp(n->flags, t->flags)) {
         n->size += t->size;
         return;
     }
@@ -151,10 +158,11 @@ static void jit(struct monitor *m, GString *out)
 
 static void list_region(const struct mem_region *r, uint64_t at, unsigned depth, GString *out)
 {
-    static const char *const kinds[] = {[MEM_CONTAINER] = "container", [MEM_RAM] = "ram", [MEM_ROM] = "rom", [MEM_IO] = "i/o", [MEM_ALIAS] = "alias"};
+    static const char *const kinds[] = {
+        [MEM_CONTAINER] = "container", [MEM_RAM] = "ram", [MEM_ROM] = "rom", [MEM_IO] = "i/o", [MEM_ALIAS] = "alias"};
     uint64_t last = r->size > UINT64_MAX - at ? UINT64_MAX : at + r->size - 1;
-    g_string_append_printf(out, "%*s%016" PRIx64 "-%016" PRIx64 " (prio %d, %s): %s", (int)(2 * depth), "", at, last, r->priority,
-                           kinds[r->kind], r->name);
+    g_string_append_printf(out, "%*s%016" PRIx64 "-%016" PRIx64 " (prio %d, %s): %s", (int)(2 * depth), "", at, last,
+                           r->priority, kinds[r->kind], r->name);
     if (r->kind == MEM_ALIAS)
         g_string_append_printf(out, " @%s %016" PRIx64, r->target->name, r->target_offset);
     g_string_append_printf(out, "%s\n", r->disabled ? " [disabled]" : "");
@@ -187,7 +195,8 @@ static void list_properties(struct monitor *m, const struct device *d, unsigned 
     g_autofree char *path = monitor_device_path(m, d);
     for (const struct device_class *c = d->class; c; c = c->part)
         for (unsigned i = 0; i < c->nprops; i++) {
-            struct json *args = json_put_string(json_put_string(json_object(), "path", path), "property", c->props[i].name);
+            struct json *args =
+                json_put_string(json_put_string(json_object(), "path", path), "property", c->props[i].name);
             AUTO_JSON v = human_execute(m, "qom-get", args, out);
             g_string_append_printf(out, "%*s%s = ", (int)depth, "", c->props[i].name);
             if (v)
@@ -232,7 +241,8 @@ static void list_object(struct monitor *m, const char *path, const char *what, u
     g_string_append_printf(out, "%*s/%s\n", (int)depth, "", what);
     for (unsigned i = 0; list && i < list->n; i++) {
         const char *type = json_get_string(list->item[i], "type"), *child = json_get_string(list->item[i], "name");
-        g_autofree char *below = g_strdup_printf("%s/%s", path, child), *label = g_strdup_printf("%s (%s)", child, type + 6);
+        g_autofree char *below = g_strdup_printf("%s/%s", path, child),
+                        *label = g_strdup_printf("%s (%s)", child, type + 6);
         if (!strncmp(type, "child<", 6)) {
             label[strlen(label) - 2] = ')';
             label[strlen(label) - 1] = 0;
@@ -250,13 +260,15 @@ static void list_pci(const struct json *devices, GString *out)
         const struct json *regions = json_get(d, "regions"), *bridge = json_get(d, "pci_bridge");
         const char *desc = json_get_string(class, "desc");
         g_autofree char *other = g_strdup_printf("Class %04" PRIx64, number(class, "class"));
-        g_string_append_printf(out, "  Bus %2" PRId64 ", device %3" PRId64 ", function %" PRId64 ":\n    %s: PCI device %04" PRIx64
-                                    ":%04" PRIx64 "\n",
+        g_string_append_printf(out,
+                               "  Bus %2" PRId64 ", device %3" PRId64 ", function %" PRId64
+                               ":\n    %s: PCI device %04" PRIx64 ":%04" PRIx64 "\n",
                                number(d, "bus"), number(d, "slot"), number(d, "function"), desc ? desc : other,
                                number(id, "vendor"), number(id, "device"));
         for (unsigned k = 0; k < regions->n; k++)
-            g_string_append_printf(out, "      BAR%" PRId64 ": memory at 0x%" PRIx64 ", %" PRId64 " bytes\n", number(regions->item[k], "bar"),
-                                   number(regions->item[k], "address"), number(regions->item[k], "size"));
+            g_string_append_printf(out, "      BAR%" PRId64 ": memory at 0x%" PRIx64 ", %" PRId64 " bytes\n",
+                                   number(regions->item[k], "bar"), number(regions->item[k], "address"),
+                                   number(regions->item[k], "size"));
         g_string_append_printf(out, "      id \"%s\"\n", json_get_string(d, "qdev_id"));
         list_pci(json_get(bridge, "devices"), out);
     }
@@ -277,8 +289,9 @@ static void block(struct monitor *m, GString *out)
     for (unsigned i = 0; disks && i < disks->n; i++) {
         const struct json *in = json_get(disks->item[i], "inserted");
         const char *qdev = json_get_string(disks->item[i], "qdev"), *backing = json_get_string(in, "backing_file");
-        g_string_append_printf(out, "%s: %s (%s%s)\n    Attached to:      %s\n", json_get_string(disks->item[i], "device"),
-                               json_get_string(in, "file"), json_get_string(in, "drv"), truth(in, "ro") ? ", read-only" : "",
+        g_string_append_printf(out, "%s: %s (%s%s)\n    Attached to:      %s\n",
+                               json_get_string(disks->item[i], "device"), json_get_string(in, "file"),
+                               json_get_string(in, "drv"), truth(in, "ro") ? ", read-only" : "",
                                qdev ? qdev : "nothing");
         if (backing)
             g_string_append_printf(out, "    Backing file:     %s\n", backing);
@@ -316,7 +329,8 @@ static void chardev(struct monitor *m, GString *out)
 {
     AUTO_JSON list = query(m, "query-chardev", out);
     for (unsigned i = 0; list && i < list->n; i++)
-        g_string_append_printf(out, "%s: filename=%s\n", json_get_string(list->item[i], "label"), json_get_string(list->item[i], "filename"));
+        g_string_append_printf(out, "%s: filename=%s\n", json_get_string(list->item[i], "label"),
+                               json_get_string(list->item[i], "filename"));
 }
 
 const struct human_info human_infos[] = {

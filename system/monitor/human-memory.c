@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exec/disassemble.h"
 #include "exec/registers.h"
 #include "system/monitor/human.h"
 
@@ -214,21 +215,47 @@ static void list(struct monitor *m, uint64_t address, const struct format *f, bo
     }
 }
 
+/* Instructions: as many lines of the disassembly of what is there. */
+static void list_code(struct monitor *m, uint64_t address, const struct format *f, bool physical, GString *out)
+{
+    enum { LONGEST = 4, MOST = 1024 };
+    struct processor *p = m->board->machine.processor[m->cpu];
+    unsigned count = f->count < MOST ? f->count : MOST, n = 0;
+    uint8_t code[LONGEST * MOST];
+    char *text = NULL, *line;
+    size_t size = 0;
+    while (n < LONGEST * count && read_memory(p, physical, address + n, code + n, 2))
+        n += 2;
+    FILE *s = n ? open_memstream(&text, &size) : NULL;
+    if (!s) {
+        g_string_append(out, "Cannot access memory\n");
+        return;
+    }
+    disassemble(s, p->cpu->target->isa, code, n, address);
+    fclose(s);
+    for (line = text; count && line && *line; count--) {
+        char *end = strchr(line, '\n');
+        g_string_append_len(out, line, end ? end + 1 - line : (gssize)strlen(line));
+        line = end ? end + 1 : NULL;
+    }
+    free(text);
+}
+
 void human_examine(struct monitor *m, const char *rest, bool physical, GString *out)
 {
     struct format f = {1, 4, 'x'};
     struct machine *machine = &m->board->machine;
     uint64_t address;
     rest = read_format(rest, &f);
-    if (!strchr("xduoc", f.letter)) {
-        g_string_append_printf(out, "there is no format '%c': x, d, u, o and c are known\n", f.letter);
+    if (!strchr("xduoci", f.letter)) {
+        g_string_append_printf(out, "there is no format '%c': x, d, u, o, c and i are known\n", f.letter);
         return;
     }
     bool running = machine->running;
     if (running && !physical) /* the page tables are walked with the processor's registers */
         machine_stop(machine);
     if (evaluate(m, rest, &address, out))
-        list(m, address, &f, physical, out);
+        (f.letter == 'i' ? list_code : list)(m, address, &f, physical, out);
     if (running && !physical)
         machine_run(machine);
 }

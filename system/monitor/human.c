@@ -80,9 +80,18 @@ static void print_line(char *line, GString *out)
     free(line);
 }
 
-static void device_add(struct monitor *m, const char *rest, GString *out) { print_line(devices_add(m->backends, m->board, rest), out); }
-static void netdev_add(struct monitor *m, const char *rest, GString *out) { print_line(backends_add_netdev(m->backends, rest), out); }
-static void chardev_add(struct monitor *m, const char *rest, GString *out) { print_line(backends_add_chardev(m->backends, rest), out); }
+static void device_add(struct monitor *m, const char *rest, GString *out)
+{
+    print_line(devices_add(m->backends, m->board, rest), out);
+}
+static void netdev_add(struct monitor *m, const char *rest, GString *out)
+{
+    print_line(backends_add_netdev(m->backends, rest), out);
+}
+static void chardev_add(struct monitor *m, const char *rest, GString *out)
+{
+    print_line(backends_add_chardev(m->backends, rest), out);
+}
 
 /* The first word was a PCI address once, and scripts still give one. */
 static void drive_add(struct monitor *m, const char *rest, GString *out)
@@ -118,16 +127,19 @@ const struct human_command human_commands[] = {
     {"system_powerdown", NULL, "", "presses the power button", .qmp = "system_powerdown"},
     {"cpu", NULL, "index", "chooses the processor that x and info registers are about", choose_cpu},
     {"print", "p", "/fmt expression", "the value of an expression", human_print},
-    {"x", NULL, "/fmt address", "memory as the processor sees it; fmt: count, x d u o c, size b h w g", examine},
+    {"x", NULL, "/fmt address", "memory as the processor sees it; fmt: count, x d u o c i, size b h w g", examine},
     {"xp", NULL, "/fmt address", "memory by physical addresses", examine_physical},
     {"memsave", NULL, "address size file", "writes memory as the processor sees it to a file", .qmp = "memsave",
      .args = {"#val", "#size", "filename"}},
-    {"pmemsave", NULL, "address size file", "writes physical memory to a file", .qmp = "pmemsave", .args = {"#val", "#size", "filename"}},
+    {"pmemsave", NULL, "address size file", "writes physical memory to a file", .qmp = "pmemsave",
+     .args = {"#val", "#size", "filename"}},
     {"savevm", NULL, "[name]", "saves the machine and its disks into the images", human_savevm},
     {"loadvm", NULL, "name", "goes back to a snapshot", human_loadvm},
     {"delvm", NULL, "name", "deletes a snapshot", human_delvm},
-    {"migrate", NULL, "[-d] file:path", "stops the machine and writes its state to a file, for -incoming", human_migrate},
-    {"migrate_incoming", NULL, "file:path", "loads the state that -incoming defer waits for", .qmp = "migrate-incoming", .args = {"uri"}},
+    {"migrate", NULL, "[-d] file:path", "stops the machine and writes its state to a file, for -incoming",
+     human_migrate},
+    {"migrate_incoming", NULL, "file:path", "loads the state that -incoming defer waits for", .qmp = "migrate-incoming",
+     .args = {"uri"}},
     {"device_add", NULL, "driver[,property=value,...]", "plugs a device in, as -device does", device_add},
     {"device_del", NULL, "id", "asks the guest to let a device go", .qmp = "device_del", .args = {"id"}},
     {"drive_add", NULL, "0 file=path,id=name[,...]", "opens a disk, as -drive does, for a device_add", drive_add},
@@ -136,14 +148,17 @@ const struct human_command human_commands[] = {
     {"netdev_del", NULL, "id", "removes a network that no device uses", .qmp = "netdev_del", .args = {"id"}},
     {"set_link", NULL, "name on|off", "plugs a network's cable in or out", .qmp = "set_link", .args = {"name", "!up"}},
     {"chardev-add", NULL, "kind,id=name[,...]", "makes a character device, as -chardev does", chardev_add},
-    {"chardev-remove", NULL, "id", "removes a character device that nobody uses", .qmp = "chardev-remove", .args = {"id"}},
-    {"ringbuf_write", NULL, "device data", "puts text into a ringbuf", .qmp = "ringbuf-write", .args = {"device", "data"}},
+    {"chardev-remove", NULL, "id", "removes a character device that nobody uses", .qmp = "chardev-remove",
+     .args = {"id"}},
+    {"ringbuf_write", NULL, "device data", "puts text into a ringbuf", .qmp = "ringbuf-write",
+     .args = {"device", "data"}},
     {NULL},
 };
 
 static bool is_named(const struct human_command *c, const char *word, size_t n)
 {
-    return (strlen(c->name) == n && !strncmp(c->name, word, n)) || (c->alias && strlen(c->alias) == n && !strncmp(c->alias, word, n));
+    return (strlen(c->name) == n && !strncmp(c->name, word, n)) ||
+           (c->alias && strlen(c->alias) == n && !strncmp(c->alias, word, n));
 }
 
 void monitor_human_command(struct monitor *m, const char *line, GString *out)
@@ -174,7 +189,7 @@ struct human_session {
     struct monitor_session session;
     GString *line;
     GPtrArray *history;
-    guint recalled; /* place in the history that the line came from */
+    guint recalled;  /* place in the history that the line came from */
     unsigned escape; /* in a key's sequence: 1 after ESC, 2 after "[" */
     bool greeted, was_return;
 };
@@ -323,7 +338,8 @@ static void free_session(struct monitor_session *s)
 void monitor_open_human(struct monitor *m, struct chardev *c)
 {
     struct human_session *h = g_new0(struct human_session, 1);
-    h->session = (struct monitor_session){.opened = opened, .focused = focused, .receive = receive, .free = free_session};
+    h->session =
+        (struct monitor_session){.opened = opened, .focused = focused, .receive = receive, .free = free_session};
     h->line = g_string_new(NULL);
     h->history = g_ptr_array_new_with_free_func(g_free);
     monitor_add_session(m, &h->session, c);

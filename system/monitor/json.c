@@ -147,8 +147,14 @@ struct json *json_put_string(struct json *object, const char *key, const char *t
     return json_put(object, key, json_string(text));
 }
 
-struct json *json_put_int(struct json *object, const char *key, int64_t n) { return json_put(object, key, json_int(n)); }
-struct json *json_put_bool(struct json *object, const char *key, bool truth) { return json_put(object, key, json_bool(truth)); }
+struct json *json_put_int(struct json *object, const char *key, int64_t n)
+{
+    return json_put(object, key, json_int(n));
+}
+struct json *json_put_bool(struct json *object, const char *key, bool truth)
+{
+    return json_put(object, key, json_bool(truth));
+}
 
 const struct json *json_get(const struct json *v, const char *key)
 {

@@ -131,9 +131,9 @@ void monitor_event(struct monitor *m, const char *name, struct json *data)
 
 static void machine_event(void *opaque, const struct machine_event *e)
 {
-    static const char *const names[] = {[MACHINE_STOPPED] = "STOP", [MACHINE_RESUMED] = "RESUME", [MACHINE_RESET] = "RESET",
-                                        [MACHINE_SHUTDOWN] = "SHUTDOWN", [MACHINE_POWERDOWN] = "POWERDOWN",
-                                        [MACHINE_DEVICE_DELETED] = "DEVICE_DELETED"};
+    static const char *const names[] = {[MACHINE_STOPPED] = "STOP",        [MACHINE_RESUMED] = "RESUME",
+                                        [MACHINE_RESET] = "RESET",         [MACHINE_SHUTDOWN] = "SHUTDOWN",
+                                        [MACHINE_POWERDOWN] = "POWERDOWN", [MACHINE_DEVICE_DELETED] = "DEVICE_DELETED"};
     struct json *data = NULL;
     if (e->kind == MACHINE_DEVICE_DELETED) {
         data = json_put_string(json_object(), "path", e->path);

@@ -141,8 +141,9 @@ static bool same_kind(const struct schema_type *t, const struct json *v)
 
 char *schema_check(const struct schema_type *t, const struct json *v, const char *name)
 {
-    static const char *const wanted[] = {[SCHEMA_STRING] = "string", [SCHEMA_NUMBER] = "number", [SCHEMA_BOOL] = "boolean",
-                                         [SCHEMA_NULL] = "null", [SCHEMA_ENUM] = "string", [SCHEMA_ARRAY] = "array"};
+    static const char *const wanted[] = {
+        [SCHEMA_STRING] = "string", [SCHEMA_NUMBER] = "number", [SCHEMA_BOOL] = "boolean",
+        [SCHEMA_NULL] = "null",     [SCHEMA_ENUM] = "string",   [SCHEMA_ARRAY] = "array"};
     switch (t->kind) {
     case SCHEMA_ANY: return NULL;
     case SCHEMA_INT: return check_int(t, v, name);
@@ -182,7 +183,9 @@ void schema_unpack(const struct schema_type *t, const struct json *args, void *o
         case SCHEMA_STRING: *(const char **)at = v->text; break;
         case SCHEMA_INT: *(uint64_t *)at = v->integer; break;
         case SCHEMA_NUMBER:
-            *(double *)at = v->type == JSON_NUMBER ? v->number : v->negative ? (double)(int64_t)v->integer : (double)v->integer;
+            *(double *)at = v->type == JSON_NUMBER ? v->number
+                            : v->negative          ? (double)(int64_t)v->integer
+                                                   : (double)v->integer;
             break;
         case SCHEMA_BOOL: *(bool *)at = v->truth; break;
         case SCHEMA_ENUM: *(int *)at = find_word(m->type, v->text); break;

@@ -101,6 +101,8 @@ def commands(machine):
         check((folder / "memory").read_bytes() == bytes.fromhex("9702000013868202"))
         human = lambda line: m.command("human-monitor-command", {"command-line": line})  # noqa: E731
         check(human("print/x (2+3)*0x10") == "0x50\n" and human("print 1/0").startswith("division by zero"))
+        code = human("xp/3i 0x1000")
+        check(code.count("\n") == 3 and "auipc" in code or "capstone lacks" in code, code)
         check("usage" in human("device_del") and "unknown command" in human("nonsense") and "RISC" not in human("info version"))
         for line in human("info").splitlines():
             check(not human(line.split(" -- ")[0]).startswith("Error") or "snapshots" in line, line)  # there is no disk
