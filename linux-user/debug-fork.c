@@ -7,11 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/bits.h"
 #include "base/own-fds.h"
 #include "exec/debug.h"
 #include "exec/exec.h"
@@ -102,11 +100,11 @@ void debug_fork_child(struct task *t)
     while (control >= 0 && (n = recv(control, &state, sizeof state, 0)) < 0 && errno == EINTR)
         continue;
     close_end(&control);
-    close_end(&old->event);
+    fd_close_own(old->event);
     if (n == sizeof state)
         d = debug_new(p, old->connection);
     if (!d) {
-        close_end(&old->connection);
+        fd_close_own(old->connection);
         __atomic_fetch_and(&t->watch, ~WATCH_DEBUG, __ATOMIC_SEQ_CST);
         return;
     }

@@ -1,24 +1,23 @@
 /* The session's thread, and what gdb sees of the process (struct gdb_ops): see debug.h. */
 #include "linux-user/debug-internal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "base/bits.h"
 #include "base/log.h"
 #include "base/own-fds.h"
 #include "exec/debug.h"
 #include "exec/exec.h"
+#include "linux-user/guest-process.h"
 #include "linux-user/host.h"
 #include "linux-user/mm.h"
-#include "linux-user/options.h"
 #include "linux-user/sysroot.h"
 
 /* --- threads --- */
@@ -57,6 +56,13 @@ static struct cpu *cpu_of(void *o, struct gdb_id id)
     return t ? t->cpu : debug_child_cpu(o, id);
 }
 
+/* A waiting child's registers are the parent's. */
+static bool set_register(void *o, struct cpu *cpu, const struct target_reg *r, const void *value)
+{
+    const struct debug *d = o;
+    return !debug_is_child(d, d->session.general.process) && register_write(cpu, r, value);
+}
+
 static void thread_name(void *o, struct gdb_id id, struct gdb_text *out)
 {
     char path[48], name[32] = "";
@@ -69,7 +75,7 @@ static void thread_name(void *o, struct gdb_id id, struct gdb_text *out)
     gdb_printf(out, "%s", name);
 }
 
-/* --- memory: by the file that is it, where protections do not count --- */
+/* --- memory: if its protection says no, by the file that is it --- */
 
 /* Bytes from addr on that the guest has mapped, at most n. */
 static size_t mapped(const struct debug *d, uint64_t addr, size_t n)
@@ -80,16 +86,24 @@ static size_t mapped(const struct debug *d, uint64_t addr, size_t n)
     return have < n ? have : n;
 }
 
+/* The process's, or a child's. */
+static pid_t process_of(const struct debug *d, struct gdb_id id)
+{
+    return debug_is_child(d, id.process) ? (pid_t)id.process : getpid();
+}
+
 static int open_memory(const struct debug *d, struct gdb_id id, int how)
 {
     char path[48];
-    snprintf(path, sizeof path, "/proc/%lld/mem", (long long)(debug_is_child(d, id.process) ? id.process : getpid()));
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)process_of(d, id));
     return open(path, how | O_CLOEXEC);
 }
 
 static size_t read_memory(void *o, struct gdb_id id, uint64_t address, void *to, size_t n)
 {
     n = mapped(o, address, n);
+    if (n && remote_read(process_of(o, id), to, address, n))
+        return n;
     int fd = n ? open_memory(o, id, O_RDONLY) : -1;
     ssize_t got = fd < 0 ? -1 : pread(fd, to, n, (off_t)address);
     if (fd >= 0)
@@ -100,13 +114,16 @@ static size_t read_memory(void *o, struct gdb_id id, uint64_t address, void *to,
 static bool write_memory(void *o, struct gdb_id id, uint64_t address, const void *from, size_t n)
 {
     struct debug *d = o;
-    int fd = mapped(d, address, n) == n ? open_memory(d, id, O_WRONLY) : -1;
-    ssize_t done = fd < 0 ? -1 : pwrite(fd, from, n, (off_t)address);
+    if (mapped(d, address, n) != n)
+        return false;
+    bool done = remote_write(process_of(d, id), address, from, n);
+    int fd = done ? -1 : open_memory(d, id, O_WRONLY);
+    done |= fd >= 0 && pwrite(fd, from, n, (off_t)address) == (ssize_t)n;
     if (fd >= 0)
         close(fd);
-    if (done > 0 && !debug_is_child(d, id.process))
-        exec_invalidate(d->process->exec, address, address + (uint64_t)done);
-    return done == (ssize_t)n;
+    if (!debug_is_child(d, id.process))
+        exec_invalidate(d->process->exec, address, address + n);
+    return done;
 }
 
 /* A child that waits begins without any. */
@@ -237,6 +254,7 @@ static const struct gdb_ops ops = {
     .next = next_thread,
     .cpu = cpu_of,
     .name = thread_name,
+    .set_register = set_register,
     .read = read_memory,
     .write = write_memory,
     .point = change_point,
@@ -343,34 +361,23 @@ static int listen_unix(const char *path)
     return fd;
 }
 
-/* Static programs resolve no names: an IPv4 address. */
+/* An IPv4 address: a static program resolves no names. */
 static int listen_tcp(const char *host, const char *port)
 {
-    struct sockaddr_in {
-        sa_family_t family;
-        uint16_t port;
-        uint32_t address;
-        char rest[8];
-    } a = {.family = AF_INET};
+    struct sockaddr_in a = {.sin_family = AF_INET};
     char *end;
-    unsigned b[4], used = 0;
     unsigned long n = strtoul(port, &end, 10);
-    int yes = 1, fd;
+    int yes = 1;
     if (*end || end == port || !n || n > UINT16_MAX) {
         errno = EINVAL;
         return -1;
     }
-    a.port = __builtin_bswap16((uint16_t)n);
-    if (*host) {
-        if (!strcmp(host, "localhost"))
-            host = "127.0.0.1";
-        if (sscanf(host, "%3u.%3u.%3u.%3u%n", &b[0], &b[1], &b[2], &b[3], (int *)&used) != 4 || host[used]) {
-            errno = EADDRNOTAVAIL;
-            return -1;
-        }
-        a.address = b[0] | b[1] << 8 | b[2] << 16 | b[3] << 24;
+    a.sin_port = htons((uint16_t)n);
+    if (*host && inet_pton(AF_INET, strcmp(host, "localhost") ? host : "127.0.0.1", &a.sin_addr) != 1) {
+        errno = EADDRNOTAVAIL;
+        return -1;
     }
-    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (fd >= 0 && (bind(fd, (void *)&a, sizeof a) || listen(fd, 1))) {
@@ -407,7 +414,7 @@ bool debug_open(struct process *p, const char *where)
     while (fd < 0 && errno == EINTR);
     close(at);
     if (fd >= 0)
-        setsockopt(fd, 6 /* IPPROTO_TCP */, 1 /* TCP_NODELAY */, &yes, sizeof yes);
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     p->debug = fd < 0 ? NULL : debug_new(p, fd_hide(fd));
     if (!p->debug)
         report_error("-g %s: no debugger could be accepted", where);

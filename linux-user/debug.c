@@ -1,9 +1,8 @@
 /* Guest threads under a debugger: stopping, standing still, going on. See debug.h. */
 #include "linux-user/debug-internal.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
+#include <time.h>
 #include <sys/eventfd.h>
 
 #include "base/bits.h"
@@ -13,6 +12,7 @@
 #include "exec/exec.h"
 #include "linux-user/core.h"
 #include "linux-user/host.h"
+#include "linux-user/trace.h"
 
 enum { STAND_TRIES = 200, STAND_NS = 500000, CALL_TRIES = 40 }; /* 100 ms; after 20 ms a thread in a call counts as standing */
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,6 +90,11 @@ int main(int argc, char **argv)
         execl(argv[0], argv[0], "signal", (char *)NULL);
     } else if (!strcmp(what, "fault")) {
         *(volatile int *)8 = 1;
+    } else if (!strcmp(what, "close")) { /* a debugger's connection is not the program's */
+        for (int i = 3; i < 2000; i++)
+            close(i);
+        syscall(SYS_close_range, 3, ~0u, 0);
+        printf("shell %d\n", WEXITSTATUS(system("exit 3")));
     } else if (!strcmp(what, "sleep")) {
         printf("ready\n");
         printf("slept %d\n", sleep(300) > 0);

@@ -135,6 +135,12 @@ continue""", [r"received signal SIGINT", r"\$1 = 1", "exited with code 06"], "sp
     ("interrupt of a call", "sleep", """continue
 backtrace
 signal SIGUSR1""", [r"received signal SIGINT", r"sleep|nanosleep", "exited with code 06"], "slept 1\nsum 47", 6),
+    ("vfork and descriptors", "close", """break execve
+break look_up
+continue
+print i
+delete
+continue""", [r"look_up \(i=0\)", r"\$1 = 0", "exited with code 06"], "shell 3\nsum 47", 6),
     ("detach", "plain", """break look_up
 continue
 detach""", [r"look_up \(i=0\)", r"detached"], "sum 47", 6),
@@ -144,8 +150,9 @@ kill""", [r"\$1 = 1", "killed"], "", -signal.SIGKILL),
 
 
 def run(program, argument, commands, where):
-    child = subprocess.Popen([metic, "-g", f"unix:{where}", program, argument], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, text=True, env={**os.environ, "METIC_CODE_CACHE": "off"})
+    option = [] if argument == "signal" else ["-g", f"unix:{where}"]
+    child = subprocess.Popen([metic, *option, program, argument], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, env={**os.environ, "QEMU_GDB": "" if option else where})
     while not pathlib.Path(where).exists() and child.poll() is None:
         time.sleep(0.01)
     script = pathlib.Path(where + ".gdb")
