@@ -302,6 +302,11 @@ void trace_result(struct task *t, struct trace_line *l, int64_t ret)
     char buf[16];
     switch (l->ret) {
     case KIND_hex: trace_put(l, " = %#" PRIx64, (uint64_t)ret); break;
+    case KIND_ioprio:
+        trace_put(l, " = %#" PRIx64 " (", (uint64_t)ret);
+        trace_value(t, l, (struct arg_desc){KIND_ioprio, NO_COUNT, 0}, (uint64_t)ret, ret);
+        trace_put(l, ")");
+        break;
     case KIND_perms: trace_put(l, " = %#03" PRIo64, (uint64_t)ret); break;
     case KIND_fd:
         trace_put(l, " = ");

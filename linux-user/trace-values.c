@@ -83,6 +83,31 @@ static void put_enum(struct trace_line *l, const struct flag_set *s, uint64_t v)
         put_unknown(l, s, (uint32_t)v);
 }
 
+/* A number that may have a name, and else is one like others. */
+static void put_named(struct trace_line *l, const struct flag_set *s, uint64_t v)
+{
+    if (!trace_name(l, s, (uint64_t)(int32_t)v))
+        trace_put(l, "%" PRId32, (int32_t)v);
+}
+
+enum { IOPRIO_CLASS_SHIFT = 13, QUOTA_TYPE_BITS = 8 };
+
+static void put_ioprio(struct trace_line *l, uint64_t v)
+{
+    trace_put(l, "IOPRIO_PRIO_VALUE(");
+    put_enum(l, COMMON_SET(ioprio_class), v >> IOPRIO_CLASS_SHIFT & 7);
+    trace_put(l, ", %" PRIu64 ")", v & ((1u << IOPRIO_CLASS_SHIFT) - 1));
+}
+
+static void put_quota(struct trace_line *l, uint64_t v)
+{
+    trace_put(l, "QCMD(");
+    put_enum(l, COMMON_SET(quota), (uint32_t)v >> QUOTA_TYPE_BITS);
+    trace_put(l, ", ");
+    put_enum(l, COMMON_SET(quota_type), v & 0xff);
+    trace_put(l, ")");
+}
+
 /* Named bits, and permissions beside them. */
 static void put_perm(struct trace_line *l, const struct flag_set *s, uint64_t v)
 {
@@ -470,6 +495,20 @@ static void put_bit_numbers(struct task *t, struct trace_line *l, uint64_t addr,
     trace_put(l, "]");
 }
 
+/* Words of bits, one for each node. */
+static void put_nodes(struct task *t, struct trace_line *l, uint64_t addr, uint64_t nbits)
+{
+    uint64_t n = (nbits + 63) / 64, word;
+    if (!addr || n > MOST_BITS / 64 || copy_from_guest(t, &word, addr, sizeof word)) {
+        trace_address(l, addr);
+        return;
+    }
+    trace_put(l, "[");
+    for (uint64_t i = 0; i < n && !copy_from_guest(t, &word, addr + 8 * i, sizeof word); i++)
+        trace_put(l, "%s%#018" PRIx64, i ? ", " : "", word);
+    trace_put(l, "]");
+}
+
 static void put_capability_set(struct trace_line *l, uint64_t set)
 {
     const char *sep = "";
@@ -718,6 +757,26 @@ static void put_dirents(struct task *t, struct trace_line *l, uint64_t addr, int
     free(bytes);
 }
 
+/* Pointers to n structs iocb. */
+static void put_iocbs(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n)
+{
+    uint64_t p;
+    if (!addr || copy_from_guest(t, &p, addr, n ? sizeof p : 1)) {
+        trace_address(l, addr);
+        return;
+    }
+    trace_put(l, "[");
+    for (uint64_t i = 0; i < n; i++) {
+        trace_put(l, i ? ", " : "");
+        if (i == array_limit(l) || copy_from_guest(t, &p, addr + 8 * i, sizeof p)) {
+            trace_put(l, "...");
+            break;
+        }
+        put_structs(t, l, STRUCT_iocb, p, 1, false);
+    }
+    trace_put(l, "]");
+}
+
 /* A System V message: its type, then n bytes. */
 static void put_message(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n)
 {
@@ -769,6 +828,7 @@ static bool put_output(struct task *t, struct trace_line *l, struct arg_desc d, 
     case KIND_sigactout:
     case KIND_cpusetout:
     case KIND_capsout:
+    case KIND_nodesout:
         if (!failed)
             break;
         trace_address(l, v);
@@ -791,6 +851,7 @@ static bool put_output(struct task *t, struct trace_line *l, struct arg_desc d, 
     case KIND_sigactout: put_sigaction(t, l, v); break;
     case KIND_cpusetout: put_bit_numbers(t, l, v, (uint64_t)ret * 8, false); break;
     case KIND_capsout: put_capabilities(t, l, v, l->a[d.count]); break;
+    case KIND_nodesout: put_nodes(t, l, v, l->a[d.count]); break;
     }
     return true;
 }
@@ -815,6 +876,8 @@ static bool put_input(struct task *t, struct trace_line *l, struct arg_desc d, u
     case KIND_sigsetin: put_sigset(t, l, v); break;
     case KIND_sigmask: put_sigmask(t, l, v); break;
     case KIND_sigactin: put_sigaction(t, l, v); break;
+    case KIND_nodesin: put_nodes(t, l, v, l->a[d.count]); break;
+    case KIND_iocbsin: put_iocbs(t, l, v, l->a[d.count]); break;
     case KIND_capsin: put_capabilities(t, l, v, l->a[d.count]); break;
     default: return false;
     }
@@ -847,13 +910,18 @@ void trace_value(struct task *t, struct trace_line *l, struct arg_desc d, uint64
     case KIND_perms: trace_put(l, "%#03" PRIo64, v); break;
     case KIND_dev: put_dev(l, v); break;
     case KIND_sig: trace_put(l, "%s", trace_signal_name((int)v, buf)); break;
-    case KIND_flags: trace_flags(l, &sets[d.ref], v); break;
+    case KIND_flags: /* a 32-bit word's sign may stand in the upper half */
+        trace_flags(l, &sets[d.ref], v >> 32 == UINT32_MAX ? (uint32_t)v : v);
+        break;
     case KIND_enum:
         if (d.ref == SET_ipckey && v) /* any other number is a key as well */
             trace_put(l, "%#" PRIx32, (uint32_t)v);
         else
             put_enum(l, &sets[d.ref], v);
         break;
+    case KIND_named: put_named(l, &sets[d.ref], v); break;
+    case KIND_ioprio: put_ioprio(l, v); break;
+    case KIND_quota: put_quota(l, v); break;
     case KIND_perm: put_perm(l, &sets[d.ref], v); break;
     case KIND_wstatus: put_wstatus(l, (int)v); break;
     case KIND_epolldata: trace_put(l, "{u32=%" PRIu32 ", u64=%" PRIu64 "}", (uint32_t)v, v); break;

@@ -156,7 +156,8 @@ static bool written_by_call(unsigned kind)
     case KIND_cpusetout:
     case KIND_capsout:
     case KIND_msgbufout:
-    case KIND_dirents: return true;
+    case KIND_dirents:
+    case KIND_nodesout: return true;
     }
     return false;
 }

@@ -16,7 +16,7 @@ GUESTS = ['aarch64', 'riscv64']
 PROCESSORS = GUESTS + ['x86_64'] # each may be the host
 RESTART = {'wait': 512, 'nohand': 514, 'block': 516}
 SIMPLE = ('none fd dirfd path lpath rawpath str int uint long ulong hex ptr off size mode perms dev pid uid gid sig strv envp '
-          'word wstatus rlim len pos date epolldata sigval chars bytes ioctl ioarg sockoptname dirents futexop sigmask').split()
+          'word wstatus rlim len pos date epolldata sigval chars bytes ioctl ioarg sockoptname dirents futexop sigmask ioprio quota').split()
 # How `-e trace=%FAMILY` spells them; the first two follow from the kinds of arguments, the others stand in classes.tbl.
 CLASSES = 'file desc clock creds ipc memory network process signal pure'.split()
 WHEN = {'': 'ALWAYS', 'v': 'VERBOSE', 'nz': 'NONZERO', 'vnz': 'VERBOSE_NONZERO'}
@@ -205,7 +205,7 @@ class Tables:
         return self.kind_ref(where, kind)
 
     def kind_ref(self, where, kind):
-        m = re.fullmatch(r'(flags|enum|perm):(\w+)', kind)
+        m = re.fullmatch(r'(flags|enum|perm|named):(\w+)', kind)
         if m:
             if m[2] not in self.sets:
                 raise Bad(f'{where}: unknown set {m[2]}')
@@ -216,7 +216,7 @@ class Tables:
 
     def arg(self, where, s):
         """(kind, count, ref) of an argument as C."""
-        m = re.fullmatch(r'(buf|iov|sa|msg|mmsg|sigset|sigact|cpuset|sockopt|rand|caps|msgbuf|str)([<>])(\d?)', s)
+        m = re.fullmatch(r'(buf|iov|sa|msg|mmsg|sigset|sigact|cpuset|sockopt|rand|caps|msgbuf|str|nodes|iocbs)([<>])(\d?)', s)
         if m:
             kind = m[1] + ('in' if m[2] == '<' else 'out')
             return kind, m[3] or 'NO_COUNT', '0'
@@ -582,7 +582,7 @@ class Tables:
         for name, (_, flags) in self.sets.items():
             for n, v, m, archs in flags:
                 value = archs.get(arch, v) if arch else v
-                if n in ('O_LARGEFILE', 'O_ACCMODE'):
+                if n in ('O_LARGEFILE', 'O_ACCMODE') or not n.isidentifier():
                     continue
                 o.append(f'#ifdef {n}\n_Static_assert((long long)({n}) == (long long)({value}ll) || '
                          f'(unsigned)({n}) == {value & 0xffffffff}u, "{n}");\n#endif')

@@ -83,7 +83,7 @@ def prepare(root):
 
 
 guest = sys.argv[1]
-if os.geteuid() or not shutil.which('strace'):
+if os.geteuid() or not strace.usable():
     print('skipped: this needs root and strace')
     sys.exit(77)
 RULES = strace.read_rules(HERE / 'strace-differences.txt') + strace.RULES

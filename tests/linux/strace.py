@@ -108,9 +108,14 @@ def trace(side, folder, command, log):
     return lines
 
 
+def usable():
+    """Whether there is a strace(1) that may trace."""
+    return shutil.which('strace') and not subprocess.run(['strace', '-o', '/dev/null', 'true'], capture_output=True).returncode
+
+
 def main(metic, native, guest, keep=None):
-    if not shutil.which('strace'):
-        print('skipped: no strace')
+    if not usable():
+        print('skipped: no strace, or it may not trace')
         return 77
     good = True
     with tempfile.TemporaryDirectory() as tmp:

@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -341,6 +343,67 @@ static void others(void)
     CALL(pidfd_open, getpid(), 0);
 }
 
+/* Calls that few programs make; most of these fail, everywhere alike. */
+static void rare(void)
+{
+    char here[8] = "read", there[8];
+    struct iovec local = {there, 8}, remote = {here, 8};
+    unsigned long nodes = 1;
+    uint64_t mask[16];
+    int policy, action = (int)0x7fff0000;
+    struct timeval tv;
+    CALL(process_vm_readv, getpid(), &local, 1, &remote, 1, 0);
+    CALL(gettimeofday, &tv, NULL);
+    CALL(ioprio_get, 1, 0);
+    CALL(ioprio_set, 1, 0, 2 << 13 | 4);
+    CALL(set_mempolicy, 0, NULL, 0);
+    CALL(get_mempolicy, &policy, NULL, 0, NULL, 0);
+    CALL(mbind, NULL, 0, 2, &nodes, 2, 1);
+    CALL(sched_getaffinity, 0, sizeof mask, mask);
+    CALL(sched_setaffinity, 0, 8, mask);
+    CALL(sched_setscheduler, 0, SCHED_OTHER, &(int){0});
+    CALL(keyctl, 0, -3, 0);
+    CALL(keyctl, 3, 1);
+    CALL(add_key, "nothing", "name", "data", 4, -5);
+    CALL(seccomp, 2, 0, &action);
+    CALL(fanotify_mark, 99, 1, 2, AT_FDCWD, "none");
+    CALL(ptrace, 0x4200, 1, 0, 0x10);
+    CALL(ptrace, 17, 1, 0, 15);
+    CALL(io_submit, 0, 0, NULL);
+    CALL(quotactl, 0x80000701, "/dev/none", 0, NULL);
+    int q = (int)CALL(msgget, 0, 0600 | 01000);
+    struct {
+        long type;
+        char text[4];
+    } message = {1, "hey"};
+    CALL(msgsnd, q, &message, 4, 04000);
+    CALL(msgrcv, q, &message, 4, 0, 0);
+    CALL(msgctl, q, 0, NULL);
+    q = (int)CALL(semget, 0, 1, 0600 | 01000);
+    CALL(semop, q, &(struct sembuf){0, 1, 04000}, 1);
+    CALL(semctl, q, 0, 0, NULL);
+    q = (int)CALL(shmget, 0, 4096, 0600 | 01000);
+    long shared = CALL(shmat, q, NULL, 010000);
+    CALL(shmdt, shared);
+    CALL(shmctl, q, 0, NULL);
+    CALL(mincore, NULL, 0, NULL);
+    CALL(setns, 99, 0);
+    CALL(unshare, 0);
+    CALL(sync_file_range, 99, 0, 0, 2);
+    CALL(readahead, 99, 0, 10);
+    CALL(inotify_add_watch, 99, "none", IN_CREATE | IN_DELETE);
+    CALL(umount2, "none", 2);
+    CALL(name_to_handle_at, AT_FDCWD, "none", NULL, NULL, 0);
+    CALL(tee, 99, 98, 1, 0);
+    CALL(vmsplice, 99, &local, 1, 0);
+    CALL(getsid, 0x7fffffff);
+    CALL(close_range, 90, 80, 0);
+    CALL(timer_gettime, 99, NULL);
+    CALL(clock_settime, 99, NULL);
+    CALL(mlock2, NULL, 0, 1);
+    syscall(4000, 1, 2, 3, 4, 5, 6);
+}
+
 static void *thread(void *arg)
 {
     CALL(write, -1, "in the thread", 13);
@@ -402,6 +465,7 @@ int main(int argc, char **argv)
     memory();
     signals();
     others();
+    rare();
     processes(self);
     mark("end");
     return 0;
