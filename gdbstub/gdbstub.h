@@ -79,6 +79,8 @@ struct gdb_ops {
     void (*kill)(void *o);
     /* qXfer objects: "auxv", "exec-file", "siginfo"; false: there is none. NULL: no objects. */
     bool (*object)(void *o, const char *name, struct gdb_id id, struct gdb_text *out);
+    /* Are addresses of memory physical (QEMU's qqemu.PhyMemMode)? NULL: they never are. */
+    bool *(*physical)(void *o);
     /* A command line of `monitor`, its answer to out. */
     void (*monitor)(void *o, const char *line, struct gdb_text *out);
     /* The host's name of what the guest names so, a buffer of PATH_MAX. NULL: there are no files. */

@@ -595,6 +595,21 @@ static void monitor(struct gdb_session *s, const char *p, const char *end)
     free(line);
 }
 
+static void is_physical(struct gdb_session *s, const char *p, const char *end)
+{
+    if (s->ops->physical)
+        gdb_printf(&s->reply, "%d", *s->ops->physical(s->opaque));
+}
+
+static void set_physical(struct gdb_session *s, const char *p, const char *end)
+{
+    if (!s->ops->physical)
+        return;
+    ok_if(s, (*p == '0' || *p == '1') && !p[1], EINVAL);
+    if (*p == '0' || *p == '1')
+        *s->ops->physical(s->opaque) = *p == '1';
+}
+
 /* --- signals and calls to be told --- */
 
 static void pass_signals(struct gdb_session *s, const char *p, const char *end)
@@ -664,6 +679,8 @@ static const struct {
     {"qSupported", supported},
     {"qXfer:", transfer},
     {"qRcmd,", monitor},
+    {"qqemu.PhyMemMode", is_physical},
+    {"Qqemu.PhyMemMode:", set_physical},
     {"QStartNoAckMode", no_acknowledgements},
     {"QPassSignals:", pass_signals},
     {"QCatchSyscalls:", catch_calls},

@@ -55,7 +55,8 @@ static size_t piece(const struct debugger *d, struct gdb_id id, uint64_t address
 {
     struct processor *p = processor_by_id(d, id);
     size_t page = UINT64_C(1) << MEM_PAGE_SHIFT, left = page - (address & (page - 1));
-    return processor_translate(p, address, physical) ? n < left ? n : left : 0;
+    *physical = address;
+    return d->physical || processor_translate(p, address, physical) ? n < left ? n : left : 0;
 }
 
 static size_t read_memory(void *o, struct gdb_id id, uint64_t address, void *to, size_t n)
@@ -156,6 +157,8 @@ static void kill_machine(void *o)
     machine_ask_shutdown(((struct debugger *)o)->machine, CAUSE_HOST_UI, 0);
 }
 
+static bool *physical(void *o) { return &((struct debugger *)o)->physical; }
+
 static void monitor(void *o, const char *line, struct gdb_text *out)
 {
     GString *text = g_string_new(NULL);
@@ -178,6 +181,7 @@ static const struct gdb_ops ops = {
     .interrupt = interrupt,
     .detach = detach,
     .kill = kill_machine,
+    .physical = physical,
     .monitor = monitor,
 };
 
@@ -210,6 +214,9 @@ static void machine_event(void *opaque, const struct machine_event *e)
         return;
     if (e->kind == MACHINE_STOPPED)
         stopped(d);
+    if (e->kind == MACHINE_RESUMED && !d->session.running) /* by somebody else, who wants all of it to run */
+        for (unsigned i = 0; i < d->machine->nprocessors; i++)
+            d->machine->processor[i]->debug.how = PROCESSOR_RUNS;
     if (e->kind == MACHINE_SHUTDOWN && !d->monitor->loop->no_shutdown) {
         const struct gdb_stop end = {.kind = GDB_EXITED, .id = {PROCESS, 1}, .number = (uint64_t)d->machine->requests.exit_code};
         gdb_stopped(&d->session, &end);
@@ -245,6 +252,7 @@ static void begin(struct debugger *d)
     if (d->connected)
         return;
     d->connected = true;
+    d->physical = false;
     g_string_truncate(d->out, 0);
     if (d->machine->running)
         machine_pause(d->machine, RUN_STATE_DEBUG);
@@ -265,6 +273,8 @@ static void receive(void *opaque, const uint8_t *bytes, size_t n)
 {
     struct debugger *d = opaque;
     begin(d); /* devices that are always connected say nothing of it */
+    if (d->machine->running && !d->session.running && !d->session.ended) /* somebody else has resumed it */
+        machine_pause(d->machine, RUN_STATE_DEBUG);
     gdb_receive(&d->session, bytes, n);
 }
 

@@ -16,6 +16,7 @@ struct debugger {
     struct gdb_session session;
     GString *out;            /* waits for the character device to take it */
     bool connected;
+    bool physical;           /* memory is read and written by physical addresses */
     struct machine_listener listener;
 };
 

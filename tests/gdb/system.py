@@ -70,6 +70,10 @@ detach""", [r"main \(\)", r"=> 0x8", r"\$1 = 0x1234", r"\$2 = 77", r"\$3 = 0x55a
 continue
 info registers priv
 print /x *(long *) 0x40000008
+print *(int *) 0x80000000 != 0
+maintenance packet Qqemu.PhyMemMode:1
+maintenance packet qqemu.PhyMemMode
+maintenance packet Qqemu.PhyMemMode:0
 delete
 hbreak *0x40000100
 continue
@@ -80,7 +84,7 @@ break trap
 continue
 info registers priv mcause
 delete
-continue""", [r"Hardware access .*watchpoint 1", r"Thread 1 hit|\(gdb\)|watchpoint 1", r"\$1 = 0x1122334455667788|\$1 = 0x0", r"Breakpoint 2",
+continue""", [r"Hardware access .*watchpoint 1", r"Thread 1 hit|\(gdb\)|watchpoint 1", r"\$1 = 0x1122334455667788|\$1 = 0x0", r"\$2 = 1", r'received: "1"', r"Breakpoint 2",
               r"Supervisor", r"=> 0x40000100:\tli\ta0,", r"0x40000104:\tecall", r"Machine", r"mcause +0x9", r"exited normally"], 0),
     ("traps", "traps", 1, ["-S", "-tier", "hot"], """hbreak trap
 commands
