@@ -130,8 +130,8 @@ static void add_all(struct filter *f, uint32_t action, const char *const *names,
 /* Threads, and only these; their creation by clone3(2), whose arguments a filter cannot see, is not there. */
 static void add_threads(struct filter *f, bool processes)
 {
-    const struct scmp_arg_cmp thread = SCMP_CMP(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
-    const struct scmp_arg_cmp other = SCMP_CMP(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0);
+    const struct scmp_arg_cmp thread = {.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = CLONE_THREAD, .datum_b = CLONE_THREAD};
+    const struct scmp_arg_cmp other = {.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = CLONE_THREAD, .datum_b = 0};
     add(f, SCMP_ACT_ALLOW, "clone", !processes, &thread);
     if (processes)
         add(f, SCMP_ACT_ALLOW, "clone3", 0, NULL);
@@ -141,12 +141,14 @@ static void add_threads(struct filter *f, bool processes)
 
 static void add_rest(struct filter *f, const struct sandbox *s)
 {
-    const struct scmp_arg_cmp own = SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)getpid());
-    const struct scmp_arg_cmp no_limit = SCMP_CMP(2, SCMP_CMP_EQ, 0); /* prlimit64() that only asks */
+    const struct scmp_arg_cmp own = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()};
+    const struct scmp_arg_cmp no_limit = {.arg = 2, .op = SCMP_CMP_EQ, .datum_a = 0}; /* prlimit64() that only asks */
     static const int names[] = {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_VMA};
     add(f, SCMP_ACT_ALLOW, "tgkill", 1, &own);
-    for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-        add(f, SCMP_ACT_ALLOW, "prctl", 1, &(struct scmp_arg_cmp)SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)names[i]));
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        const struct scmp_arg_cmp name = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)names[i]};
+        add(f, SCMP_ACT_ALLOW, "prctl", 1, &name);
+    }
     if (s->resourcecontrol == SANDBOX_ALLOW)
         add(f, SCMP_ACT_ALLOW, "prlimit64", 0, NULL);
     else

@@ -6,12 +6,15 @@ on processors, a disk and a network, whose output is compared, and powers the ma
 """
 
 import gzip
+import hashlib
 import lzma
 import pathlib
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import roots  # noqa: E402
@@ -31,6 +34,8 @@ echo "disk says $(head -c 12 /dev/vda)"
 seq 100000 | dd of=/dev/vda bs=4096 seek=1 conv=fsync 2>/dev/null
 ip link set eth0 up
 udhcpc -i eth0 -n -q -s /bin/true 2>&1 | grep obtained
+ip addr add 10.0.2.15/24 dev eth0
+seq 300000 | nc 10.0.2.2 {port} | md5sum
 sleep 1
 echo done
 poweroff -f
@@ -44,6 +49,7 @@ def record(number, name, mode, body=b"", device=(0, 0)):
     return head + b"\0" * (-len(head) % 4) + body + b"\0" * (-len(body) % 4)
 
 
+NUMBERS = "".join(f"{n}\n" for n in range(1, 300001)).encode()
 MODULES = ["virtio_blk", "failover", "net_failover", "virtio_net"]
 
 
@@ -68,13 +74,24 @@ def make_qcow2(path, size):
     path.write_bytes(b"".join(part.ljust(cluster, b"\0") for part in (header, table, counts, b"")))
 
 
+def exchange(server, got):
+    """Sends numbers to whoever connects, and keeps what comes."""
+    s, _ = server.accept()
+    threading.Thread(target=s.sendall, args=[NUMBERS]).start()
+    while data := s.recv(65536):
+        got.append(data)
+    s.close()
+
+
 def main():
     machine, *options = sys.argv[1:]
     root = roots.root("riscv64", "kernel", ["linux-image-riscv64", "busybox-static"])
     kernel = next(root.glob("boot/vmlinu*"))
     with tempfile.TemporaryDirectory() as folder:
         ram, disk = pathlib.Path(folder) / "initrd", pathlib.Path(folder) / "disk"
-        ram.write_bytes(initrd(root, SCRIPT))
+        server, got = socket.create_server(("127.0.0.1", 0)), []
+        threading.Thread(target=exchange, args=[server, got], daemon=True).start()
+        ram.write_bytes(initrd(root, SCRIPT.replace("{port}", str(server.getsockname()[1]))))
         disk.write_bytes(b"disk content".ljust(16 << 20, b"\0"))
         command = [machine, "-M", "virt", "-m", "512", "-smp", "2", "-nographic", "-no-reboot", "-kernel", kernel, "-initrd", ram,
                    "-append", "console=ttyS0 quiet", "-drive", f"file={disk},format=raw", "-device", "virtio-rng-pci",
@@ -85,10 +102,11 @@ def main():
     out = r.stdout.replace(b"\r", b"").decode(errors="replace")
     print(out)
     wanted = ["machine riscv64, processors 2", "0a61f0919f546ce04fc119b028b88a2e  -", "300 processes", "20000\n20000\n20000\n20000",
-              "disk says disk content", "lease of 10.0.2.15 obtained", "done"]
+              "disk says disk content", "lease of 10.0.2.15 obtained", hashlib.md5(NUMBERS).hexdigest(), "done"]
     missing = [w for w in wanted if w not in out]
-    if r.returncode or missing or not written:
-        sys.exit(f"exit code {r.returncode}; not in the output: {missing}; disk written: {written}\n{r.stderr.decode(errors='replace')}")
+    sent = b"".join(got) == NUMBERS
+    if r.returncode or missing or not written or not sent:
+        sys.exit(f"exit code {r.returncode}; not in the output: {missing}; disk written: {written}; came by TCP: {sent}\n{r.stderr.decode(errors='replace')}")
 
 
 if __name__ == "__main__":
