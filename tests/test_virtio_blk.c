@@ -234,3 +234,31 @@ Test(blk, a_queue_is_reset)
     cr_assert_eq(written, 1025);
     unplug_disk(&k);
 }
+
+/* However much a driver asks for at once, the requests under way have at most 128 MiB; all of them are done in the end. */
+Test(blk, memory_is_bounded)
+{
+    enum { REQUESTS = 200, MIB = 1 << 20 };
+    struct disk k;
+    struct virtio_blk_outhdr h = {.type = VIRTIO_BLK_T_IN};
+    uint16_t n = REQUESTS, used;
+    plug(&k, false);
+    cr_assert(driver_start(&k.d, 0, 256));
+    memcpy(ram(&k.d, HEADER), &h, sizeof h);
+    driver_add(&k.d, 0, (struct part[]){{HEADER, sizeof h, false}, {DATA, MIB, true}, {DATA + MIB, 1, true}}, 3, false);
+    memcpy((uint8_t *)ram(&k.d, k.d.queue[0].driver) + 2, &n, 2); /* every entry names the same chain */
+    driver_notify(&k.d, 0);
+    cr_assert_eq(k.block->requests, 128);
+    block_drain(k.block);
+    memcpy(&used, (uint8_t *)ram(&k.d, k.d.queue[0].device) + 2, 2);
+    cr_assert_eq(used, REQUESTS);
+    driver_notify(&k.d, 0);
+    n += REQUESTS;
+    memcpy((uint8_t *)ram(&k.d, k.d.queue[0].driver) + 2, &n, 2);
+    driver_notify(&k.d, 0);
+    wr(&k.d.b, V_STATUS, 4, 0); /* a reset ends those that were begun, and begins no more */
+    cr_assert_eq(k.block->requests, 0);
+    memcpy(&used, (uint8_t *)ram(&k.d, k.d.queue[0].device) + 2, 2);
+    cr_assert_eq(used, REQUESTS);
+    unplug_disk(&k);
+}

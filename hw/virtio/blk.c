@@ -14,6 +14,7 @@ enum {
     MAX_SECTORS = 0x400000,      /* of one discard or write zeroes */
     MAX_RANGES = 16,             /* in one of them */
     MAX_BYTES = 64 << 20,        /* of one read or write */
+    MAX_UNDERWAY = 128 << 20,    /* of all reads and writes under way: no more are begun */
     SEGMENTS = 254,              /* what the driver is told */
     QUEUE_SIZE = 256,
     ID_BYTES = VIRTIO_BLK_ID_BYTES,
@@ -25,6 +26,8 @@ struct virtio_blk {
     char *serial;
     uint32_t queues;
     bool write_back;
+    uint64_t underway; /* bytes of requests */
+    bool waiting;      /* there may be more in the queues than has been begun */
 };
 
 /* One of the driver's requests on its way. */
@@ -33,6 +36,7 @@ struct request {
     struct virtio_blk *disk;
     struct virtq_chain *chain;
     uint32_t type;
+    uint64_t bytes; /* of data */
     unsigned range, nranges; /* of discard and write zeroes */
     struct virtio_blk_discard_write_zeroes ranges[MAX_RANGES];
     uint8_t data[];
@@ -50,6 +54,13 @@ static void answer(struct virtq_chain *c, uint8_t status, uint64_t filled)
 }
 
 static void submit(struct request *r, enum block_op op, uint64_t offset, uint64_t n);
+static void serve_queues(struct virtio_blk *s);
+
+static void free_request(struct request *r)
+{
+    r->disk->underway -= r->bytes;
+    free(r);
+}
 
 static void done(struct block_request *b, int error)
 {
@@ -70,8 +81,11 @@ static void done(struct block_request *b, int error)
         read = false;
         error = 1;
     }
+    struct virtio_blk *s = r->disk;
     answer(r->chain, error ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK, read ? r->block.n : 0);
-    free(r);
+    free_request(r);
+    if (s->waiting)
+        serve_queues(s);
 }
 
 static void submit(struct request *r, enum block_op op, uint64_t offset, uint64_t n)
@@ -87,8 +101,10 @@ static void submit(struct request *r, enum block_op op, uint64_t offset, uint64_
 static struct request *new_request(struct virtio_blk *s, struct virtq_chain *c, uint32_t type, uint64_t bytes)
 {
     struct request *r = malloc(sizeof *r + bytes);
-    if (r)
-        *r = (struct request){.disk = s, .chain = c, .type = type};
+    if (r) {
+        *r = (struct request){.disk = s, .chain = c, .type = type, .bytes = bytes};
+        s->underway += bytes;
+    }
     return r;
 }
 
@@ -115,7 +131,7 @@ static uint8_t start_ranges(struct virtio_blk *s, struct virtq_chain *c, uint32_
             status = VIRTIO_BLK_S_IOERR;
     }
     if (status) {
-        free(r);
+        free_request(r);
         return status;
     }
     done(&r->block, 0); /* goes on with the first range */
@@ -130,8 +146,10 @@ static uint8_t start_transfer(struct virtio_blk *s, struct virtq_chain *c, uint3
         (write && s->drive->read_only))
         return VIRTIO_BLK_S_IOERR;
     struct request *r = new_request(s, c, type, n);
-    if (!r || (write && !virtq_read(c, sizeof(struct virtio_blk_outhdr), r->data, n))) {
-        free(r);
+    if (!r)
+        return VIRTIO_BLK_S_IOERR;
+    if (write && !virtq_read(c, sizeof(struct virtio_blk_outhdr), r->data, n)) {
+        free_request(r);
         return VIRTIO_BLK_S_IOERR;
     }
     submit(r, write ? BLOCK_WRITE : BLOCK_READ, sector * BLOCK_SECTOR, n);
@@ -174,11 +192,22 @@ static void serve(struct virtio_blk *s, struct virtq_chain *c)
         answer(c, status, 0);
 }
 
-static void notify(struct virtio *v, unsigned queue)
+static void serve_queue(struct virtio_blk *s, unsigned queue)
 {
-    for (struct virtq_chain *c; (c = virtq_pop(&v->queue[queue]));)
-        serve(blk(v), c);
+    struct virtq_chain *c;
+    while (s->underway < MAX_UNDERWAY && (c = virtq_pop(&s->virtio.queue[queue])))
+        serve(s, c);
+    s->waiting |= s->underway >= MAX_UNDERWAY;
 }
+
+static void serve_queues(struct virtio_blk *s)
+{
+    s->waiting = false;
+    for (unsigned i = 0; i < s->queues; i++)
+        serve_queue(s, i);
+}
+
+static void notify(struct virtio *v, unsigned queue) { serve_queue(blk(v), queue); }
 
 static void started(struct virtio *v)
 {
@@ -241,6 +270,7 @@ static char *realize(struct device *d)
 
 static void drain(struct virtio_blk *s)
 {
+    s->waiting = false;
     if (s->drive)
         block_drain(s->drive);
 }
