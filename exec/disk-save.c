@@ -21,6 +21,7 @@ struct placed {
     const struct disk_unit *unit;
     uint32_t pc, code; /* offsets: in the guest file, in the code */
     uint32_t cell;     /* number of its first cell */
+    uint32_t target;   /* of its first exit, in work.targets */
     uint32_t counter;  /* as in struct disk_block */
     bool left_out;
 };
@@ -57,6 +58,7 @@ struct work {
     int32_t first_count;
     uint32_t code_bytes;
     struct bytes blocks, faults, locs, consts;
+    struct bytes targets;    /* int32_t for each exit: code it leads to, or -1 */
     struct bytes ways, code; /* scratch: of one unit */
 };
 
@@ -267,25 +269,33 @@ static void fill_old(struct work *w)
     }
 }
 
-/* Which of the unit's exits need cells: a quick unit's way to the hot tier always does. Their numbers follow each other. */
+/* Where the unit's exits lead, and the cells of those that need them, whose numbers follow each other. */
 static const struct way *find_ways(struct work *w, const struct placed *p)
 {
-    const struct disk_unit *u = p->unit;
+    uint32_t n = p->unit->nexits, cell = p->cell;
+    const int32_t *target = (const int32_t *)w->targets.p + p->target;
     w->ways.n = 0;
-    struct way *way = more(&w->ways, u->nexits * sizeof *way);
-    for (uint32_t i = 0, cell = p->cell; i < u->nexits; i++) {
-        const struct code_exit *e = &u->exits[i];
-        way[i] = (struct way){.to = e == u->block->c.promote ? -1 : code_for(w, e->pc, u->block->mode)};
-        if (way[i].to < 0)
-            way[i].cell = 1 + cell++;
-    }
+    struct way *way = more(&w->ways, n * sizeof *way);
+    for (uint32_t i = 0; i < n; i++)
+        way[i] = (struct way){.to = target[i], .cell = target[i] < 0 ? 1 + cell++ : 0};
     return way;
+}
+
+/* A quick unit's way to the hot tier always needs a cell. */
+static void find_targets(struct work *w, struct placed *p)
+{
+    const struct disk_unit *u = p->unit;
+    p->target = w->targets.n / sizeof(int32_t);
+    int32_t *target = more(&w->targets, u->nexits * sizeof *target);
+    for (uint32_t i = 0; i < u->nexits; i++)
+        target[i] = &u->exits[i] == u->block->c.promote ? -1 : code_for(w, u->exits[i].pc, u->block->mode);
 }
 
 static void add_cells(struct work *w, struct placed *p, struct disk_block *d)
 {
     const struct disk_unit *u = p->unit;
     p->cell = w->cells.n / sizeof(struct code_exit);
+    find_targets(w, p);
     const struct way *way = find_ways(w, p);
     for (uint32_t i = 0; i < u->nexits; i++) {
         const struct code_exit *e = &u->exits[i];
@@ -490,7 +500,7 @@ static bool build(struct work *w, const struct code_memory *m, struct disk_store
 
 static void free_work(struct work *w)
 {
-    struct bytes *section[] = {&w->cells, &w->code, &w->blocks, &w->faults, &w->locs, &w->consts, &w->ways};
+    struct bytes *section[] = {&w->cells, &w->code, &w->blocks, &w->faults, &w->locs, &w->consts, &w->targets, &w->ways};
     for (unsigned i = 0; i < ARRAY_SIZE(section); i++)
         free(section[i]->p);
     free(w->placed);
