@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -618,14 +619,38 @@ static bool left_out(const struct trace_line *l, const struct field_desc *f, con
     return true;
 }
 
-/* A device file has its number where others have a size. */
-static bool is_device(enum struct_id id, const char *bytes)
+/* Fields of struct clone_args that some flag makes meaningful, by offset. */
+static const struct {
+    uint16_t offset;
+    uint64_t flags;
+} clone_fields[] = {
+    {8, CLONE_PIDFD},
+    {16, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID},
+    {24, CLONE_PARENT_SETTID},
+    {56, CLONE_SETTLS},
+};
+
+/* A device file has a number where others have a size; of a descriptor that is none nothing is asked. */
+static bool means_nothing(enum struct_id id, const struct field_desc *f, const char *bytes)
 {
+    uint64_t flags;
     uint32_t mode;
-    if (id != STRUCT_stat)
+    int32_t fd;
+    switch (id) {
+    case STRUCT_stat:
+        memcpy(&mode, bytes + 16, sizeof mode);
+        return (S_ISCHR(mode) || S_ISBLK(mode)) && !strcmp(f->name, "st_size");
+    case STRUCT_pollfd:
+        memcpy(&fd, bytes, sizeof fd);
+        return fd < 0 && f->offset;
+    case STRUCT_clone_args:
+        memcpy(&flags, bytes, sizeof flags);
+        for (unsigned i = 0; i < ARRAY_SIZE(clone_fields); i++)
+            if (clone_fields[i].offset == f->offset)
+                return !(flags & clone_fields[i].flags);
         return false;
-    memcpy(&mode, bytes + 16, sizeof mode);
-    return S_ISCHR(mode) || S_ISBLK(mode);
+    default: return false;
+    }
 }
 
 /* A struct of one field `value` stands for a scalar and prints as one. */
@@ -633,9 +658,7 @@ void trace_struct(struct task *t, struct trace_line *l, enum struct_id id, const
 {
     const struct struct_desc *d = &syscall_structs[id];
     const char *sep = "", *bytes = struct_bytes;
-    bool more = false, device = is_device(id, bytes);
-    int32_t first;
-    memcpy(&first, bytes, sizeof first);
+    bool more = false;
     if (d->nfields == 1 && !strcmp(d->fields[0].name, "value")) {
         put_field(t, l, &d->fields[0], bytes);
         return;
@@ -649,8 +672,7 @@ void trace_struct(struct task *t, struct trace_line *l, enum struct_id id, const
     trace_put(l, "{");
     for (unsigned i = 0; i < d->nprinted; i++) {
         const struct field_desc *f = &d->fields[d->order ? d->order[i] : i];
-        if (left_out(l, f, bytes, &more) || (device && !strcmp(f->name, "st_size")) ||
-            (id == STRUCT_pollfd && i && first < 0))
+        if (left_out(l, f, bytes, &more) || means_nothing(id, f, bytes))
             continue;
         trace_put(l, "%s%s=", sep, f->name);
         put_field(t, l, f, bytes + f->offset);

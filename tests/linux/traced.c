@@ -421,7 +421,7 @@ static void processes(const char *self)
     }
     CALL(wait4, child, &status, 0, &usage);
     CALL(wait4, -1, &status, WNOHANG | WUNTRACED, NULL);
-    child = (pid_t)CALL(clone3, &(struct clone_args){.exit_signal = SIGCHLD}, sizeof(struct clone_args));
+    child = (pid_t)CALL(clone3, &(struct clone_args){.exit_signal = SIGCHLD, .pidfd = (uintptr_t)&status, .tls = 1}, sizeof(struct clone_args));
     if (!child)
         CALL(kill, getpid(), SIGKILL);
     CALL(waitid, P_PID, child, &info, WEXITED, NULL);
