@@ -222,3 +222,21 @@ Test(syscon, commands)
     cr_assert_eq(code, 0);
     unplug(&b);
 }
+
+/* Saved items are found by their names: in no class are two alike, and a name says something. */
+Test(device, saved_names_differ)
+{
+    for (const struct device_class *const *c = device_classes; *c; c++) {
+        struct board b;
+        static struct items items;
+        items.n = 0;
+        board_begin(&b, (*c)->name);
+        device_save(b.device, "x", &(struct state_sink){keep, &items});
+        for (unsigned i = 0; i < items.n; i++)
+            for (unsigned k = 0; k < i; k++)
+                cr_assert(strcmp(items.item[i].name, items.item[k].name), "%s: %s", (*c)->name, items.item[i].name);
+        items_free(&items);
+        device_free(b.device);
+        mem_space_free(&b.memory);
+    }
+}

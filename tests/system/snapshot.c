@@ -39,7 +39,7 @@ static size_t terminal_write(struct chardev *c, const uint8_t *bytes, size_t n)
 
 struct test {
     const char *program;
-    char folder[64], file[96], image[96];
+    char folder[64], file[96], image[96], second[96];
     struct terminal terminal;
     struct main_loop loop;
     struct board *board;
@@ -233,6 +233,51 @@ static void expect(struct test *t, unsigned processors, uint64_t ram, const char
     board_free(b);
 }
 
+static struct block *open_second(struct test *t, unsigned refcount_order)
+{
+    char *error = NULL;
+    unlink(t->second);
+    must(qcow2_create(t->second, &(struct qcow2_layout){.size = 1 << 20, .refcount_order = refcount_order}));
+    struct block *b = block_open(t->second, &(struct block_options){0}, t->pool, &error);
+    must(error);
+    return b;
+}
+
+/* All disks have a snapshot, or none has; they go back together. */
+static void try_two_disks(struct test *t, struct block *first)
+{
+    uint8_t sector[512] = {1}, got[512];
+    struct block *both[] = {first, open_second(t, 0)};
+    struct snapshot_drives d = {both, 2};
+    struct machine *m = &t->board->machine;
+    machine_lock(m);
+    CHECK(!block_write(both[1], 0, sector, sizeof sector));
+    must_fail(snapshot_save(t->board, &d, "two"), "the image's reference counts are too narrow");
+    CHECK(block_snapshot_find(first, "two") < 0);
+    block_close(both[1]);
+    both[1] = open_second(t, 4);
+    CHECK(!block_write(both[1], 0, sector, sizeof sector));
+    must_fail(snapshot_load(t->board, &d, "now"), "there is no snapshot now on disk");
+    for (unsigned round = 0; round < 2; round++) /* the second replaces the first */
+        must(snapshot_save(t->board, &d, "two"));
+    CHECK(!block_snapshot_at(both[1], 0)->state_size && !block_snapshot_at(both[1], 1));
+    sector[0] = 2;
+    CHECK(!block_write(both[1], 0, sector, sizeof sector));
+    must(snapshot_load(t->board, &d, "two"));
+    CHECK(!block_read(both[1], 0, got, sizeof got) && got[0] == 1);
+    must(snapshot_save(t->board, &d, NULL));
+    must(snapshot_delete(t->board, &d, "two"));
+    must_fail(snapshot_load(t->board, &d, "two"), "there is no snapshot two");
+    must_fail(snapshot_save(t->board, &d, ""), "a snapshot's name has 1 to 255 characters");
+    must(block_snapshot_create(first, &(struct block_snapshot){.name = (char *)"disk only"}) ? device_error("not made")
+                                                                                             : NULL);
+    must_fail(snapshot_load(t->board, &(struct snapshot_drives){both, 1}, "disk only"), "has the disk's content only");
+    CHECK(!block_snapshot_delete(first, (unsigned)block_snapshot_find(first, "disk only")));
+    machine_unlock(m);
+    CHECK(!block_close(both[1]));
+    unlink(t->second);
+}
+
 int main(int argc, char **argv)
 {
     static struct test t = {.terminal = {.chardev.write = terminal_write, .budget = 0}, .seed = 99};
@@ -243,6 +288,7 @@ int main(int argc, char **argv)
     CHECK(mkdtemp(t.folder));
     snprintf(t.file, sizeof t.file, "%s/state", t.folder);
     snprintf(t.image, sizeof t.image, "%s/image", t.folder);
+    snprintf(t.second, sizeof t.second, "%s/second", t.folder);
 
     t.board = new_board(&t, 2, 64);
     run(&t, 0);
@@ -284,6 +330,7 @@ int main(int argc, char **argv)
     must(snapshot_delete(t.board, &(struct snapshot_drives){&disk, 1}, "now"));
     must_fail(snapshot_delete(t.board, &(struct snapshot_drives){&disk, 1}, "now"), "there is no snapshot now");
     machine_unlock(&t.board->machine);
+    try_two_disks(&t, disk);
     board_free(t.board);
     CHECK(!qcow2_check(disk, &check) && !check.errors);
     CHECK(!block_close(disk));
