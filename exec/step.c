@@ -7,13 +7,28 @@
 #include "exec/debug.h"
 #include "exec/exec-internal.h"
 
-enum { WATCHED_INSNS = 16 };
+enum { WATCHED_INSNS = 16, WATCHED_UNITS = 512 };
 
-/* Runs a unit of at most max_insns from the pc; EXIT_NONE when it is done. */
-static void interpret(struct cpu *cpu, unsigned max_insns, struct ir_unit *u, const struct interp_mem *mem)
+static bool breaks_at(const void *opaque, uint64_t pc) { return exec_has_breakpoint(opaque, pc); }
+
+static void make_unit(struct cpu *cpu, uint32_t mode, unsigned max_insns, struct ir_unit *u)
 {
     struct exec *x = cpu->exec;
     struct ir_builder builder;
+    ir_unit_restart(u, x->target->ir, cpu->pc, mode);
+    b_init(&builder, u);
+    if (max_insns > 1) {
+        builder.quick = true;
+        builder.breaks_at = breaks_at;
+        builder.breaks = x;
+    }
+    x->target->translate(&builder, &x->code, max_insns);
+}
+
+/* Runs the unit that begins at the pc, made now unless u is it. EXIT_NONE when it is done. */
+static void interpret(struct cpu *cpu, unsigned max_insns, struct ir_unit *u, const struct interp_mem *mem)
+{
+    uint32_t mode = cpu->exec->target->mode(cpu);
     struct interp_exit e;
     jmp_buf leave;
     cpu->last_exit = NULL;
@@ -21,14 +36,8 @@ static void interpret(struct cpu *cpu, unsigned max_insns, struct ir_unit *u, co
     cpu->insn_pc = cpu->pc;
     cpu->leave_env = &leave;
     if (!_setjmp(leave)) { /* helpers and faults leave here */
-        ir_unit_restart(u, x->target->ir, cpu->pc, x->target->mode(cpu));
-        b_init(&builder, u);
-        if (max_insns > 1) {
-            builder.quick = true;
-            builder.breaks_at = (bool (*)(const void *, uint64_t))exec_has_breakpoint;
-            builder.breaks = x;
-        }
-        x->target->translate(&builder, &x->code, max_insns);
+        if (!u->n || u->pc != cpu->pc || u->flags != mode)
+            make_unit(cpu, mode, max_insns, u);
         __atomic_store_n(&cpu->in_code, IN_INTERPRETED, __ATOMIC_SEQ_CST);
         ir_interpret(u, cpu, &cpu_interp_layout, mem, &e);
         exec_take_exit(cpu, &e);
@@ -63,20 +72,24 @@ enum cpu_exit cpu_step(struct cpu *cpu)
     return cpu->exit_reason;
 }
 
+/* Who changes code makes the threads leave (cpu_kick()): units are good until then. */
 enum cpu_exit cpu_run_watched(struct cpu *cpu)
 {
     const struct interp_mem mem = {.opaque = cpu, .before = look};
-    struct ir_unit u = {0};
+    struct ir_unit one = {0}, *units = calloc(WATCHED_UNITS, sizeof *units);
     do {
         if (exec_has_breakpoint(cpu->exec, cpu->pc)) {
             cpu->exit_detail = DEBUG_BREAKPOINT;
             cpu->exit_reason = EXIT_DEBUG;
             break;
         }
-        interpret(cpu, WATCHED_INSNS, &u, &mem);
+        interpret(cpu, WATCHED_INSNS, units ? &units[cpu->pc / 2 % WATCHED_UNITS] : &one, &mem);
         if (cpu->exit_reason == EXIT_NONE && __atomic_exchange_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST))
             cpu->exit_reason = EXIT_INTERRUPT;
     } while (cpu->exit_reason == EXIT_NONE);
-    ir_unit_free(&u);
+    for (unsigned i = 0; units && i < WATCHED_UNITS; i++)
+        ir_unit_free(&units[i]);
+    ir_unit_free(&one);
+    free(units);
     return cpu->exit_reason;
 }
