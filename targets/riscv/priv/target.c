@@ -60,12 +60,15 @@ static bool translate(struct cpu *cpu, unsigned view, uint64_t address, unsigned
     };
     static const enum rv_access kind[] = {[ACCESS_FETCH] = RV_FETCH, [ACCESS_LOAD] = RV_LOAD, [ACCESS_STORE] = RV_STORE};
     struct rv_translation t;
-    bool ok = rv_translate_address(rv_hart(cpu), views[view], address, size, kind[access], &t);
+    if (!rv_translate_address(rv_hart(cpu), views[view], address, size, kind[access], &t)) {
+        *out = (struct target_translation){.cause = t.cause}; /* the rest says nothing */
+        return false;
+    }
     *out = (struct target_translation){
         .physical = t.address, .first = t.first, .last = t.last,
-        .allows = {[ACCESS_FETCH] = t.fetch, [ACCESS_LOAD] = t.load, [ACCESS_STORE] = t.store}, .cause = t.cause,
+        .allows = {[ACCESS_FETCH] = t.fetch, [ACCESS_LOAD] = t.load, [ACCESS_STORE] = t.store},
     };
-    return ok;
+    return true;
 }
 
 static void raise(struct cpu *cpu, uint32_t cause, uint64_t address)
