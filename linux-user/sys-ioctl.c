@@ -1,6 +1,6 @@
 /*
- * ioctl by description: syscall-tables/ioctls.tbl says what the argument of each command is. What is not described there is
- * not passed on: a driver's private command may hold anything.
+ * ioctl by description: syscall-tables/ioctls.tbl says what the argument of each command is. What is not described
+ * there is not passed on: a driver's private command may hold anything.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -260,22 +260,21 @@ static void restarts(void)
     /* Never restarted, whatever the flag says. */
     struct timespec ts = {10, 0}, rest = {0, 0};
     FAILS(nanosleep(&ts, &rest), EINTR);
-    CHECK(rest.tv_sec == 9 && rest.tv_nsec > 0);
+    CHECK(rest.tv_sec < 10 && (rest.tv_sec || rest.tv_nsec));
+    rest = ts;
     CHECK(clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &rest) == EINTR);
-    CHECK(rest.tv_sec == 9);
+    CHECK(rest.tv_sec < 10 && (rest.tv_sec || rest.tv_nsec));
     FAILS(poll(NULL, 0, 10000), EINTR);
     FAILS(pause(), EINTR);
     FAILS(select(0, NULL, NULL, NULL, NULL), EINTR);
-    /* A restarted wait for a child. */
-    pid_t pid = fork();
-    if (pid == 0) {
-        every_10ms(false);
-        usleep(60000);
-        _exit(7);
-    }
-    int status;
+    /* A restarted wait for a child, which lives until the third handler writes: signals of a busy machine fall together. */
     count = 0;
-    CHECK(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == 7 && count >= 2);
+    handle(SIGALRM, write_pipe, SA_RESTART);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(read(pipe_of_alarm[0], &c, 1) == 1 ? 7 : 8);
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == 7 && count >= 3);
     every_10ms(false);
     handle(SIGALRM, SIG_DFL, 0);
     close(pipe_of_alarm[0]);
