@@ -16,10 +16,7 @@ struct watchpoint {
     unsigned access;
 };
 
-static void *grown(void *list, unsigned n, size_t size)
-{
-    return realloc(list, (n + 1) * size);
-}
+static void *grown(void *list, unsigned n, size_t size) { return realloc(list, (n + 1) * size); }
 
 static struct breakpoint *find_breakpoint(const struct exec *x, uint64_t pc)
 {

@@ -1,6 +1,7 @@
 /*
- * What a debugger wants of running code: breakpoints, watchpoints and single steps. Translated code that is not concerned stays as it
- * is: a unit ends in front of a breakpoint, where another begins that only leaves with EXIT_DEBUG. Memory is not changed.
+ * What a debugger wants of running code: breakpoints, watchpoints and single steps. Translated code that is not
+ * concerned stays as it is: a unit ends in front of a breakpoint, where another begins that only leaves with
+ * EXIT_DEBUG. Memory is not changed.
  */
 #ifndef EXEC_DEBUG_H
 #define EXEC_DEBUG_H
@@ -9,12 +10,13 @@
 
 struct exec;
 
-/* What watchpoints look for, by bits; also what EXIT_DEBUG was for, in cpu->exit_detail. There cpu->fault_addr is the address. */
+/* What watchpoints look for, by bits; also what EXIT_DEBUG was for, in cpu->exit_detail. There cpu->fault_addr is the
+ * address. */
 enum { DEBUG_BREAKPOINT = 0, DEBUG_LOAD = 1, DEBUG_STORE = 2, DEBUG_ACCESS = 3 };
 
 /*
- * Adds a breakpoint, or takes one away that was added with the same pc; several of one pc count. False: no memory, or there
- * is none. The guest's threads are outside generated code, or may run on for a moment as before.
+ * Adds a breakpoint, or takes one away that was added with the same pc; several of one pc count. False: no memory, or
+ * there is none. The guest's threads are outside generated code, or may run on for a moment as before.
  */
 bool exec_breakpoint(struct exec *x, uint64_t pc, bool add);
 /* The same for watchpoints on n bytes. All threads stand still; who has a TLB drops its entries. n > 0. */

@@ -1,6 +1,6 @@
 /*
- * For debuggers: one guest instruction, or a few with each access looked at. Where guest addresses are the host's, from what
- * memory holds now, by interpretation: no translation is made or used. Behind a TLB by a unit of one instruction.
+ * For debuggers: one guest instruction, or a few with each access looked at. Where guest addresses are the host's, from
+ * what memory holds now, by interpretation: no translation is made or used. Behind a TLB by a unit of one instruction.
  */
 #include <stdlib.h>
 

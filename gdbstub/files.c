@@ -15,8 +15,8 @@
 static int protocol_error(int error)
 {
     enum { FILEIO_ENAMETOOLONG = 91, FILEIO_EUNKNOWN = 9999 };
-    static const uint8_t same[] = {EPERM, ENOENT, EINTR, EBADF, EACCES, EFAULT, EBUSY, EEXIST, ENODEV, ENOTDIR,
-                                   EISDIR, EINVAL, ENFILE, EMFILE, EFBIG, ENOSPC, ESPIPE, EROFS};
+    static const uint8_t same[] = {EPERM,   ENOENT, EINTR,  EBADF,  EACCES, EFAULT, EBUSY,  EEXIST, ENODEV,
+                                   ENOTDIR, EISDIR, EINVAL, ENFILE, EMFILE, EFBIG,  ENOSPC, ESPIPE, EROFS};
     for (unsigned i = 0; i < ARRAY_SIZE(same); i++)
         if (same[i] == error)
             return error;
@@ -223,9 +223,9 @@ void gdb_file(struct gdb_session *s, const char *p, const char *end)
         const char *word;
         void (*run)(struct gdb_session *s, const char *p, const char *end);
     } rows[] = {
-        {"open:", open_file},   {"close:", close_file}, {"pread:", read_file},    {"pwrite:", write_file},
-        {"fstat:", stat_open_file}, {"stat:", stat_file},   {"readlink:", read_link}, {"unlink:", unlink_file},
-        {"setfs:", set_files},
+        {"open:", open_file},     {"close:", close_file},     {"pread:", read_file},
+        {"pwrite:", write_file},  {"fstat:", stat_open_file}, {"stat:", stat_file},
+        {"readlink:", read_link}, {"unlink:", unlink_file},   {"setfs:", set_files},
     };
     for (unsigned i = 0; s->ops->path && i < ARRAY_SIZE(rows); i++)
         if (!strncmp(p, rows[i].word, strlen(rows[i].word))) {

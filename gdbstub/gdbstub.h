@@ -1,7 +1,7 @@
 /*
  * A debugger's session by the gdb remote serial protocol, in all-stop mode: packets on one side, on the other what is
- * debugged (struct gdb_ops), a guest process or a machine. A session starts nothing by itself and waits for nothing: its owner gives
- * it bytes, and tells it of stops. One thread at a time uses it.
+ * debugged (struct gdb_ops), a guest process or a machine. A session starts nothing by itself and waits for nothing:
+ * its owner gives it bytes, and tells it of stops. One thread at a time uses it.
  */
 #ifndef GDBSTUB_GDBSTUB_H
 #define GDBSTUB_GDBSTUB_H
@@ -19,19 +19,19 @@ enum { GDB_ALL = -1 };
 
 /* Why what is debugged stands still, or ends. Signals are Linux's numbers. */
 enum gdb_stop_kind {
-    GDB_SIGNAL,        /* number: the signal */
-    GDB_BREAKPOINT,    /* at the pc; Z0 or Z1 */
-    GDB_WATCH,         /* number: the address; Z2 */
-    GDB_READ_WATCH,    /* Z3 */
-    GDB_ACCESS_WATCH,  /* Z4 */
-    GDB_FORK,          /* other: the child */
+    GDB_SIGNAL,       /* number: the signal */
+    GDB_BREAKPOINT,   /* at the pc; Z0 or Z1 */
+    GDB_WATCH,        /* number: the address; Z2 */
+    GDB_READ_WATCH,   /* Z3 */
+    GDB_ACCESS_WATCH, /* Z4 */
+    GDB_FORK,         /* other: the child */
     GDB_VFORK,
     GDB_VFORK_DONE,
-    GDB_EXEC,          /* text: the program's path */
-    GDB_SYSCALL,       /* number: of the call that begins */
+    GDB_EXEC,    /* text: the program's path */
+    GDB_SYSCALL, /* number: of the call that begins */
     GDB_SYSCALL_RETURN,
-    GDB_EXITED,        /* number: the exit code */
-    GDB_KILLED,        /* number: the signal */
+    GDB_EXITED, /* number: the exit code */
+    GDB_KILLED, /* number: the signal */
 };
 
 struct gdb_stop {
@@ -49,12 +49,20 @@ struct gdb_action {
 };
 
 /* Z packets, by their number. */
-enum gdb_point { GDB_POINT_SOFTWARE, GDB_POINT_HARDWARE, GDB_POINT_WRITE, GDB_POINT_READ, GDB_POINT_ACCESS, GDB_POINTS };
+enum gdb_point {
+    GDB_POINT_SOFTWARE,
+    GDB_POINT_HARDWARE,
+    GDB_POINT_WRITE,
+    GDB_POINT_READ,
+    GDB_POINT_ACCESS,
+    GDB_POINTS
+};
 
 /* Events that gdb understands, by qSupported's word. */
 enum { GDB_KNOWS_FORK = 1, GDB_KNOWS_VFORK = 2, GDB_KNOWS_EXEC = 4 };
 
-/* What is debugged. `o` is the session's opaque. Threads stand still in all but interrupt(). Functions may be NULL where noted. */
+/* What is debugged. `o` is the session's opaque. Threads stand still in all but interrupt(). Functions may be NULL
+ * where noted. */
 struct gdb_ops {
     const char *os; /* gdb's osabi; NULL: none */
     bool attached;  /* it was there before gdb, who leaves it running when it ends */
@@ -98,24 +106,24 @@ struct gdb_session {
     void (*send)(void *o, const void *bytes, size_t n);
     void *opaque;
     bool no_ack;
-    bool processes;         /* ids have two parts */
-    bool points_told;       /* gdb wants to know of breakpoints by name */
-    uint32_t knows;         /* GDB_KNOWS_… */
-    bool running, ended;    /* ended: nothing is debugged any more */
+    bool processes;                        /* ids have two parts */
+    bool points_told;                      /* gdb wants to know of breakpoints by name */
+    uint32_t knows;                        /* GDB_KNOWS_… */
+    bool running, ended;                   /* ended: nothing is debugged any more */
     struct gdb_id general, resume, listed; /* of H packets; of qsThreadInfo */
-    struct gdb_stop stop;   /* the last one */
-    struct gdb_text reply, sent; /* a payload that is being made; the last packet */
+    struct gdb_stop stop;                  /* the last one */
+    struct gdb_text reply, sent;           /* a payload that is being made; the last packet */
     enum { GDB_THEN_NOTHING, GDB_THEN_QUIET, GDB_THEN_GO, GDB_THEN_KILL, GDB_THEN_DETACH } then; /* behind the answer */
     int64_t then_process;
-    int files[GDB_FILES];    /* 1 + descriptor */
+    int files[GDB_FILES];            /* 1 + descriptor */
     uint64_t hardware[GDB_HARDWARE]; /* pcs of breakpoints that gdb calls hardware (Z1) */
     unsigned nhardware;
     struct packet_reader reader;
 };
 
 /* A new session of what stands still as `stop` says. */
-void gdb_init(struct gdb_session *s, const struct gdb_ops *ops, void *opaque, void (*send)(void *o, const void *bytes, size_t n),
-              const struct gdb_stop *stop);
+void gdb_init(struct gdb_session *s, const struct gdb_ops *ops, void *opaque,
+              void (*send)(void *o, const void *bytes, size_t n), const struct gdb_stop *stop);
 void gdb_free(struct gdb_session *s);
 /* Bytes from gdb. */
 void gdb_receive(struct gdb_session *s, const void *bytes, size_t n);

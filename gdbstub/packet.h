@@ -25,8 +25,8 @@ void gdb_text_free(struct gdb_text *t);
 
 enum packet_event {
     PACKET_NOTHING,
-    PACKET_COMPLETE,  /* r->payload, r->n */
-    PACKET_BROKEN,    /* a wrong checksum, or more than PACKET_MAX */
+    PACKET_COMPLETE, /* r->payload, r->n */
+    PACKET_BROKEN,   /* a wrong checksum, or more than PACKET_MAX */
     PACKET_INTERRUPT,
     PACKET_ACK,
     PACKET_NAK,

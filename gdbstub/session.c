@@ -49,7 +49,8 @@ static void put_id(const struct gdb_session *s, struct gdb_text *out, struct gdb
 
 static bool covers(struct gdb_id pattern, struct gdb_id id)
 {
-    return (pattern.process <= 0 || pattern.process == id.process) && (pattern.thread <= 0 || pattern.thread == id.thread);
+    return (pattern.process <= 0 || pattern.process == id.process) &&
+           (pattern.thread <= 0 || pattern.thread == id.thread);
 }
 
 /* A thread that the id means: if it may be any, the one that stopped. False: there is none. */
@@ -103,10 +104,14 @@ static void put_stop(struct gdb_session *s)
         uint8_t knows; /* gdb must have said that it does */
     } words[] = {
         [GDB_BREAKPOINT] = {"swbreak", 0},
-        [GDB_WATCH] = {"watch", 0},              [GDB_READ_WATCH] = {"rwatch", 0},
-        [GDB_ACCESS_WATCH] = {"awatch", 0},      [GDB_FORK] = {"fork", GDB_KNOWS_FORK},
-        [GDB_VFORK] = {"vfork", GDB_KNOWS_VFORK}, [GDB_VFORK_DONE] = {"vforkdone", GDB_KNOWS_VFORK},
-        [GDB_EXEC] = {"exec", GDB_KNOWS_EXEC},   [GDB_SYSCALL] = {"syscall_entry", 0},
+        [GDB_WATCH] = {"watch", 0},
+        [GDB_READ_WATCH] = {"rwatch", 0},
+        [GDB_ACCESS_WATCH] = {"awatch", 0},
+        [GDB_FORK] = {"fork", GDB_KNOWS_FORK},
+        [GDB_VFORK] = {"vfork", GDB_KNOWS_VFORK},
+        [GDB_VFORK_DONE] = {"vforkdone", GDB_KNOWS_VFORK},
+        [GDB_EXEC] = {"exec", GDB_KNOWS_EXEC},
+        [GDB_SYSCALL] = {"syscall_entry", 0},
         [GDB_SYSCALL_RETURN] = {"syscall_return", 0},
     };
     enum { TRAP = 5 };
@@ -115,7 +120,7 @@ static void put_stop(struct gdb_session *s)
     if (stop->kind == GDB_EXITED || stop->kind == GDB_KILLED) {
         bool exited = stop->kind == GDB_EXITED;
         gdb_printf(out, "%c%02x", exited ? 'W' : 'X',
-                    exited ? (unsigned)stop->number & 0xff : (unsigned)gdb_signal_from_linux((int)stop->number));
+                   exited ? (unsigned)stop->number & 0xff : (unsigned)gdb_signal_from_linux((int)stop->number));
         if (s->processes)
             gdb_printf(out, ";process:%llx", (unsigned long long)stop->id.process);
         return;
@@ -210,8 +215,11 @@ static void write_register(struct gdb_session *s, const char *p, const char *end
     struct target_reg r;
     uint64_t n;
     struct cpu *cpu = general_cpu(s, &id);
-    ok_if(s, cpu && hex_number(&p, &n) && *p == '=' && n <= UINT32_MAX && register_by_number(cpu->target, (unsigned)n, &r) &&
-              end - p - 1 >= 2 * r.size && set_register(s, cpu, &r, p + 1), EINVAL);
+    ok_if(s,
+          cpu && hex_number(&p, &n) && *p == '=' && n <= UINT32_MAX &&
+              register_by_number(cpu->target, (unsigned)n, &r) && end - p - 1 >= 2 * r.size &&
+              set_register(s, cpu, &r, p + 1),
+          EINVAL);
 }
 
 /* --- memory --- */
@@ -256,8 +264,8 @@ static void write_memory(struct gdb_session *s, const char *p, const char *end)
 {
     uint64_t address, n;
     char *bytes = NULL;
-    if (!read_range(&p, &address, &n, ':') || n > PACKET_MAX || (uint64_t)(end - p) < 2 * n || !(bytes = malloc(n + 1)) ||
-        !hex_bytes(p, n, bytes))
+    if (!read_range(&p, &address, &n, ':') || n > PACKET_MAX || (uint64_t)(end - p) < 2 * n ||
+        !(bytes = malloc(n + 1)) || !hex_bytes(p, n, bytes))
         error(s, EINVAL);
     else
         store(s, address, bytes, n);
@@ -293,14 +301,17 @@ static void change_point(struct gdb_session *s, const char *p, bool add)
 {
     struct gdb_id id;
     uint64_t kind, address, n;
-    if (!hex_number(&p, &kind) || *p++ != ',' || !hex_number(&p, &address) || *p++ != ',' || !hex_number(&p, &n) || !general_cpu(s, &id)) {
+    if (!hex_number(&p, &kind) || *p++ != ',' || !hex_number(&p, &address) || *p++ != ',' || !hex_number(&p, &n) ||
+        !general_cpu(s, &id)) {
         error(s, EINVAL);
         return;
     }
     if (kind == GDB_POINT_HARDWARE && !note_hardware(s, address, add))
         error(s, ENOMEM);
     else if (kind < GDB_POINTS)
-        ok_if(s, (kind < GDB_POINT_WRITE || (n && n <= UINT32_MAX)) && s->ops->point(s->opaque, id, kind, address, n, add), ENOMEM);
+        ok_if(s,
+              (kind < GDB_POINT_WRITE || (n && n <= UINT32_MAX)) && s->ops->point(s->opaque, id, kind, address, n, add),
+              ENOMEM);
 }
 
 static void insert_point(struct gdb_session *s, const char *p, const char *end) { change_point(s, p, true); }
@@ -391,7 +402,10 @@ static bool read_action(const char **p, struct gdb_action *a)
 {
     char word = *(*p)++;
     uint64_t signal = 0;
-    *a = (struct gdb_action){.how = word == 't' ? GDB_STAY : word == 'r' ? GDB_RANGE : word == 's' || word == 'S' ? GDB_STEP : GDB_CONTINUE};
+    *a = (struct gdb_action){.how = word == 't'                  ? GDB_STAY
+                                    : word == 'r'                ? GDB_RANGE
+                                    : word == 's' || word == 'S' ? GDB_STEP
+                                                                 : GDB_CONTINUE};
     if (!word || !strchr("cCsStr", word))
         return false;
     if (word == 'r') {
@@ -498,12 +512,16 @@ static void supported(struct gdb_session *s, const char *p, const char *end)
     static const struct {
         const char *word;
         uint32_t knows;
-    } events[] = {{"fork-events+", GDB_KNOWS_FORK}, {"vfork-events+", GDB_KNOWS_VFORK}, {"exec-events+", GDB_KNOWS_EXEC}};
+    } events[] = {{"fork-events+", GDB_KNOWS_FORK},
+                  {"vfork-events+", GDB_KNOWS_VFORK},
+                  {"exec-events+", GDB_KNOWS_EXEC}};
     p += *p == ':';
     s->processes = has_word(p, "multiprocess+");
     s->points_told = has_word(p, "swbreak+");
     s->knows = 0;
-    gdb_printf(&s->reply, "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;vContSupported+;multiprocess+;swbreak+;hwbreak+", PACKET_MAX);
+    gdb_printf(&s->reply,
+               "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;vContSupported+;multiprocess+;swbreak+;hwbreak+",
+               PACKET_MAX);
     if (s->ops->object)
         gdb_printf(&s->reply, ";qXfer:auxv:read+;qXfer:exec-file:read+;qXfer:siginfo:read+");
     if (!s->ops->pass)
@@ -643,7 +661,7 @@ static void catch_calls(struct gdb_session *s, const char *p, const char *end)
             return;
         }
     }
-    s->ops->catch(s->opaque, calls, on ? n : -1);
+    s->ops->catch (s->opaque, calls, on ? n : -1);
     ok(s);
 }
 
@@ -697,10 +715,12 @@ static void handle(struct gdb_session *s, const char *p, const char *end)
     size_t best = 0;
     unsigned row = 0;
     for (unsigned i = 0; i < ARRAY_SIZE(packets); i++) {
-        size_t n = strlen(packets[i].begin);
-        bool letters = packets[i].begin[0] != 'q' || packets[i].begin[n - 1] == ':' || packets[i].begin[n - 1] == ',' || !p[n] ||
-                       p[n] == ':' || p[n] == ',';
-        if (n > best && !strncmp(p, packets[i].begin, n) && letters) {
+        const char *begin = packets[i].begin;
+        size_t n = strlen(begin);
+        if (n <= best || strncmp(p, begin, n))
+            continue;
+        bool goes_on = begin[n - 1] == ':' || begin[n - 1] == ','; /* else a query's name is all of the word */
+        if (begin[0] != 'q' || goes_on || !p[n] || p[n] == ':' || p[n] == ',') {
             best = n;
             row = i;
         }
@@ -725,9 +745,7 @@ static void finish(struct gdb_session *s)
         s->ended = true;
         s->ops->kill(s->opaque);
         break;
-    case GDB_THEN_DETACH:
-        s->ops->detach(s->opaque, s->then_process);
-        break;
+    case GDB_THEN_DETACH: s->ops->detach(s->opaque, s->then_process); break;
     }
 }
 
@@ -785,8 +803,8 @@ void gdb_stopped(struct gdb_session *s, const struct gdb_stop *stop)
     send_reply(s);
 }
 
-void gdb_init(struct gdb_session *s, const struct gdb_ops *ops, void *opaque, void (*send)(void *o, const void *bytes, size_t n),
-              const struct gdb_stop *stop)
+void gdb_init(struct gdb_session *s, const struct gdb_ops *ops, void *opaque,
+              void (*send)(void *o, const void *bytes, size_t n), const struct gdb_stop *stop)
 {
     memset(s, 0, sizeof *s);
     s->ops = ops;

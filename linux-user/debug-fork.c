@@ -1,7 +1,7 @@
 /*
- * A debugged process makes another, or becomes another program. After a fork the child waits until gdb has decided whom it
- * follows: let go, it forgets that it was debugged; followed, it has a copy of the connection already and takes the session.
- * Over execve the connection and what gdb has said about itself go with struct inherit's file.
+ * A debugged process makes another, or becomes another program. After a fork the child waits until gdb has decided whom
+ * it follows: let go, it forgets that it was debugged; followed, it has a copy of the connection already and takes the
+ * session. Over execve the connection and what gdb has said about itself go with struct inherit's file.
  */
 #include "linux-user/debug-internal.h"
 

@@ -129,11 +129,13 @@ static bool write_memory(void *o, struct gdb_id id, uint64_t address, const void
 /* A child that waits begins without any. */
 static bool change_point(void *o, struct gdb_id id, enum gdb_point kind, uint64_t address, uint64_t n, bool add)
 {
-    static const uint8_t access[] = {[GDB_POINT_WRITE] = DEBUG_STORE, [GDB_POINT_READ] = DEBUG_LOAD, [GDB_POINT_ACCESS] = DEBUG_ACCESS};
+    static const uint8_t access[] = {
+        [GDB_POINT_WRITE] = DEBUG_STORE, [GDB_POINT_READ] = DEBUG_LOAD, [GDB_POINT_ACCESS] = DEBUG_ACCESS};
     struct debug *d = o;
     struct exec *x = d->process->exec;
     return debug_is_child(d, id.process) ||
-           (kind < GDB_POINT_WRITE ? exec_breakpoint(x, address, add) : exec_watchpoint(x, address, n, access[kind], add));
+           (kind < GDB_POINT_WRITE ? exec_breakpoint(x, address, add)
+                                   : exec_watchpoint(x, address, n, access[kind], add));
 }
 
 /* --- going on and ending --- */

@@ -18,20 +18,20 @@ struct debug {
 
     pthread_mutex_t lock; /* guards what follows; p->lock may be taken inside */
     pthread_cond_t go, served;
-    bool stopped;         /* nobody runs on */
-    bool detached;        /* nobody debugs any more */
-    bool told;            /* `stop` has not been seen by the session's thread yet */
-    bool ending;          /* the session's thread is to end; the connection stays */
-    bool is_exec;         /* the process begins with another program's session */
+    bool stopped;  /* nobody runs on */
+    bool detached; /* nobody debugs any more */
+    bool told;     /* `stop` has not been seen by the session's thread yet */
+    bool ending;   /* the session's thread is to end; the connection stays */
+    bool is_exec;  /* the process begins with another program's session */
     struct gdb_stop stop;
     struct task *reporter;
-    uint64_t pass;        /* signals that are delivered untold, by SIGNAL_BIT */
-    int ncalls;           /* -1: none is caught, 0: all */
+    uint64_t pass; /* signals that are delivered untold, by SIGNAL_BIT */
+    int ncalls;    /* -1: none is caught, 0: all */
     uint64_t calls[DEBUG_MAX_CALLS];
-    struct {              /* a child that waits for what becomes of it */
-        pid_t pid;        /* 0: none */
-        int control;      /* its socket */
-        int ends[2];      /* of the pair, while it is being made */
+    struct {         /* a child that waits for what becomes of it */
+        pid_t pid;   /* 0: none */
+        int control; /* its socket */
+        int ends[2]; /* of the pair, while it is being made */
     } child;
 };
 
@@ -46,8 +46,8 @@ void debug_stand(struct debug *d, struct task *t);
 void debug_stop_all(struct debug *d);
 /* Nobody debugs any more; who stood runs on. The lock is held. */
 void debug_release(struct debug *d);
-/* The thread tells what happened and stands until it may go on. False: another stop came first, and what happened will happen
-   again. must: it will not. */
+/* The thread tells what happened and stands until it may go on. False: another stop came first, and what happened will
+   happen again. must: it will not. */
 bool debug_report(struct task *t, const struct gdb_stop *stop, bool must);
 
 /* debug-fork.c: what the session asks of a child that waits. NULL: it is not one. */

@@ -14,7 +14,11 @@
 #include "linux-user/host.h"
 #include "linux-user/trace.h"
 
-enum { STAND_TRIES = 200, STAND_NS = 500000, CALL_TRIES = 40 }; /* 100 ms; after 20 ms a thread in a call counts as standing */
+enum {
+    STAND_TRIES = 200,
+    STAND_NS = 500000,
+    CALL_TRIES = 40
+}; /* 100 ms; after 20 ms a thread in a call counts as standing */
 
 struct gdb_id debug_id(const struct task *t) { return (struct gdb_id){getpid(), t->tid}; }
 
@@ -153,7 +157,8 @@ static void take_signal(struct task *t)
 void debug_wait(struct task *t)
 {
     struct debug *d = t->process->debug;
-    if (LIKELY(!__atomic_load_n(&d->stopped, __ATOMIC_SEQ_CST) && t->debug.action.how != GDB_STAY && !t->debug.action.signal))
+    if (LIKELY(!__atomic_load_n(&d->stopped, __ATOMIC_SEQ_CST) && t->debug.action.how != GDB_STAY &&
+               !t->debug.action.signal))
         return;
     pthread_mutex_lock(&d->lock);
     debug_stand(d, t);
@@ -183,8 +188,10 @@ bool debug_watches(const struct task *t) { return exec_has_watchpoints(t->proces
 
 void debug_hit(struct task *t)
 {
-    static const enum gdb_stop_kind kinds[] = {
-        [DEBUG_BREAKPOINT] = GDB_BREAKPOINT, [DEBUG_LOAD] = GDB_READ_WATCH, [DEBUG_STORE] = GDB_WATCH, [DEBUG_ACCESS] = GDB_ACCESS_WATCH};
+    static const enum gdb_stop_kind kinds[] = {[DEBUG_BREAKPOINT] = GDB_BREAKPOINT,
+                                               [DEBUG_LOAD] = GDB_READ_WATCH,
+                                               [DEBUG_STORE] = GDB_WATCH,
+                                               [DEBUG_ACCESS] = GDB_ACCESS_WATCH};
     struct cpu *cpu = t->cpu;
     if (!is_on(t)) {
         task_handle_exit(t, cpu_step(cpu));
@@ -280,7 +287,8 @@ void debug_ended(struct task *t, enum gdb_stop_kind kind, int number)
 /* What stops a process, or does nothing to it, stays the host's to do. */
 bool debug_catches(const struct process *p, int signo)
 {
-    const uint64_t others = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGTSTP) |
-                            SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGKILL);
+    const uint64_t others = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) |
+                            SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU) | SIGNAL_BIT(SIGSTOP) |
+                            SIGNAL_BIT(SIGKILL);
     return debug_on(p) && !(others & SIGNAL_BIT(signo));
 }

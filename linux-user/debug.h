@@ -1,6 +1,7 @@
 /*
- * A process under a debugger that speaks the gdb remote protocol (-g): docs/design/gdbstub.rst. The session lives in a thread of
- * its own; guest threads tell it of events and stand still in front of their next instruction until it lets them go on.
+ * A process under a debugger that speaks the gdb remote protocol (-g): docs/design/gdbstub.rst. The session lives in a
+ * thread of its own; guest threads tell it of events and stand still in front of their next instruction until it lets
+ * them go on.
  */
 #ifndef LINUX_USER_DEBUG_H
 #define LINUX_USER_DEBUG_H
@@ -20,10 +21,10 @@ struct clone_request;
 /* A thread as the debugger sees it. */
 struct task_debug {
     struct gdb_action action;
-    bool standing; /* in front of an instruction, or in a call that is not left */
-    bool leaving;  /* it ends */
-    siginfo_t info; /* of the signal that it stopped for; si_signo 0: none */
-    struct {        /* the call that it stands in front of because a stop interrupted it */
+    bool standing;      /* in front of an instruction, or in a call that is not left */
+    bool leaving;       /* it ends */
+    siginfo_t info;     /* of the signal that it stopped for; si_signo 0: none */
+    struct {            /* the call that it stands in front of because a stop interrupted it */
         int64_t result; /* -SYS_RESTART…; 0: none */
         uint64_t pc, behind;
     } restarted;

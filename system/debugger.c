@@ -89,7 +89,8 @@ static void flush_tlbs(const struct debugger *d)
 
 static bool change_point(void *o, struct gdb_id id, enum gdb_point kind, uint64_t address, uint64_t n, bool add)
 {
-    static const uint8_t access[] = {[GDB_POINT_WRITE] = DEBUG_STORE, [GDB_POINT_READ] = DEBUG_LOAD, [GDB_POINT_ACCESS] = DEBUG_ACCESS};
+    static const uint8_t access[] = {
+        [GDB_POINT_WRITE] = DEBUG_STORE, [GDB_POINT_READ] = DEBUG_LOAD, [GDB_POINT_ACCESS] = DEBUG_ACCESS};
     const struct debugger *d = o;
     if (kind < GDB_POINT_WRITE)
         return exec_breakpoint(d->machine->exec, address, add);
@@ -123,10 +124,7 @@ static void go(void *o)
         tell_stop(d, SIGTRAP);
 }
 
-static void interrupt(void *o)
-{
-    machine_pause(((struct debugger *)o)->machine, RUN_STATE_DEBUG);
-}
+static void interrupt(void *o) { machine_pause(((struct debugger *)o)->machine, RUN_STATE_DEBUG); }
 
 /* Nobody debugs any more; what stands still for the debugger runs. */
 static void release(struct debugger *d)
@@ -152,10 +150,7 @@ static void detach(void *o, int64_t process)
     release(d);
 }
 
-static void kill_machine(void *o)
-{
-    machine_ask_shutdown(((struct debugger *)o)->machine, CAUSE_HOST_UI, 0);
-}
+static void kill_machine(void *o) { machine_ask_shutdown(((struct debugger *)o)->machine, CAUSE_HOST_UI, 0); }
 
 static bool *physical(void *o) { return &((struct debugger *)o)->physical; }
 
@@ -190,8 +185,10 @@ static const struct gdb_ops ops = {
 /* Why it stopped: what a processor says, else somebody wanted it. */
 static void stopped(struct debugger *d)
 {
-    static const enum gdb_stop_kind kinds[] = {
-        [DEBUG_BREAKPOINT] = GDB_BREAKPOINT, [DEBUG_LOAD] = GDB_READ_WATCH, [DEBUG_STORE] = GDB_WATCH, [DEBUG_ACCESS] = GDB_ACCESS_WATCH};
+    static const enum gdb_stop_kind kinds[] = {[DEBUG_BREAKPOINT] = GDB_BREAKPOINT,
+                                               [DEBUG_LOAD] = GDB_READ_WATCH,
+                                               [DEBUG_STORE] = GDB_WATCH,
+                                               [DEBUG_ACCESS] = GDB_ACCESS_WATCH};
     for (unsigned i = 0; i < d->machine->nprocessors; i++) {
         const struct processor *p = d->machine->processor[i];
         struct gdb_stop stop = {.kind = GDB_SIGNAL, .id = {PROCESS, i + 1}, .number = SIGTRAP};
@@ -218,7 +215,9 @@ static void machine_event(void *opaque, const struct machine_event *e)
         for (unsigned i = 0; i < d->machine->nprocessors; i++)
             d->machine->processor[i]->debug.how = PROCESSOR_RUNS;
     if (e->kind == MACHINE_SHUTDOWN && !d->monitor->loop->no_shutdown) {
-        const struct gdb_stop end = {.kind = GDB_EXITED, .id = {PROCESS, 1}, .number = (uint64_t)d->machine->requests.exit_code};
+        const struct gdb_stop end = {.kind = GDB_EXITED,
+                                     .id = {PROCESS, 1},
+                                     .number = (uint64_t)d->machine->requests.exit_code};
         gdb_stopped(&d->session, &end);
     }
 }

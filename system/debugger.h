@@ -1,6 +1,6 @@
 /*
- * A debugger of the machine, which speaks the gdb remote protocol (gdbstub/): processors are its threads. Lives in the main
- * loop, under the machine's lock.
+ * A debugger of the machine, which speaks the gdb remote protocol (gdbstub/): processors are its threads. Lives in the
+ * main loop, under the machine's lock.
  */
 #ifndef SYSTEM_DEBUGGER_H
 #define SYSTEM_DEBUGGER_H
@@ -14,9 +14,9 @@ struct debugger {
     struct machine *machine;
     struct chardev *chardev;
     struct gdb_session session;
-    GString *out;            /* waits for the character device to take it */
+    GString *out; /* waits for the character device to take it */
     bool connected;
-    bool physical;           /* memory is read and written by physical addresses */
+    bool physical; /* memory is read and written by physical addresses */
     struct machine_listener listener;
 };
 
