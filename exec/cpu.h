@@ -55,6 +55,7 @@ struct cpu {
     void *user;             /* the embedding mode's own per-thread data (linux-user: struct task) */
     uint64_t insn_pc;       /* interpreter: guest pc of the instruction being executed */
     struct cpu *next_cpu;   /* exec's list */
+    struct jump_sets *jumps; /* exec/jumps.h */
     void *leave_env;        /* exec_leave()'s jump buffer while helpers run */
 
     host_access_fn *slow_access; /* guests behind a TLB (exec/memory.h) */
@@ -62,7 +63,7 @@ struct cpu {
     uint64_t exit_detail;
     void *ret_stack;        /* return-prediction stack: guard page first, then RET_STACK_SIZE bytes */
     void *host_sp, *ret_sp;
-    void *jump_table;
+    void *jump_table;       /* the mode's, one of jumps */
     struct code_exit *last_exit;
     uint64_t pc;
     uint32_t mxcsr;        /* x86 host: guest rounding mode + sticky flags; kept by target code, see fp_host.h */

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "exec/code.h"
 #include "exec/exec.h"
+#include "exec/jumps.h"
 #include "tcg/interp.h"
 
 enum { PAGE_HASH_SIZE = 1 << 14, PAGE_HASH_SHIFT = 12 };

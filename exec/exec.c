@@ -96,35 +96,30 @@ void exec_free(struct exec *x)
 
 /* --- cpus --- */
 
-/* In fresh memory, all zero. */
-static void begin_prediction(struct cpu *cpu)
+static void forget_returns(struct cpu *cpu)
 {
-    struct jump_entry *table = cpu->jump_table;
-    atomic_store_explicit(&table[0].pc, JUMP_EMPTY, memory_order_relaxed);
     cpu->ret_sp = (char *)cpu->ret_stack + GUARD_SIZE + RET_STACK_SIZE - RET_STACK_BASE;
 }
 
-static void reset_prediction(struct cpu *cpu)
-{
-    struct jump_entry *table = cpu->jump_table;
-    for (unsigned i = 0; i < JUMP_TABLE_SIZE; i++)
-        if (table[i].pc) /* untouched pages stay untouched */
-            atomic_store_explicit(&table[i].pc, JUMP_EMPTY, memory_order_relaxed);
-    begin_prediction(cpu);
-}
+/* Jump tables, guard page, return stack. */
+static unsigned jump_modes(const struct exec *x) { return x->options.memory ? JUMP_MODES : 1; }
+static size_t prediction_bytes(const struct exec *x) { return jumps_bytes(jump_modes(x)) + GUARD_SIZE + RET_STACK_SIZE; }
 
 static bool attach(struct exec *x, struct cpu *cpu)
 {
-    size_t table = JUMP_TABLE_SIZE * sizeof(struct jump_entry);
-    char *p = mmap(NULL, table + GUARD_SIZE + RET_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                   -1, 0);
+    size_t table = jumps_bytes(1), tables = jumps_bytes(jump_modes(x));
+    char *p = mmap(NULL, prediction_bytes(x), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return false;
+    cpu->mode = x->target->mode(cpu);
+    if (!jumps_init(cpu, p, jump_modes(x))) {
+        munmap(p, prediction_bytes(x));
+        return false;
+    }
     madvise(p, table, MADV_POPULATE_WRITE); /* each page would fault twice, when it is read and when it is written */
-    mprotect(p + table, GUARD_SIZE, PROT_NONE);
-    cpu->jump_table = p;
-    cpu->ret_stack = p + table;
-    uint64_t *base = (uint64_t *)(p + table + GUARD_SIZE + RET_STACK_SIZE - RET_STACK_BASE);
+    mprotect(p + tables, GUARD_SIZE, PROT_NONE);
+    cpu->ret_stack = p + tables;
+    uint64_t *base = (uint64_t *)(p + tables + GUARD_SIZE + RET_STACK_SIZE - RET_STACK_BASE);
     for (unsigned i = 0; i < RET_STACK_BASE / 8; i++)
         base[i] = RET_STACK_EMPTY;
     cpu->exec = x;
@@ -136,8 +131,7 @@ static bool attach(struct exec *x, struct cpu *cpu)
     cpu->in_code = 0;
     cpu->exit_request = 0;
     cpu->last_exit = NULL;
-    cpu->mode = x->target->mode(cpu);
-    begin_prediction(cpu);
+    forget_returns(cpu);
     pthread_mutex_lock(&x->lock);
     cpu->next_cpu = x->cpus;
     x->cpus = cpu;
@@ -189,7 +183,8 @@ void cpu_free(struct cpu *cpu)
         at = &(*at)->next_cpu;
     *at = cpu->next_cpu;
     pthread_mutex_unlock(&x->lock);
-    munmap(cpu->jump_table, JUMP_TABLE_SIZE * sizeof(struct jump_entry) + GUARD_SIZE + RET_STACK_SIZE);
+    munmap(cpu->jumps->set[0].table, prediction_bytes(x));
+    jumps_free(cpu);
     free(cpu);
 }
 
@@ -200,9 +195,13 @@ void cpu_kick(struct cpu *cpu)
 
 /* --- several address spaces, exec/memory.h --- */
 
-void cpu_forget_jumps(struct cpu *cpu)
+void cpu_forget_jumps(struct cpu *cpu, uint64_t start, uint64_t end)
 {
-    reset_prediction(cpu);
+    if (end - start < UINT64_MAX)
+        jumps_forget(cpu, start, end);
+    else
+        jumps_forget_all(cpu);
+    forget_returns(cpu);
 }
 
 /* x->lock is held: window() is called while a unit is made. */
@@ -280,14 +279,12 @@ static struct code_block *next_block(struct exec *x, struct cpu *cpu, uint64_t p
     x->stats.found += units == x->stats.units;
     if (b && !first)
         x->stats.exits[!from ? EXIT_KIND_INDIRECT : from == b->c.promote ? EXIT_KIND_HOT : EXIT_KIND_UNLINKED]++;
-    if (b && x->host && !x->options.nochain && flushes == x->stats.flushes && !b->tail) {
-        if (from && from->pc == b->pc && from->slot == from->unlinked && from != b->c.promote) {
+    if (b && x->host && !x->options.nochain && flushes == x->stats.flushes) {
+        if (from && from->pc == b->pc && from->slot == from->unlinked && from != b->c.promote && !b->tail) {
             exec_link(from, b);
             x->stats.links++;
         } else if (indirect) {
-            struct jump_entry *e = (struct jump_entry *)cpu->jump_table + JUMP_HASH(b->pc);
-            e->entry = b->entry;
-            atomic_store_explicit(&e->pc, b->pc, memory_order_release);
+            jumps_fill(cpu, b->pc, b->entry);
         }
     }
     pthread_mutex_unlock(&x->lock);
@@ -324,7 +321,8 @@ static void count_reason(struct exec *x, enum cpu_exit reason)
     static const uint8_t kinds[] = {[EXIT_SYSCALL] = EXIT_KIND_SYSCALL, [EXIT_FAULT] = EXIT_KIND_FAULT, [EXIT_FETCH] = EXIT_KIND_FAULT,
                                     [EXIT_INTERRUPT] = EXIT_KIND_INTERRUPT, [EXIT_NONE] = EXIT_KIND_OTHER,
                                     [EXIT_BREAKPOINT] = EXIT_KIND_OTHER, [EXIT_ILLEGAL] = EXIT_KIND_OTHER,
-                                    [EXIT_ALIGN] = EXIT_KIND_OTHER, [EXIT_DIV] = EXIT_KIND_OTHER, [EXIT_ICACHE] = EXIT_KIND_OTHER};
+                                    [EXIT_ALIGN] = EXIT_KIND_OTHER, [EXIT_DIV] = EXIT_KIND_OTHER, [EXIT_HALT] = EXIT_KIND_OTHER,
+                                    [EXIT_ICACHE] = EXIT_KIND_OTHER};
     pthread_mutex_lock(&x->lock);
     x->stats.exits[reason < ARRAY_SIZE(kinds) ? kinds[reason] : EXIT_KIND_OTHER]++;
     pthread_mutex_unlock(&x->lock);
@@ -334,9 +332,12 @@ static void use_mode(struct cpu *cpu, uint32_t mode)
 {
     if (LIKELY(mode == cpu->mode))
         return;
+    if (cpu->mode == MODE_FLUSHED)
+        jumps_forget_all(cpu);
     cpu->mode = mode;
     cpu->last_exit = NULL;
-    reset_prediction(cpu);
+    jumps_select(cpu, mode);
+    forget_returns(cpu);
 }
 
 /* An instruction that could not be fetched: the page may be there when the guest comes back. */

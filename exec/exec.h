@@ -73,11 +73,12 @@ void exec_save(struct exec *x, bool is_end);
 /* Translates what can be reached from n guest addresses, nothing run, and stores it: number of units stored. */
 uint64_t exec_warm(struct cpu *cpu, const uint64_t *pc, size_t n);
 
+enum { CODE_MAX_INSN = 16 }; /* bytes of an instruction of any guest */
 /*
- * Behind a TLB. Forgets where code lies for this thread: mappings of addresses have changed. By the thread itself,
- * outside generated code or from a helper that leaves it.
+ * Behind a TLB. Forgets where the code of [start, end) lies for this thread, or all of it (0, UINT64_MAX): mappings of
+ * addresses have changed. By the thread itself, outside generated code or from a helper that leaves it.
  */
-void cpu_forget_jumps(struct cpu *cpu);
+void cpu_forget_jumps(struct cpu *cpu, uint64_t start, uint64_t end);
 /* Calls fn while all other threads are outside generated code. Only from exec_memory.window(). */
 void exec_stop_others(struct exec *x, struct cpu *self, void (*fn)(void *opaque), void *opaque);
 /*

@@ -17,7 +17,6 @@ enum {
     MAX_UNIT_BYTES = 4096,    /* from its first to its last */
     QUICK_SOURCE = 256,       /* bytes that quick units are made from, but for the few that are longer */
     CODE_ROOM = 64 * 1024,    /* host bytes that must be free before compiling */
-    CODE_MAX_INSN = 16,       /* bytes */
 };
 #define PAGE (UINT64_C(1) << TLB_PAGE_SHIFT)
 
@@ -406,23 +405,10 @@ struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key 
 
 /* --- dropping --- */
 
-static void forget_jump(struct jump_entry *e, uint64_t start, uint64_t end)
-{
-    uint64_t pc = atomic_load_explicit(&e->pc, memory_order_relaxed);
-    if (pc >= start && pc < end)
-        atomic_store_explicit(&e->pc, JUMP_EMPTY, memory_order_relaxed);
-}
-
 void exec_forget_jumps(struct exec *x, uint64_t start, uint64_t end)
 {
-    bool few = (end - start) / 2 < JUMP_TABLE_SIZE; /* instructions are at even addresses */
-    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
-        struct jump_entry *table = cpu->jump_table;
-        for (uint64_t pc = start; few && pc < end; pc += 2)
-            forget_jump(&table[JUMP_HASH(pc)], start, end);
-        for (unsigned i = 0; !few && i < JUMP_TABLE_SIZE; i++)
-            forget_jump(&table[i], start, end);
-    }
+    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
+        jumps_forget(cpu, start, end);
 }
 
 void exec_link(struct code_exit *e, struct code_block *to)

@@ -55,10 +55,10 @@ static struct tlb_entry *entry_of(struct tlb *t, uint64_t address)
     return &t->entry[address >> TLB_PAGE_SHIFT & ((1u << t->bits) - 1)];
 }
 
-static void forget_code(struct processor *p)
+static void forget_code(struct processor *p, uint64_t start, uint64_t end)
 {
     p->cpu->last_exit = NULL;
-    cpu_forget_jumps(p->cpu);
+    cpu_forget_jumps(p->cpu, start, end);
 }
 
 /* A table that was filled well becomes larger, one that was nearly empty smaller. */
@@ -76,7 +76,7 @@ void tlb_flush(struct processor *p)
     }
     p->large_first = UINT64_MAX;
     p->large_last = 0;
-    forget_code(p);
+    forget_code(p, 0, UINT64_MAX);
 }
 
 void tlb_flush_page(struct processor *p, uint64_t address)
@@ -89,7 +89,11 @@ void tlb_flush_page(struct processor *p, uint64_t address)
         struct tlb_entry *e = entry_of(&p->tlb[v], address);
         e->load = e->store = e->fetch = (address & ~(PAGE - 1)) ^ PAGE;
     }
-    forget_code(p);
+    uint64_t page = address & ~(PAGE - 1);
+    if (!page || page + PAGE == 0)
+        forget_code(p, 0, UINT64_MAX);
+    else
+        forget_code(p, page - CODE_MAX_INSN, page + PAGE); /* and what begins in front of the page */
 }
 
 void tlb_flush_later(struct processor *p)

@@ -12,7 +12,7 @@
 union ir_value; /* tcg/eval.h */
 
 /* Offset in the guest's state from which 128 bytes before and behind are cheapest to reach for generated code. */
-enum { STATE_MIDDLE = 1320 };
+enum { STATE_MIDDLE = 1328 };
 
 /* Where generated code finds what it needs in struct cpu; byte offsets, constant (exec/cpu.h asserts them). */
 struct host_layout {

@@ -5,7 +5,6 @@ Kernel and busybox are packages of trixie, fetched into the cache folder (METIC_
 on processors, a disk and a network, whose output is compared, and powers the machine off; then the disk is looked at.
 """
 
-import gzip
 import hashlib
 import lzma
 import pathlib
@@ -17,6 +16,7 @@ import tempfile
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+import cpio  # noqa: E402
 import roots  # noqa: E402
 
 SCRIPT = """#!/bin/busybox sh
@@ -42,13 +42,6 @@ poweroff -f
 """
 
 
-def record(number, name, mode, body=b"", device=(0, 0)):
-    """A file of a cpio archive in the kernel's form ("newc"; Documentation/driver-api/early-userspace/buffer-format.rst)."""
-    fields = [number, mode, 0, 0, 1, 0, len(body), 0, 0, *device, len(name) + 1, 0]
-    head = b"070701" + b"".join(b"%08X" % f for f in fields) + name.encode() + b"\0"
-    return head + b"\0" * (-len(head) % 4) + body + b"\0" * (-len(body) % 4)
-
-
 NUMBERS = "".join(f"{n}\n" for n in range(1, 300001)).encode()
 MODULES = ["virtio_blk", "failover", "net_failover", "virtio_net"]
 
@@ -59,9 +52,7 @@ def initrd(root, script):
     for m in MODULES:
         packed = next(root.glob(f"usr/lib/modules/**/{m}.ko.xz"))
         files.append((f"lib/{m}.ko", 0o100644, lzma.decompress(packed.read_bytes())))
-    archive = b"".join(record(i, *f) for i, f in enumerate(files))
-    archive += record(len(files), "dev/console", 0o20600, device=(5, 1)) + record(0, "TRAILER!!!", 0)
-    return gzip.compress(archive)
+    return cpio.initrd(files)
 
 
 def make_qcow2(path, size):

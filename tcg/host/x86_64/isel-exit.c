@@ -148,10 +148,14 @@ void x86_count_entry(struct gen *g)
     x86_stub(g, STUB_PROMOTE)->jump = emit_jcc_forward(&g->a, X_S);
 }
 
-/* Behind a TLB, what lies in another page may change without this page's changing. */
+/*
+ * Behind a TLB, what lies in another page may change without this page's changing. An instruction this near the page's end
+ * may reach into the next one. (Longer instructions that do are found by the run loop.)
+ */
 static bool other_page(const struct gen *g, uint64_t pc)
 {
-    return g->ctx->tlb && (pc ^ g->u->pc) >> TLB_PAGE_SHIFT;
+    enum { NEAR = 3 };
+    return g->ctx->tlb && ((pc ^ g->u->pc) >> TLB_PAGE_SHIFT || (pc + NEAR) >> TLB_PAGE_SHIFT != pc >> TLB_PAGE_SHIFT);
 }
 
 static uint8_t *known_entry(struct gen *g, uint64_t pc)
