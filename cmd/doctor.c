@@ -18,6 +18,7 @@
 #include "cmd/command.h"
 #include "exec/disk.h"
 #include "exec/target.h"
+#include "tcg/host.h"
 
 #define OPTIONS(X) X(JSON, "--json", NULL, "findings as JSON: an array of objects with check, level, message, fix")
 
@@ -214,9 +215,14 @@ static bool can_execute(int *error)
 static void check_code(struct doctor *d)
 {
     int error;
+    const struct tcg_host *host = tcg_host_native();
+    if (!host) {
+        finding(d, FINDING_NOTE, "engine", "", "no code is generated for this processor: programs are interpreted, many times slower");
+        return;
+    }
     bool enforcing = number_in("/sys/fs/selinux/enforce", 0) == 1;
     if (can_execute(&error))
-        finding(d, FINDING_GOOD, "executable-memory", "", "code can be generated");
+        finding(d, FINDING_GOOD, "executable-memory", "", "code can be generated for %s", host->name);
     else
         finding(d, FINDING_BAD, "executable-memory",
                 enforcing ? "setsebool -P deny_execmem 0, or run the programs with --interp"
@@ -263,6 +269,8 @@ static void check_namespaces(struct doctor *d)
 
 static void check_cache(struct doctor *d)
 {
+    if (!tcg_host_native())
+        return;
     const char *wanted = getenv("METIC_CODE_CACHE");
     char *folder = wanted ? strdup(wanted) : disk_default_folder();
     if (wanted && !strcmp(wanted, "off")) {

@@ -253,7 +253,7 @@ static struct disk *open_cache(const struct process *p, const struct options *o)
     const struct disk_options d = {.folder = at_home ? o->code_cache : DISK_SYSTEM_FOLDER, .max_bytes = o->code_cache_size};
     if (!at_home && access(DISK_SYSTEM_FOLDER, F_OK))
         return NULL;
-    if ((o->code_cache && !strcmp(o->code_cache, "off")) || o->engine != ENGINE_JIT)
+    if ((o->code_cache && !strcmp(o->code_cache, "off")) || o->engine != ENGINE_JIT || !tcg_host_native())
         return NULL;
     struct disk *disk = disk_new(&d);
     if (disk)

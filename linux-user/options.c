@@ -11,6 +11,7 @@
 #include "base/late.h"
 #include "base/log.h"
 #include "cmd/command.h"
+#include "tcg/host.h"
 #include "linux-user/trace-log.h"
 
 /* The qemu-user whose command line is followed. */
@@ -175,8 +176,9 @@ static bool set_seed(struct options *o, const char *value)
 static void print_version(const char *called)
 {
     const char *slash = strrchr(called, '/'), *name = slash ? slash + 1 : called;
+    const struct tcg_host *host = tcg_host_native();
     if (strncmp(name, "qemu-", 5))
-        printf("metic " METIC_VERSION "\n");
+        printf("metic " METIC_VERSION " (%s%s)\n", host ? "generates code for " : "interprets", host ? host->name : "");
     else
         printf("%.*s version " QEMU_INTERFACE " (metic " METIC_VERSION ")\n", (int)(5 + strcspn(name + 5, "-")), name);
 }
