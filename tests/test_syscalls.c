@@ -306,3 +306,74 @@ Test(syscalls, trace_of_structs_and_commands)
     TRACES("exit_group(3) = ?", -ENOSYS, exit_group, 3);
     TRACES("syscall_0xfa0(0x1, 0, 0, 0, 0, 0) = -1 ENOSYS (Function not implemented)", -ENOSYS, unknown, 1);
 }
+
+Test(syscalls, ioctl_commands)
+{
+    static const struct {
+        uint32_t command;
+        const char *name;
+    } known[] = {
+        {0x5401, "TCGETS"},         {0x80104506, "EVIOCGNAME"}, {0x80ff4506, "EVIOCGNAME"}, {0x80044520, "EVIOCGBIT"},
+        {0x8060453f, "EVIOCGBIT"},  {0x80184540, "EVIOCGABS"},  {0x401845ff, "EVIOCSABS"},  {0xc0206440, "DRM_COMMAND_WR"},
+        {0xc0045877, "FIFREEZE"},   {0x5441, "TIOCGPTPEER"},    {0xc038563b, NULL},         {0x80194540, NULL},
+        {0xae01, NULL},             {0xdead0001, NULL},         {0, NULL},                  {~0u, NULL},
+    };
+    for (unsigned i = 0; i < sizeof known / sizeof *known; i++) {
+        const struct ioctl_desc *d = ioctl_by_command(known[i].command);
+        cr_expect_eq(d == NULL, known[i].name == NULL, "%#x", known[i].command);
+        cr_expect(!d || !strcmp(d->name, known[i].name), "%#x: %s", known[i].command, d ? d->name : "");
+    }
+    cr_expect_eq(ioctl_refusal(0xae01)->error, ENOTTY);
+    cr_expect_null(ioctl_refusal(0xdead0001));
+    for (unsigned i = 1; i < syscall_nioctls_exact; i++)
+        cr_assert_lt(syscall_ioctls[i - 1].first, syscall_ioctls[i].first);
+    int p[2];
+    cr_assert_eq(pipe(p), 0);
+    cr_expect_eq(CALL(ioctl, (uint64_t)p[0], 0xdead0001, 0), -ENOTTY);
+    cr_expect_eq(CALL(ioctl, (uint64_t)p[0], 0xae01, 0), -ENOTTY);
+    cr_expect_eq(CALL(ioctl, (uint64_t)-1, 0xae01, 0), -EBADF);
+}
+
+/* An unknown command is told of once, however often it is asked for. */
+Test(syscalls, unknown_ioctls_are_logged_once)
+{
+    char name[] = "/tmp/metic-test-log-XXXXXX", text[1000] = "";
+    int fd = mkstemp(name);
+    cr_assert(fd >= 0 && log_open(name, -1));
+    log_mask |= 1u << LOG_UNIMP;
+    for (unsigned i = 0; i < 3; i++) {
+        CALL(ioctl, (uint64_t)fd, 0xdead0001, 0);
+        CALL(ioctl, (uint64_t)fd, 0xdead0002, 0);
+    }
+    log_mask &= ~(1u << LOG_UNIMP);
+    cr_assert(pread(fd, text, sizeof text - 1, 0) > 0);
+    cr_expect_str_eq(text, "unimplemented: ioctl 0xdead0001: not described\nunimplemented: ioctl 0xdead0002: not described\n");
+    unlink(name);
+    close(fd);
+}
+
+Test(syscalls, loop_info_is_converted)
+{
+    static struct { /* asm-generic's */
+        int32_t number;
+        uint32_t device;
+        uint64_t inode;
+        uint32_t rdevice;
+        int32_t offset, encrypt_type, key_size, flags;
+        char name[64];
+        uint8_t key[32];
+        uint64_t init[2];
+        char reserved[4];
+    } guest = {.number = 3, .device = 0x801, .inode = 77, .rdevice = 9, .offset = -512, .flags = 4, .name = "file", .init = {1, ~0ull}}, back;
+    char host[256];
+    const struct struct_desc *d = &syscall_structs[STRUCT_loop_info];
+    cr_assert_eq(d->size, sizeof guest);
+    cr_assert_leq(d->host_size, sizeof host);
+    struct_to_host(STRUCT_loop_info, host, &guest);
+    struct_to_guest(STRUCT_loop_info, &back, host);
+    cr_expect(!memcmp(&guest, &back, offsetof(__typeof__(guest), reserved)));
+#if defined __x86_64__
+    cr_expect(d->differs && d->host_size == 168);
+    cr_expect_eq(*(uint64_t *)(host + 8), 0x801);
+#endif
+}
