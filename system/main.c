@@ -208,6 +208,8 @@ static bool load_state(struct run *r)
     else if (r->o.incoming)
         error = snapshot_load_file(r->board, &d, r->o.incoming);
     g_free(d.drive);
+    if (!error && (r->o.loadvm || r->o.incoming))
+        machine_pause(&r->board->machine, RUN_STATE_PAUSED); /* its guest has begun long ago */
     return !failed(error);
 }
 

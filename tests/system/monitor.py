@@ -121,6 +121,25 @@ def commands(machine):
         check(m.end() == (0, ""))
 
 
+def begun(machine):
+    """A machine that begins with a state: its guest has seen the devices, so that others go into slots only."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = [*BARE, "-device", "pcie-root-port,id=p", "-S"]
+        with qmp.Machine(machine, *options) as m:
+            m.command("migrate", {"uri": f"file:{folder}/state"})
+            m.command("quit")
+            check(m.end() == (0, ""))
+        with qmp.Machine(machine, *options, "-incoming", f"file:{folder}/state") as m:
+            check(m.command("query-status") == {"running": False, "status": "paused"})
+            try:
+                m.command("device_add", {"driver": "virtio-rng-pci", "bus": "pcie.0"})
+                check(False, "plugged into the root bus")
+            except qmp.Error as e:
+                check("hotplugging" in e.text, e)
+            m.command("device_add", {"driver": "virtio-rng-pci", "id": "r"})
+            check(m.command("query-pci")[0]["devices"][0]["pci_bridge"]["devices"][0]["qdev_id"] == "r")
+
+
 def human_session(machine):
     """Lines typed at a socket: echo, editing, recall."""
     with tempfile.TemporaryDirectory() as folder:
@@ -339,6 +358,7 @@ def main():
     machine = sys.argv[1]
     protocol(machine)
     commands(machine)
+    begun(machine)
     human_session(machine)
     shared_terminal(machine)
     streams(machine)
