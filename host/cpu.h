@@ -8,6 +8,9 @@
 /* A counter for measuring code: even speed, on all processors of a machine alike. */
 uint64_t host_cycles(void);
 
+/* User addresses are below 1 << this; 47 at most. */
+unsigned host_address_bits(void);
+
 /* Faults if p is not 16-aligned, before any other fault of it. */
 void atomic_check16(const void *p);
 /*

@@ -25,6 +25,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "exec/exec.h"
+#include "host/cpu.h"
 #include "linux-user/areas.h"
 #include "linux-user/host.h"
 #include "linux-user/mm-internal.h"
@@ -42,7 +43,6 @@ enum {
     PAGE = 4096,
     LOWEST = 0x10000,       /* /proc/sys/vm/mmap_min_addr */
     STACK_GAP = 256 * PAGE, /* free below a stack, as Linux's stack_guard_gap */
-    HOST_ADDRESS_BITS = 47,
     MAP_KIND = MAP_TYPE, /* shared, private, shared and validated */
     KNOWN_PROT = PROT_READ | PROT_WRITE | PROT_EXEC,
     GROWS = PROT_GROWSDOWN,
@@ -57,8 +57,9 @@ struct mm *mm_new(unsigned address_bits, uint64_t seed)
         return NULL;
     pthread_mutex_init(&mm->op, NULL);
     pthread_mutex_init(&mm->areas_lock, NULL);
-    if (address_bits > HOST_ADDRESS_BITS)
-        address_bits = HOST_ADDRESS_BITS;
+    unsigned host_bits = host_address_bits();
+    if (address_bits > host_bits)
+        address_bits = host_bits;
     mm->limit = (UINT64_C(1) << address_bits) - PAGE;
     mm->max_bytes = mm->max_data = UINT64_MAX;
     mm->opened = -1;

@@ -3,6 +3,8 @@
 
 #include <elf.h>
 
+#include "host/address-bits.h"
+
 const uint32_t host_relative_relocation = R_AARCH64_RELATIVE;
 
 uint64_t host_cycles(void)
@@ -11,6 +13,8 @@ uint64_t host_cycles(void)
     __asm__ volatile("mrs %0, cntvct_el0" : "=r"(n));
     return n;
 }
+
+unsigned host_address_bits(void) { return probe_address_bits(47, 36); }
 
 void atomic_check16(const void *p)
 {

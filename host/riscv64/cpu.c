@@ -7,7 +7,11 @@
 #include <elf.h>
 #include <sched.h>
 
+#include "host/address-bits.h"
+
 const uint32_t host_relative_relocation = R_RISCV_RELATIVE;
+
+unsigned host_address_bits(void) { return probe_address_bits(47, 38); }
 
 uint64_t host_cycles(void)
 {

@@ -7,6 +7,9 @@ const uint32_t host_relative_relocation = R_X86_64_RELATIVE;
 
 uint64_t host_cycles(void) { return __builtin_ia32_rdtsc(); }
 
+/* Without a hint above it the kernel gives no address beyond (LA57). */
+unsigned host_address_bits(void) { return 47; }
+
 void atomic_check16(const void *p)
 {
     __asm__ volatile("movaps %0, %%xmm0" : : "m"(*(const char(*)[16])p) : "xmm0");

@@ -74,6 +74,9 @@ def main():
             for program in CPUS:
                 expect(f"{cpu} metic, {program} hello", [roots.metic(), metic, hello(work, program)], "hello\n")
                 expect(f"{cpu} metic, {program} hello, peer", [peer.format(cpu=cpu), metic, work / f"hello-{program}"], "hello\n")
+            if cpu == "riscv64":  # as on a machine with Sv39
+                expect("riscv64 metic, 38 bits of addresses, peer",
+                       [peer.format(cpu=cpu), "-R", "0x4000000000", metic, work / "hello-aarch64"], "hello\n")
             for other_guest, (other, _) in roots.GUESTS.items():
                 if other == cpu:
                     continue
