@@ -98,7 +98,8 @@ Test(json, random_bytes)
         unsigned n = (unsigned)rand() % sizeof bytes;
         for (unsigned i = 0; i < n; i++)
             bytes[i] = letters[(unsigned)rand() % (sizeof letters - 1)];
-        g_autofree char *values = streamed(bytes, n), *error = NULL;
+        g_autofree char *error = NULL;
+        g_free(streamed(bytes, n));
         AUTO_JSON v = json_parse(bytes, n, &error);
         if (!v)
             continue;

@@ -153,7 +153,7 @@ static void own_state(void)
 {
     sigset_t set;
     struct utsname u;
-    unsigned long long code_start, code_end, stack;
+    unsigned long long code_start = 0, code_end = 0, stack = 0;
     for (int signo = 1; signo < 32; signo++) /* who started the test may have left some ignored */
         signal(signo, SIG_DFL);
     sigemptyset(&set);
