@@ -116,28 +116,45 @@ static struct block_pool *pool(struct backends *b)
     return b->pool;
 }
 
-/* Parts: file, format, readonly, discard=unmap|ignore, if=none|virtio, id. */
+/* if=pflash,unit=N: the first bank that is free, or the one that is named. */
+static char *take_bank(struct backends *b, struct options *o, unsigned *bank)
+{
+    uint64_t unit, first = 0;
+    while (first < BOARD_MAX_FLASH && b->flash[first])
+        first++;
+    if (!options_number(o, "unit", first, &unit) || unit >= BOARD_MAX_FLASH || b->flash[unit])
+        return device_error("-drive if=pflash: unit is 0 or 1, and a drive of its own each");
+    *bank = (unsigned)unit;
+    return NULL;
+}
+
+/* Parts: file, format, readonly, discard=unmap|ignore, if=none|virtio|pflash, unit (of pflash), id. */
 static char *open_drive(struct backends *b, struct options *o, const char *id)
 {
     const char *file = options_get(o, "file"), *where = options_get(o, "if"), *discard = options_get(o, "discard");
     struct block_options how = {.format = options_get(o, "format"), .discard = discard && !strcmp(discard, "unmap")};
-    bool read_only;
+    bool read_only, flash = where && !strcmp(where, "pflash");
+    unsigned bank = 0;
     if (!options_bool(o, "readonly", false, &read_only) || (discard && !how.discard && strcmp(discard, "ignore")) ||
-        (where && strcmp(where, "none") && strcmp(where, "virtio")))
-        return device_error("-drive: readonly is on or off, discard unmap or ignore, if none or virtio");
+        (where && !flash && strcmp(where, "none") && strcmp(where, "virtio")))
+        return device_error("-drive: readonly is on or off, discard unmap or ignore, if none, virtio or pflash");
     if (!file)
         return device_error("-drive wants a file: -drive file=PATH,…");
     how.read_only = read_only;
+    char *line = flash ? take_bank(b, o, &bank) : NULL;
+    if (line)
+        return line;
     if (options_unknown(o))
         return device_error("-drive has no part %s", options_unknown(o));
-    char *line = NULL;
     struct block *drive = block_open(file, &how, pool(b), &line);
     if (!drive)
         return line;
     drive->failed = b->drive_failed;
     drive->failed_opaque = b->drive_failed_opaque;
     g_hash_table_insert(b->drives, g_strdup(id), drive);
-    if (!where || !strcmp(where, "virtio"))
+    if (flash)
+        b->flash[bank] = drive;
+    else if (!where || !strcmp(where, "virtio"))
         g_ptr_array_add(b->free_drives, g_strdup(id));
     return NULL;
 }
@@ -202,11 +219,13 @@ static bool is_backend(const struct device_prop *p)
 
 struct device *devices_user_of(const struct board *board, const void *backend)
 {
-    for (unsigned i = 0; i < board->ndevices; i++)
-        for (struct device *d = board->device[i]; d; d = d->part)
+    for (unsigned i = 0; i < board->nchips + board->ndevices; i++) {
+        struct device *outer = i < board->nchips ? board->chip[i] : board->device[i - board->nchips];
+        for (struct device *d = outer; d; d = d->part)
             for (unsigned k = 0; k < d->class->nprops; k++)
                 if (is_backend(&d->class->props[k]) && device_backend(d, d->class->props[k].name) == backend)
-                    return board->device[i];
+                    return outer;
+    }
     return NULL;
 }
 

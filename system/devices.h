@@ -19,6 +19,7 @@ struct backends {
     /* For every drive's failed(); set it before there are any. */
     void (*drive_failed)(void *opaque, struct block *b, const struct block_request *r, int error);
     void *drive_failed_opaque;
+    struct block *flash[BOARD_MAX_FLASH]; /* drives with if=pflash, by unit; NULL: none */
     GPtrArray *free_drives; /* ids of drives that no device has asked for and that want one (if=virtio) */
 };
 
@@ -37,7 +38,7 @@ char *devices_add(struct backends *b, struct board *board, const char *text);
 bool devices_help(const char *text);
 /* A device for each drive that has none yet. */
 char *devices_add_drives(struct backends *b, struct board *board);
-/* The user's device with a property that is this back end; NULL: none. */
+/* The device, the user's or the board's own, with a property that is this back end; NULL: none. */
 struct device *devices_user_of(const struct board *board, const void *backend);
 
 /* The drives by their ids' order, as snapshots want them; .drive is to be freed by g_free(). */

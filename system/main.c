@@ -252,6 +252,8 @@ static int run(struct run *r)
     r->backends.drive_failed_opaque = &r->monitor;
     bool ok = add_all(r->o.chardevs, backends_add_chardev, &r->backends) && open_serial(r) &&
               add_all(r->o.drives, backends_add_drive, &r->backends) && add_all(r->o.netdevs, backends_add_netdev, &r->backends);
+    r->o.b.files = r->o.fw_cfg;
+    memcpy(r->o.b.flash, r->backends.flash, sizeof r->o.b.flash);
     if (ok && !failed(board_new(r->o.board, &r->o.b, &r->board))) {
         code = run_board(r, context);
         board_free(r->board);

@@ -13,7 +13,7 @@
 
 /* X(NAME, word, argument, help) */
 #define OPTIONS(X)                                                                                               \
-    X(MACHINE, "-M", "machine", "machine type (\"help\" lists them)")                                            \
+    X(MACHINE, "-M", "machine,...", "machine type (\"help\" lists them) and its properties (\"NAME,help\")")         \
     X(MACHINE_LONG, "-machine", "machine", "the same")                                                           \
     X(MEMORY, "-m", "size", "RAM in MiB, or with K, M, G")                                                       \
     X(SMP, "-smp", "n", "number of processors")                                                                  \
@@ -22,6 +22,7 @@
     X(KERNEL, "-kernel", "file", "kernel: Image, also with gzip, or ELF")                                        \
     X(INITRD, "-initrd", "file", "initial RAM disk")                                                             \
     X(APPEND, "-append", "text", "the kernel's command line")                                                    \
+    X(FW_CFG, "-fw_cfg", "name,...", "a file for firmware and kernel: file=F or string=S")                       \
     X(DTB, "-dtb", "file", "device tree instead of the machine's own")                                           \
     X(SERIAL, "-serial", "chardev", "what the serial line is connected to: stdio, null, pty, file,path=F …")     \
     X(CHARDEV, "-chardev", "kind,id=N,...", "a character device: stdio, file, socket, pty, ringbuf, null")      \
@@ -29,7 +30,7 @@
     X(QMP, "-qmp", "chardev", "the monitor protocol there: unix:PATH,server=on,wait=off, tcp:HOST:PORT, stdio")  \
     X(QMP_PRETTY, "-qmp-pretty", "chardev", "the same, in lines that people can read")                           \
     X(MON, "-mon", "chardev=ID,mode=M,...", "a monitor on a character device: mode control (QMP) or readline")   \
-    X(DRIVE, "-drive", "file=F,...", "a disk: raw or qcow2 (format=, readonly=, id=, if=none|virtio)")           \
+    X(DRIVE, "-drive", "file=F,...", "a disk: raw or qcow2 (format=, readonly=, id=, if=none|virtio|pflash, unit=)") \
     X(NETDEV, "-netdev", "kind,id=N,...", "a network: user (hostfwd=...), tap, socket")                          \
     X(DEVICE, "-device", "name,...", "plug a device in (\"help\", \"NAME,help\")")                              \
     X(NOGRAPHIC, "-nographic", NULL, "the serial line and Ctrl-a commands on the terminal")                      \
@@ -96,16 +97,27 @@ static enum system_result wrong(const char *word, const char *wants, const char 
 
 static enum system_result read_machine(struct system_options *o, const char *value)
 {
-    if (!strcmp(value, "help")) {
-        for (const struct board_class *const *c = board_classes; *c; c++)
-            printf("%-12s %s\n", (*c)->name, (*c)->doc);
-        return SYSTEM_DONE;
-    }
-    o->board = board_class_by_name(value);
-    if (o->board)
-        return SYSTEM_RUN;
-    report_error("there is no machine '%s'; -M help lists them", value);
-    return SYSTEM_BAD;
+    struct options parts;
+    char *error = options_parse(&parts, value, "type");
+    const char *type = error ? NULL : options_get(&parts, "type");
+    bool help = type && (!strcmp(type, "help") || options_get(&parts, "help"));
+    const struct board_class *class = type ? board_class_by_name(type) : o->board;
+    if (help && (class || !strcmp(type, "help")))
+        board_print_help(stdout, class);
+    else if (type && !class)
+        error = device_error("there is no machine '%s'; -M help lists them", type);
+    if (type && class != o->board)
+        memset(o->b.prop, 0, sizeof o->b.prop);
+    if (class)
+        o->board = class;
+    for (unsigned i = 0; i < parts.n && !error && !help; i++)
+        if (!parts.part[i].taken)
+            error = board_set(class, &o->b, parts.part[i].key, parts.part[i].value);
+    options_free(&parts);
+    if (error)
+        report_error("%s", error);
+    free(error);
+    return error ? SYSTEM_BAD : help ? SYSTEM_DONE : SYSTEM_RUN;
 }
 
 static enum system_result read_memory(struct system_options *o, const char *value)
@@ -277,6 +289,7 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_INITRD: o->b.initrd = value; break;
     case OPT_APPEND: o->b.append = value; break;
     case OPT_DTB: o->b.dtb = value; break;
+    case OPT_FW_CFG: append(&o->fw_cfg, value); break;
     case OPT_SERIAL: o->serial = value; break;
     case OPT_LOADVM: o->loadvm = value; break;
     case OPT_SANDBOX: return read_sandbox(o, value);

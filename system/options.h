@@ -17,6 +17,7 @@ struct system_options {
     struct sandbox sandbox;
     bool no_reboot, no_shutdown, stopped, daemonize, no_defaults;
     char **chardevs, **drives, **netdevs, **devices; /* as given: NULL-terminated, owned; NULL: none */
+    char **fw_cfg; /* -fw_cfg, likewise */
     char **qmp, **qmp_pretty, **monitors; /* -qmp, -qmp-pretty, -mon */
     bool on_terminal; /* -nographic: the serial line and Ctrl-a commands on the terminal */
 };

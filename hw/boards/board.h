@@ -9,7 +9,7 @@
 #include "softmmu/chardev.h"
 #include "softmmu/machine.h"
 
-enum { BOARD_MAX_SERIAL = 4, BOARD_MAX_DEVICES = 64, BOARD_MAX_CHIPS = 64 };
+enum { BOARD_MAX_SERIAL = 4, BOARD_MAX_FLASH = 2, BOARD_MAX_PROPS = 4, BOARD_MAX_DEVICES = 64, BOARD_MAX_CHIPS = 64 };
 
 /* What the user wants of it. Texts are NULL where nothing was said. */
 struct board_options {
@@ -18,6 +18,9 @@ struct board_options {
     const char *firmware; /* file; "none": none; NULL: the board's own */
     const char *kernel, *initrd, *append, *dtb;
     struct chardev *serial[BOARD_MAX_SERIAL]; /* NULL: not connected */
+    struct block *flash[BOARD_MAX_FLASH];     /* content of flash banks; NULL: erased */
+    char *const *files;           /* for firmware and kernel, as -fw_cfg has them; NULL-terminated; NULL: none */
+    uint8_t prop[BOARD_MAX_PROPS]; /* of each of the class's properties: the number of its value */
     struct exec_options exec;
 };
 
@@ -33,11 +36,21 @@ struct board {
     struct pci_bus *pci; /* of its host bridge; NULL: it has none */
 };
 
+/* A property of a machine, `-M NAME,PROPERTY=VALUE`: one of a few words, the first where nothing is said. */
+struct board_prop {
+    const char *name;
+    const char *const *values; /* NULL-terminated */
+    const char *doc;           /* one line */
+};
+
 struct board_class {
     const char *name, *doc; /* doc: one line */
     const struct target *target;
     uint64_t default_ram;
     unsigned default_processors, max_processors;
+    unsigned flash_banks; /* at most BOARD_MAX_FLASH */
+    const struct board_prop *props;
+    unsigned nprops; /* at most BOARD_MAX_PROPS */
     size_t state_size; /* of the board's own struct, which begins with struct board */
     /* Puts chips into the machine, which is stopped and locked. Returns NULL, or one line to be freed. */
     char *(*build)(struct board *b);
@@ -54,11 +67,18 @@ struct board_class {
 extern const struct board_class *const board_classes[];
 const struct board_class *board_class_by_name(const char *name);
 
+/* Sets a property in the options. NULL, or one line to be freed. */
+char *board_set(const struct board_class *class, struct board_options *o, const char *name, const char *value);
+/* `-M help` (class NULL) and `-M NAME,help`. */
+void board_print_help(FILE *f, const struct board_class *class);
+
 /* A machine on its board, at reset and stopped. *out NULL where the text says why. */
 char *board_new(const struct board_class *class, const struct board_options *o, struct board **out);
 char *board_reset(struct board *b);
 /* Makes a chip of the board's, by the name of its class; for build(). */
 struct device *board_chip(struct board *b, const char *class);
+/* Gives the user's files to the board's fw_cfg device, which is realized. NULL, or one line to be freed. */
+char *board_add_files(struct board *b, struct device *fw_cfg);
 /* The user's device of the id; NULL: none. */
 struct device *board_device(const struct board *b, const char *id);
 /* What it is called among the machine's objects; to be freed. */

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "hw/boards/load.h"
+#include "hw/misc/fw-cfg.h"
 #include "hw/pci/pci.h"
+#include "softmmu/options.h"
 
 extern const struct board_class board_riscv_virt;
 
@@ -20,6 +23,67 @@ const struct board_class *board_class_by_name(const char *name)
         if (!strcmp((*c)->name, name))
             return *c;
     return NULL;
+}
+
+char *board_set(const struct board_class *class, struct board_options *o, const char *name, const char *value)
+{
+    for (unsigned i = 0; i < class->nprops; i++) {
+        const struct board_prop *p = &class->props[i];
+        if (strcmp(p->name, name))
+            continue;
+        for (unsigned k = 0; p->values[k]; k++)
+            if (!strcmp(p->values[k], value)) {
+                o->prop[i] = (uint8_t)k;
+                return NULL;
+            }
+        return device_error("property %s of machine %s cannot be '%s'; -M %s,help lists its values", name, class->name, value, class->name);
+    }
+    return device_error("machine %s has no property %s; -M %s,help lists them", class->name, name, class->name);
+}
+
+void board_print_help(FILE *f, const struct board_class *class)
+{
+    if (!class) {
+        for (const struct board_class *const *c = board_classes; *c; c++)
+            fprintf(f, "%-12s %s\n", (*c)->name, (*c)->doc);
+        return;
+    }
+    fprintf(f, "%s: %s\n", class->name, class->doc);
+    for (unsigned i = 0; i < class->nprops; i++) {
+        const struct board_prop *p = &class->props[i];
+        fprintf(f, "  %s=", p->name);
+        for (unsigned k = 0; p->values[k]; k++)
+            fprintf(f, "%s%s", k ? "|" : "", p->values[k]);
+        fprintf(f, "  %s (%s)\n", p->doc, p->values[0]);
+    }
+}
+
+/* [name=]NAME,file=PATH or ,string=TEXT */
+static char *add_file(struct board *b, struct device *fw_cfg, const char *text)
+{
+    enum { MAX_FILE = 64 << 20 };
+    struct options parts;
+    struct image im = {NULL, 0};
+    char *error = options_parse(&parts, text, "name");
+    const char *name = error ? NULL : options_get(&parts, "name"), *path = error ? NULL : options_get(&parts, "file");
+    const char *content = error ? NULL : options_get(&parts, "string");
+    if (!error && (!name || !path == !content || options_unknown(&parts)))
+        error = device_error("-fw_cfg wants NAME,file=PATH or NAME,string=TEXT, not '%s'", text);
+    if (!error && path)
+        error = image_read(path, IMAGE_AS_IT_IS, MAX_FILE, &im);
+    if (!error && !fw_cfg_add_file(fw_cfg, name, path ? im.bytes : (const void *)content, (uint32_t)(path ? im.size : strlen(content))))
+        error = device_error("-fw_cfg: the name %s is too long or there already, or there are more than %d files", name, FW_CFG_MAX_FILES);
+    free(im.bytes);
+    options_free(&parts);
+    return error;
+}
+
+char *board_add_files(struct board *b, struct device *fw_cfg)
+{
+    char *error = NULL;
+    for (char *const *text = b->options.files; text && *text && !error; text++)
+        error = add_file(b, fw_cfg, *text);
+    return error;
 }
 
 static void left(void *opaque, struct device *d) { board_remove(opaque, d); }
@@ -40,7 +104,10 @@ char *board_new(const struct board_class *class, const struct board_options *o, 
     if (b->options.processors > class->max_processors)
         error = device_error("machine %s has at most %u processors; -smp asks for %u", class->name, class->max_processors,
                              b->options.processors);
-    else if (!machine_init(&b->machine, class->target, b->options.processors, &o->exec))
+    for (unsigned i = class->flash_banks; i < BOARD_MAX_FLASH && !error; i++)
+        if (o->flash[i])
+            error = device_error("machine %s has no flash bank %u", class->name, i);
+    if (!error && !machine_init(&b->machine, class->target, b->options.processors, &o->exec))
         error = device_error("can't make a machine: %s", strerror(errno));
     if (error) {
         free(b);
@@ -90,6 +157,9 @@ char *board_device_path(const struct board *b, const struct device *d)
     unsigned i = 0;
     if (d->id)
         return device_error("/machine/peripheral/%s", d->id);
+    for (unsigned k = 0; k < b->nchips; k++)
+        if (b->chip[k] == d)
+            return device_error("/machine/unattached/device[%u]", k);
     while (i < b->ndevices && b->device[i] != d)
         i++;
     return device_error("/machine/peripheral-anon/device[%u]", i);

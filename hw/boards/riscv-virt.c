@@ -2,16 +2,21 @@
  * The RISC-V `virt` machine: no real board, but one that Linux, U-Boot, EDK II and OpenSBI know, all of it described by the
  * device tree it starts with.
  *
- *   0x00001000  reset code and what it needs        0x0c000000  PLIC
- *   0x00100000  power off and reset                 0x10000000  UART, PLIC source 10
- *   0x00101000  clock chip, source 11               0x10001000  eight virtio-mmio slots, sources 1 to 8
+ *   0x00001000  reset code and what it needs        0x10001000  eight virtio-mmio slots, sources 1 to 8
+ *   0x00100000  power off and reset                 0x10100000  fw_cfg
+ *   0x00101000  clock chip, source 11               0x20000000  flash, two banks of 32 MiB
  *   0x02000000  ACLINT                              0x30000000  PCI Express: configuration space
  *   0x03000000  PCI: ports                          0x40000000  PCI: memory
- *   0x80000000  RAM; above it PCI memory of 64 bits, at a multiple of its size
+ *   0x0c000000  PLIC, or APLIC of machine level     0x80000000  RAM; above it PCI memory of 64 bits, at a multiple
+ *   0x0d000000  APLIC of supervisor level                       of its size
+ *   0x10000000  UART, source 10
+ *
+ * Sources are inputs of the PLIC or, with aia=aplic, of the APLIC's machine-level domain, which firmware delegates.
  *
  * Firmware starts at the beginning of RAM in machine mode, the kernel 2 MiB above it in supervisor mode, as OpenSBI's
  * "dynamic" firmware expects it to be told (docs/firmware/fw_dynamic.md of OpenSBI); without firmware the kernel starts there
- * itself.
+ * itself. A drive for flash bank 0 takes the kernel's place: firmware goes on there, or without any the machine starts
+ * there; what it finds in the flash gets a kernel and an initial RAM disk through fw_cfg.
  */
 #include <elf.h>
 #include <stdlib.h>
@@ -22,7 +27,9 @@
 #include "hw/boards/fdt.h"
 #include "hw/boards/load.h"
 #include "hw/intc/aclint.h"
+#include "hw/intc/aplic.h"
 #include "hw/intc/plic.h"
+#include "hw/misc/fw-cfg.h"
 #include "hw/misc/syscon.h"
 #include "hw/pci/ecam.h"
 #include "hw/riscv/hart.h"
@@ -40,10 +47,17 @@ enum { TIMEBASE = 10000000, UART_CLOCK = 3686400 };
 #define ACLINT_SIZE UINT64_C(0x10000)
 #define PLIC_BASE   UINT64_C(0xc000000)
 #define PLIC_SIZE   UINT64_C(0x600000)
+#define APLIC_BASE  UINT64_C(0xc000000) /* of machine level; that of supervisor level behind it */
+#define APLIC_NEXT  UINT64_C(0x1000000)
+#define APLIC_SIZE  UINT64_C(0x8000)
 #define UART_BASE   UINT64_C(0x10000000)
 #define UART_SIZE   UINT64_C(0x100)
 #define VIRTIO_BASE UINT64_C(0x10001000)
 #define CHIP_SIZE   UINT64_C(0x1000)
+#define FW_CFG_BASE UINT64_C(0x10100000)
+#define FW_CFG_SIZE UINT64_C(24)
+#define FLASH_BASE  UINT64_C(0x20000000)
+#define FLASH_SIZE  UINT64_C(0x2000000)
 #define ECAM_BASE   UINT64_C(0x30000000)
 #define ECAM_SIZE   UINT64_C(0x10000000)
 #define PORTS_BASE  UINT64_C(0x3000000)
@@ -55,7 +69,17 @@ enum { TIMEBASE = 10000000, UART_CLOCK = 3686400 };
 #define KERNEL_BASE (RAM_BASE + UINT64_C(0x200000))
 #define MIB         (UINT64_C(1) << 20)
 
-enum { PHANDLE_CPU = 1 /* and one per hart */, PHANDLE_PLIC = 0x1000, PHANDLE_SYSCON };
+enum { PHANDLE_CPU = 1 /* and one per hart */, PHANDLE_PLIC = 0x1000, PHANDLE_SYSCON, PHANDLE_APLIC /* and one per level */ };
+enum { LEVEL_M, LEVEL_S, LEVELS };
+enum { IRQ_LEVEL_HIGH = 4 }; /* Linux' dt-bindings/interrupt-controller/irq.h */
+
+/* Properties, with the numbers of their values. */
+enum { PROP_AIA };
+enum aia { AIA_NONE, AIA_APLIC };
+static const char *const aia_values[] = {"none", "aplic", NULL};
+static const struct board_prop props[] = {
+    [PROP_AIA] = {"aia", aia_values, "interrupt controllers: PLIC, or those of the Advanced Interrupt Architecture"},
+};
 
 static const char default_firmware[] = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin";
 
@@ -63,11 +87,14 @@ struct virt {
     struct board board;
     struct mem_region ram, rom;
     struct riscv_harts harts;
-    struct device *aclint, *plic, *uart, *rtc, *syscon, *pci, *virtio[NVIRTIO];
+    struct device *aclint, *plic, *aplic[LEVELS]; /* a PLIC, or the APLIC's domains */
+    struct device *uart, *rtc, *syscon, *pci, *fw_cfg, *flash[BOARD_MAX_FLASH], *virtio[NVIRTIO];
     struct mem_region pci_ports, pci_memory, pci_wide; /* windows onto the bus */
 };
 
 /* --- the chips --- */
+
+static enum aia aia(const struct virt *v) { return v->board.options.prop[PROP_AIA]; }
 
 /* What is left to do when a chip has been made: its window into the map. */
 static char *plug(struct virt *v, struct device *d, uint64_t at)
@@ -88,24 +115,55 @@ static void set_number(struct device *d, const char *property, unsigned n)
     CHECK(!error);
 }
 
+/* The input of a source, for who drives it. */
+static struct irq source(struct virt *v, unsigned n) { return device_input(aia(v) ? v->aplic[LEVEL_M] : v->plic, n); }
+
+static char *build_plic(struct virt *v)
+{
+    unsigned harts = v->board.machine.nprocessors;
+    v->plic = chip(v, "plic");
+    set_number(v->plic, "sources", SOURCES);
+    set_number(v->plic, "contexts", 2 * harts);
+    for (unsigned i = 0; i < harts; i++) {
+        v->plic->irq[2 * i] = riscv_hart_line(&v->harts, i, RV_IRQ_MEXT);
+        v->plic->irq[2 * i + 1] = riscv_hart_line(&v->harts, i, RV_IRQ_SEXT);
+    }
+    return plug(v, v->plic, PLIC_BASE);
+}
+
+static char *build_aplic(struct virt *v)
+{
+    static const enum rv_interrupt line[LEVELS] = {RV_IRQ_MEXT, RV_IRQ_SEXT};
+    unsigned harts = v->board.machine.nprocessors;
+    char *error = NULL;
+    for (unsigned k = 0; k < LEVELS && !error; k++) {
+        v->aplic[k] = chip(v, "aplic");
+        set_number(v->aplic[k], "sources", SOURCES);
+        set_number(v->aplic[k], "harts", harts);
+        for (unsigned i = 0; i < harts; i++)
+            v->aplic[k]->irq[i] = riscv_hart_line(&v->harts, i, line[k]);
+        error = plug(v, v->aplic[k], APLIC_BASE + k * APLIC_NEXT);
+    }
+    if (!error)
+        aplic_set_child(v->aplic[LEVEL_M], v->aplic[LEVEL_S]);
+    return error;
+}
+
 static char *build_interrupts(struct virt *v)
 {
     unsigned harts = v->board.machine.nprocessors;
     v->aclint = chip(v, "aclint");
     set_number(v->aclint, "harts", harts);
     set_number(v->aclint, "timebase-frequency", TIMEBASE);
-    v->plic = chip(v, "plic");
-    set_number(v->plic, "sources", SOURCES);
-    set_number(v->plic, "contexts", 2 * harts);
     riscv_harts_init(&v->harts, &v->board.machine, v->aclint);
     for (unsigned i = 0; i < harts; i++) {
         v->aclint->irq[i * ACLINT_LINES + ACLINT_SOFTWARE] = riscv_hart_line(&v->harts, i, RV_IRQ_MSOFT);
         v->aclint->irq[i * ACLINT_LINES + ACLINT_TIMER] = riscv_hart_line(&v->harts, i, RV_IRQ_MTIMER);
-        v->plic->irq[2 * i] = riscv_hart_line(&v->harts, i, RV_IRQ_MEXT);
-        v->plic->irq[2 * i + 1] = riscv_hart_line(&v->harts, i, RV_IRQ_SEXT);
     }
     char *error = plug(v, v->aclint, ACLINT_BASE);
-    return error ? error : plug(v, v->plic, PLIC_BASE);
+    if (error)
+        return error;
+    return aia(v) ? build_aplic(v) : build_plic(v);
 }
 
 static void poweroff(void *opaque, int code)
@@ -120,9 +178,9 @@ static char *build_chips(struct virt *v)
     struct machine *m = &v->board.machine;
     v->uart = chip(v, "ns16550a");
     device_set_backend(v->uart, "chardev", v->board.options.serial[0]);
-    v->uart->irq[0] = device_input(v->plic, SOURCE_UART);
+    v->uart->irq[0] = source(v, SOURCE_UART);
     v->rtc = chip(v, "goldfish-rtc");
-    v->rtc->irq[0] = device_input(v->plic, SOURCE_RTC);
+    v->rtc->irq[0] = source(v, SOURCE_RTC);
     v->syscon = chip(v, "syscon");
     syscon_connect(v->syscon, &(struct syscon_events){poweroff, ask_reset, m});
     char *error = plug(v, v->uart, UART_BASE);
@@ -132,10 +190,33 @@ static char *build_chips(struct virt *v)
         error = plug(v, v->syscon, SYSCON_BASE);
     for (unsigned i = 0; i < NVIRTIO && !error; i++) {
         v->virtio[i] = chip(v, "virtio-mmio");
-        v->virtio[i]->irq[0] = device_input(v->plic, SOURCE_VIRTIO + i);
+        v->virtio[i]->irq[0] = source(v, SOURCE_VIRTIO + i);
         error = plug(v, v->virtio[i], VIRTIO_BASE + i * CHIP_SIZE);
     }
     return error;
+}
+
+static char *build_flash(struct virt *v)
+{
+    char *error = NULL;
+    for (unsigned i = 0; i < BOARD_MAX_FLASH && !error; i++) {
+        v->flash[i] = chip(v, "pflash");
+        device_set_backend(v->flash[i], "drive", v->board.options.flash[i]);
+        error = plug(v, v->flash[i], FLASH_BASE + i * FLASH_SIZE);
+    }
+    return error;
+}
+
+static char *build_fw_cfg(struct virt *v)
+{
+    const struct board_options *o = &v->board.options;
+    v->fw_cfg = chip(v, "fw_cfg");
+    char *error = plug(v, v->fw_cfg, FW_CFG_BASE);
+    if (error)
+        return error;
+    fw_cfg_set_number(v->fw_cfg, FW_CFG_RAM_SIZE, o->ram_size, 8);
+    fw_cfg_set_number(v->fw_cfg, FW_CFG_NB_CPUS, v->board.machine.nprocessors, 2);
+    return board_add_files(&v->board, v->fw_cfg);
 }
 
 static uint64_t wide_base(const struct virt *v)
@@ -148,7 +229,7 @@ static char *build_pci(struct virt *v)
     struct mem_space *s = &v->board.machine.memory;
     v->pci = chip(v, "pci-host-ecam-generic");
     for (unsigned i = 0; i < PCI_PINS; i++)
-        v->pci->irq[i] = device_input(v->plic, SOURCE_PCI + i);
+        v->pci->irq[i] = source(v, SOURCE_PCI + i);
     char *error = plug(v, v->pci, ECAM_BASE);
     if (error)
         return error;
@@ -175,6 +256,10 @@ static char *build(struct board *b)
     char *error = build_interrupts(v);
     if (!error)
         error = build_chips(v);
+    if (!error)
+        error = build_fw_cfg(v);
+    if (!error)
+        error = build_flash(v);
     return error ? error : build_pci(v);
 }
 
@@ -218,7 +303,8 @@ static void take_apart(struct board *b)
 {
     struct virt *v = (struct virt *)b;
     struct mem_region *const windows[] = {&v->pci_ports, &v->pci_memory, &v->pci_wide};
-    struct device *const chips[] = {v->pci, v->syscon, v->rtc, v->uart, v->plic, v->aclint};
+    struct device *const chips[] = {v->pci, v->flash[1], v->flash[0], v->fw_cfg, v->syscon, v->rtc, v->uart, v->aplic[LEVEL_S],
+                                   v->aplic[LEVEL_M], v->plic, v->aclint};
     for (unsigned i = 0; i < ARRAY_SIZE(windows); i++)
         if (windows[i]->parent)
             mem_remove(&b->machine.memory, windows[i]);
@@ -307,22 +393,97 @@ static void describe_lines(struct virt *v, struct fdt *f, enum rv_interrupt firs
     fdt_cells_of(f, "interrupts-extended", 4 * harts, cells);
 }
 
-static void describe_source(struct fdt *f, unsigned source)
+/* A line to every hart. */
+static void describe_external(struct virt *v, struct fdt *f, enum rv_interrupt which)
 {
-    fdt_cells(f, "interrupts", source);
-    fdt_cells(f, "interrupt-parent", PHANDLE_PLIC);
+    uint32_t cells[2 * MACHINE_MAX_PROCESSORS];
+    unsigned harts = v->board.machine.nprocessors;
+    for (unsigned i = 0; i < harts; i++) {
+        cells[2 * i] = PHANDLE_CPU + i;
+        cells[2 * i + 1] = which;
+    }
+    fdt_cells_of(f, "interrupts-extended", 2 * harts, cells);
+}
+
+/* A source as its controller counts it: a number and, with an APLIC, how it is triggered. */
+static unsigned source_cells(const struct virt *v, unsigned source, uint32_t out[2])
+{
+    out[0] = source;
+    out[1] = IRQ_LEVEL_HIGH;
+    return aia(v) ? 2 : 1;
+}
+
+static uint32_t source_parent(const struct virt *v) { return aia(v) ? PHANDLE_APLIC + LEVEL_S : PHANDLE_PLIC; }
+
+static void describe_source(struct virt *v, struct fdt *f, unsigned source)
+{
+    uint32_t cells[2];
+    unsigned n = source_cells(v, source, cells);
+    fdt_cells_of(f, "interrupts", n, cells);
+    fdt_cells(f, "interrupt-parent", source_parent(v));
+}
+
+static void describe_plic(struct virt *v, struct fdt *f)
+{
+    fdt_at(f, "/soc", "plic@%llx", (unsigned long long)PLIC_BASE);
+    fdt_bytes(f, "compatible", "sifive,plic-1.0.0\0riscv,plic0", sizeof "sifive,plic-1.0.0\0riscv,plic0");
+    fdt_wide(f, "reg", PLIC_BASE, PLIC_SIZE);
+    fdt_cells(f, "#interrupt-cells", 1);
+    fdt_cells(f, "#address-cells", 0);
+    fdt_flag(f, "interrupt-controller");
+    fdt_cells(f, "riscv,ndev", SOURCES - 1);
+    fdt_cells(f, "phandle", PHANDLE_PLIC);
+    describe_lines(v, f, RV_IRQ_MEXT, RV_IRQ_SEXT);
+}
+
+/* riscv,aplic.yaml. The machine level delegates all sources; "delegate" is the name that firmware knew first. */
+static void describe_aplic(struct virt *v, struct fdt *f)
+{
+    for (unsigned k = 0; k < LEVELS; k++) {
+        uint64_t base = APLIC_BASE + k * APLIC_NEXT;
+        fdt_at(f, "/soc", "interrupt-controller@%llx", (unsigned long long)base);
+        fdt_text(f, "compatible", "riscv,aplic");
+        fdt_wide(f, "reg", base, APLIC_SIZE);
+        fdt_cells(f, "#interrupt-cells", 2);
+        fdt_cells(f, "#address-cells", 0);
+        fdt_flag(f, "interrupt-controller");
+        fdt_cells(f, "riscv,num-sources", SOURCES - 1);
+        fdt_cells(f, "phandle", PHANDLE_APLIC + k);
+        describe_external(v, f, k == LEVEL_M ? RV_IRQ_MEXT : RV_IRQ_SEXT);
+        if (k == LEVEL_S)
+            continue;
+        fdt_cells(f, "riscv,children", PHANDLE_APLIC + LEVEL_S);
+        fdt_cells(f, "riscv,delegation", PHANDLE_APLIC + LEVEL_S, 1, SOURCES - 1);
+        fdt_cells(f, "riscv,delegate", PHANDLE_APLIC + LEVEL_S, 1, SOURCES - 1);
+    }
+}
+
+/* Documentation/devicetree/bindings/firmware/qemu,fw-cfg-mmio.yaml, mtd/mtd-physmap.yaml */
+static void describe_firmware(struct virt *v, struct fdt *f)
+{
+    fdt_at(f, "/", "fw-cfg@%llx", (unsigned long long)FW_CFG_BASE);
+    fdt_text(f, "compatible", "qemu,fw-cfg-mmio");
+    fdt_wide(f, "reg", FW_CFG_BASE, FW_CFG_SIZE);
+    fdt_flag(f, "dma-coherent");
+    fdt_at(f, "/", "flash@%llx", (unsigned long long)FLASH_BASE);
+    fdt_text(f, "compatible", "cfi-flash");
+    fdt_wide(f, "reg", FLASH_BASE, FLASH_SIZE, FLASH_BASE + FLASH_SIZE, FLASH_SIZE);
+    fdt_cells(f, "bank-width", 4);
 }
 
 /* PCI Bus Binding to IEEE 1275, and Linux' host-generic-pci.yaml: pin p of device d drives source 32 + (d + p - 1) mod 4. */
 static void describe_pci(struct virt *v, struct fdt *f)
 {
-    enum { PORTS = 0x01000000, MEMORY = 0x02000000, WIDE = 0x03000000, CELLS = 6, DEVICE_MASK = 0x1800 };
+    enum { PORTS = 0x01000000, MEMORY = 0x02000000, WIDE = 0x03000000, CELLS = 7, DEVICE_MASK = 0x1800 };
     uint32_t map[PCI_PINS * PCI_PINS * CELLS];
+    unsigned n = 0;
 #define CELLS_OF(x) (uint32_t)((x) >> 32), (uint32_t)(x)
     for (unsigned slot = 0; slot < PCI_PINS; slot++)
         for (unsigned pin = 0; pin < PCI_PINS; pin++) {
-            const uint32_t row[CELLS] = {slot << 11, 0, 0, pin + 1, PHANDLE_PLIC, SOURCE_PCI + (slot + pin) % PCI_PINS};
-            memcpy(map + (slot * PCI_PINS + pin) * CELLS, row, sizeof row);
+            const uint32_t row[] = {slot << 11, 0, 0, pin + 1, source_parent(v)};
+            memcpy(map + n, row, sizeof row);
+            n += ARRAY_SIZE(row);
+            n += source_cells(v, SOURCE_PCI + (slot + pin) % PCI_PINS, map + n);
         }
     fdt_at(f, "/soc", "pci@%llx", (unsigned long long)ECAM_BASE);
     fdt_text(f, "compatible", "pci-host-ecam-generic");
@@ -336,7 +497,7 @@ static void describe_pci(struct virt *v, struct fdt *f)
     fdt_flag(f, "dma-coherent");
     fdt_cells(f, "ranges", PORTS, 0, 0, CELLS_OF(PORTS_BASE), CELLS_OF(PORTS_SIZE), MEMORY, CELLS_OF(PCI_BASE),
               CELLS_OF(PCI_BASE), CELLS_OF(PCI_SIZE), WIDE, CELLS_OF(wide_base(v)), CELLS_OF(wide_base(v)), CELLS_OF(WIDE_SIZE));
-    fdt_cells_of(f, "interrupt-map", ARRAY_SIZE(map), map);
+    fdt_cells_of(f, "interrupt-map", n, map);
     fdt_cells(f, "interrupt-map-mask", DEVICE_MASK, 0, 0, 7);
 #undef CELLS_OF
 }
@@ -353,29 +514,24 @@ static void describe_chips(struct virt *v, struct fdt *f)
     fdt_bytes(f, "compatible", "sifive,clint0\0riscv,clint0", sizeof "sifive,clint0\0riscv,clint0");
     fdt_wide(f, "reg", ACLINT_BASE, ACLINT_SIZE);
     describe_lines(v, f, RV_IRQ_MSOFT, RV_IRQ_MTIMER);
-    fdt_at(f, "/soc", "plic@%llx", (unsigned long long)PLIC_BASE);
-    fdt_bytes(f, "compatible", "sifive,plic-1.0.0\0riscv,plic0", sizeof "sifive,plic-1.0.0\0riscv,plic0");
-    fdt_wide(f, "reg", PLIC_BASE, PLIC_SIZE);
-    fdt_cells(f, "#interrupt-cells", 1);
-    fdt_cells(f, "#address-cells", 0);
-    fdt_flag(f, "interrupt-controller");
-    fdt_cells(f, "riscv,ndev", SOURCES - 1);
-    fdt_cells(f, "phandle", PHANDLE_PLIC);
-    describe_lines(v, f, RV_IRQ_MEXT, RV_IRQ_SEXT);
+    if (aia(v))
+        describe_aplic(v, f);
+    else
+        describe_plic(v, f);
     fdt_at(f, "/soc", "serial@%llx", (unsigned long long)UART_BASE);
     fdt_text(f, "compatible", "ns16550a");
     fdt_wide(f, "reg", UART_BASE, UART_SIZE);
     fdt_cells(f, "clock-frequency", UART_CLOCK);
-    describe_source(f, SOURCE_UART);
+    describe_source(v, f, SOURCE_UART);
     fdt_at(f, "/soc", "rtc@%llx", (unsigned long long)RTC_BASE);
     fdt_text(f, "compatible", "google,goldfish-rtc");
     fdt_wide(f, "reg", RTC_BASE, CHIP_SIZE);
-    describe_source(f, SOURCE_RTC);
+    describe_source(v, f, SOURCE_RTC);
     for (unsigned i = 0; i < NVIRTIO; i++) {
         fdt_at(f, "/soc", "virtio_mmio@%llx", (unsigned long long)(VIRTIO_BASE + i * CHIP_SIZE));
         fdt_text(f, "compatible", "virtio,mmio");
         fdt_wide(f, "reg", VIRTIO_BASE + i * CHIP_SIZE, CHIP_SIZE);
-        describe_source(f, SOURCE_VIRTIO + i);
+        describe_source(v, f, SOURCE_VIRTIO + i);
     }
     describe_pci(v, f);
     fdt_at(f, "/soc", "test@%llx", (unsigned long long)SYSCON_BASE);
@@ -448,6 +604,7 @@ static char *describe(struct virt *v, uint64_t initrd, uint64_t initrd_size, uin
     describe_start(v, &f, initrd, initrd_size);
     describe_harts(v, &f);
     describe_chips(v, &f);
+    describe_firmware(v, &f);
     tree.size = fdt_finish_tree(&f, &why);
     tree.bytes = f.tree;
     char *error = tree.size ? place_tree(v, &tree, at) : device_error("can't build the device tree: %s", why);
@@ -540,31 +697,61 @@ static char *place_firmware(struct virt *v, uint64_t *start)
     return error;
 }
 
+/* Is there something to start in the flash? */
+static bool from_flash(const struct virt *v) { return v->board.options.flash[0]; }
+
+/* A file as an item and its size as another. */
+static char *offer_file(struct virt *v, const char *path, enum image_form form, unsigned size_item, unsigned data_item)
+{
+    struct image im;
+    char *error = image_read(path, form, v->board.options.ram_size, &im);
+    if (error)
+        return error;
+    fw_cfg_set_number(v->fw_cfg, size_item, im.size, 4);
+    fw_cfg_set(v->fw_cfg, data_item, im.bytes, (uint32_t)im.size);
+    free(im.bytes);
+    return NULL;
+}
+
+/* To what is in the flash: a kernel, its initial RAM disk and command line. */
+static char *offer_kernel(struct virt *v)
+{
+    const struct board_options *o = &v->board.options;
+    const char *line = o->append ? o->append : "";
+    uint32_t n = (uint32_t)strlen(line) + 1;
+    fw_cfg_set_number(v->fw_cfg, FW_CFG_CMDLINE_SIZE, n, 4);
+    fw_cfg_set(v->fw_cfg, FW_CFG_CMDLINE_DATA, line, n);
+    char *error = o->kernel ? offer_file(v, o->kernel, IMAGE_UNPACKED, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA) : NULL;
+    if (!error && o->initrd)
+        error = offer_file(v, o->initrd, IMAGE_AS_IT_IS, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA);
+    return error;
+}
+
 static char *load(struct virt *v)
 {
     const struct board_options *o = &v->board.options;
-    uint64_t start = RAM_BASE, kernel = KERNEL_BASE, end = KERNEL_BASE, initrd = 0, initrd_size = 0, tree = 0;
+    uint64_t start = RAM_BASE, kernel = from_flash(v) ? FLASH_BASE : KERNEL_BASE, end = KERNEL_BASE;
+    uint64_t initrd = 0, initrd_size = 0, tree = 0;
     bool firmware = !o->firmware || strcmp(o->firmware, "none");
     char *error = firmware ? place_firmware(v, &start) : NULL;
-    if (!error && o->kernel)
+    if (!error && from_flash(v))
+        error = offer_kernel(v);
+    if (!error && o->kernel && !from_flash(v))
         error = place_kernel(v, &kernel, &end);
-    if (!error && o->initrd)
+    if (!error && o->initrd && !from_flash(v))
         error = place_initrd(v, end, &initrd, &initrd_size);
     if (!error)
         error = describe(v, initrd, initrd_size, &tree);
     if (!error)
-        write_rom(v, firmware ? start : kernel, tree, o->kernel ? kernel : 0);
+        write_rom(v, firmware ? start : kernel, tree, o->kernel || from_flash(v) ? kernel : 0);
     return error;
 }
 
 static char *reset(struct board *b)
 {
     struct virt *v = (struct virt *)b;
-    struct device *const chips[] = {v->aclint, v->plic, v->uart, v->rtc, v->syscon, v->pci};
-    for (unsigned i = 0; i < ARRAY_SIZE(chips); i++)
-        device_reset(chips[i]);
-    for (unsigned i = 0; i < NVIRTIO; i++)
-        device_reset(v->virtio[i]);
+    for (unsigned i = 0; i < b->nchips; i++)
+        device_reset(b->chip[i]);
     for (unsigned i = 0; i < b->machine.nprocessors; i++) {
         struct rv_hart *h = rv_hart(b->machine.processor[i]->cpu);
         memset(h->cpu.x, 0, sizeof h->cpu.x);
@@ -582,6 +769,9 @@ const struct board_class board_riscv_virt = {
     .default_ram = 128 * MIB,
     .default_processors = 1,
     .max_processors = 8,
+    .flash_banks = BOARD_MAX_FLASH,
+    .props = props,
+    .nprops = ARRAY_SIZE(props),
     .state_size = sizeof(struct virt),
     .build = build,
     .reset = reset,

@@ -1,7 +1,8 @@
 /*
  * Parallel NOR flash with the Intel command set (JEDEC JEP137/JESD68.01, Common Flash Interface; Intel 28F128J3 data sheet):
  * two 16-bit chips beside each other on a 32-bit bus, as the virt machines have them. Reads find the array until a command
- * is written. What is programmed goes to the drive at once.
+ * is written. What is programmed goes to the drive at once. A bank without a drive keeps its bytes inverted, so that an erased
+ * one costs neither memory nor room in snapshots; it can be read, but code does not run there.
  */
 #include "hw/device.h"
 
@@ -31,16 +32,20 @@ struct pflash {
 static struct pflash *flash(struct device *d) { return (struct pflash *)d; }
 static struct mem_region *region(struct pflash *s) { return &s->device.view[0].region; }
 
+/* What a byte in memory is to be changed by to be the flash's. */
+static uint8_t inverted(const struct pflash *s) { return s->drive ? 0 : 0xff; }
+
 static bool read_only(const struct pflash *s) { return s->drive && s->drive->read_only; }
 
 static void set_mode(struct pflash *s, enum mode mode)
 {
     s->mode = (uint8_t)mode;
     s->step = COMMAND;
+    bool direct = mode == ARRAY && !inverted(s);
     if (region(s)->parent)
-        mem_rom_direct(s->device.host->memory, region(s), mode == ARRAY);
+        mem_rom_direct(s->device.host->memory, region(s), direct);
     else
-        region(s)->direct_off = mode != ARRAY;
+        region(s)->direct_off = !direct;
 }
 
 static void store_back(struct pflash *s, uint64_t at, uint64_t n)
@@ -60,7 +65,7 @@ static void program(struct pflash *s, uint64_t at, const uint8_t *bytes, unsigne
         return;
     }
     for (unsigned i = 0; i < n; i++)
-        region(s)->host[at + i] &= bytes[i];
+        region(s)->host[at + i] = ((region(s)->host[at + i] ^ inverted(s)) & bytes[i]) ^ inverted(s);
     store_back(s, at & ~(uint64_t)(BLOCK_SECTOR - 1), ALIGN_UP((at & (BLOCK_SECTOR - 1)) + n, (uint64_t)BLOCK_SECTOR));
 }
 
@@ -71,7 +76,7 @@ static void erase(struct pflash *s, uint64_t offset)
         s->status |= STATUS_ERASE_ERROR;
         return;
     }
-    memset(region(s)->host + at, 0xff, s->sector);
+    memset(region(s)->host + at, 0xff ^ inverted(s), s->sector);
     store_back(s, at, s->sector);
 }
 
@@ -96,7 +101,7 @@ static uint8_t answer(struct pflash *s, uint64_t offset)
 {
     uint64_t word = offset / BANK;
     if (s->mode == ARRAY)
-        return region(s)->host[offset];
+        return region(s)->host[offset] ^ inverted(s);
     if (offset % 2)
         return 0;
     switch (s->mode) {
@@ -207,7 +212,8 @@ static char *realize(struct device *d)
         return device_error("device pflash: %s is larger than the flash, which has %llu bytes", s->drive->path, (unsigned long long)s->size);
     if (!mem_init_rom(region(s), "pflash", s->size, &ops, s))
         return device_error("device pflash: no memory for %llu bytes", (unsigned long long)s->size);
-    memset(region(s)->host, 0xff, s->size);
+    if (s->drive)
+        memset(region(s)->host + s->drive->size, 0xff, s->size - s->drive->size);
     int error = s->drive ? block_read(s->drive, 0, region(s)->host, s->drive->size) : 0;
     if (error) {
         mem_free(region(s));
