@@ -385,6 +385,7 @@ enum cpu_exit cpu_run(struct cpu *cpu)
     jmp_buf leave;
     cpu->leave_env = &leave;
     cpu->exit_reason = EXIT_NONE;
+    cpu->pc &= ~(uint64_t)x->target->pc_zero_bits;
     _setjmp(leave); /* exec_leave() and faults in helpers come back here, with the reason set */
     __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
     bool indirect = true, first = true; /* first: generated code has not run, or was left with a reason */

@@ -63,6 +63,7 @@ static void look(void *opaque, uint64_t address, unsigned size, unsigned access)
 enum cpu_exit cpu_step(struct cpu *cpu)
 {
     struct ir_unit u = {0};
+    cpu->pc &= ~(uint64_t)cpu->target->pc_zero_bits;
     if (cpu->exec->options.memory) {
         exec_run_step(cpu);
         return cpu->exit_reason;

@@ -119,6 +119,7 @@ struct target {
     uint16_t elf_machine;       /* EM_… */
     uint8_t elf_class, elf_data; /* ELFCLASS…, ELFDATA… */
     uint8_t address_bits;       /* user addresses are below 1 << address_bits */
+    uint8_t pc_zero_bits;       /* bits of the pc that the hardware keeps zero, whoever writes it */
     uint32_t page_size;
     size_t state_size;          /* sizeof the guest's state struct */
     const struct ir_guest *ir;

@@ -97,6 +97,7 @@ const struct target target_riscv64 = {
     .elf_class = ELFCLASS64,
     .elf_data = ELFDATA2LSB,
     .address_bits = 47,
+    .pc_zero_bits = 1,
     .page_size = 4096,
     .state_size = sizeof(struct rv_cpu),
     .ir = &ir,

@@ -77,9 +77,9 @@ def main():
     bad = refused = 0
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'damaged')
-        for seed in range(count):
+        for seed in ['odd entry', *range(count)]:
             with open(path, 'wb') as f:
-                f.write(damage(image, random.Random(seed)))
+                f.write(damage(image, random.Random(seed)) if seed != 'odd entry' else image[:24] + bytes([image[24] | 1]) + image[25:])
             os.chmod(path, 0o755)
             try:
                 r = run(metic, path)

@@ -188,6 +188,7 @@ const struct target target_riscv64_system = {
     .elf_class = ELFCLASS64,
     .elf_data = ELFDATA2LSB,
     .address_bits = 64,
+    .pc_zero_bits = 1,
     .page_size = 4096,
     .state_size = sizeof(struct rv_hart),
     .ir = &ir,
