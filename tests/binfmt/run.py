@@ -105,15 +105,16 @@ with tempfile.TemporaryDirectory(prefix="metic-run-") as name:
     folder.chmod(0o755)
     metic = shutil.copy(os.path.abspath(sys.argv[1]), folder)
     root = folder / "root"
-    subprocess.run(["cp", "-a", roots.root(GUEST, "small", SMALL), root], check=True)
+    small = roots.root(GUEST, "small", SMALL)
+    subprocess.run(["cp", "-a", small, root], check=True)
     (folder / "shared").mkdir()
     (folder / "shared/x").write_text("shared file\n")
     check(metic, root, {})
     if os.geteuid() == 0:
         subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", root], check=True)
         check(metic, root, {"user": NOBODY, "group": NOBODY, "extra_groups": []})
-    before = listing(roots.root(GUEST, "small", SMALL))
-    left = [p for p in (path.replace(str(root), "") for path in listing(root)) if str(roots.root(GUEST, "small", SMALL)) + p not in before]
+    before = listing(small)
+    left = [p for p in (path.replace(str(root), "") for path in listing(root)) if str(small) + p not in before]
     if left:
         failures.append("left behind")
         print("left behind:", left)
