@@ -25,6 +25,14 @@ check: all ## unit tests and a quick set of real guest programs
 check-all: all ## everything: full roots, storms, foreign test suites; takes hours
 	meson test -C $(BUILD) --print-errorlogs --setup all
 
+check-tiers: all ## instructions, system calls and Debian's programs with each tier forced, and hot at once; takes hours
+	set -e; for setup in tier_quick tier_hot at_once; do \
+		meson test -C $(BUILD) --print-errorlogs --setup $$setup --logbase $$setup --suite insn --suite linux --suite e2e; \
+		for guest in arm64 riscv64; do \
+			meson test -C $(BUILD) --print-errorlogs --setup $$setup --logbase $$setup-full-$$guest "e2e full $$guest"; \
+		done; \
+	done
+
 bench: all ## time kernels natively, under metic and under a peer
 	bench/run.py --md $(BUILD)/bench.md --json $(BUILD)/bench.json $(BENCH)
 
@@ -49,4 +57,4 @@ deb: ## Debian packages in $(BUILD)-deb/packages
 clean: ## remove the build folders
 	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-deb
 
-.PHONY: all help deps demo check check-all bench sanitize docs format install deb clean
+.PHONY: all help deps demo check check-all check-tiers bench sanitize docs format install deb clean

@@ -163,7 +163,9 @@ def shell_words(case, work):
 
 
 def environment(work, inside):
-    return {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": inside, "LC_ALL": "C.UTF-8", "TZ": "UTC", "TMPDIR": inside,
+    """What a guest program sees, and how metic is to make code where the caller has said so."""
+    code = {name: os.environ[name] for name in ("METIC_TIER", "METIC_HOT_AFTER", "METIC_CODE_CACHE") if name in os.environ}
+    return code | {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": inside, "LC_ALL": "C.UTF-8", "TZ": "UTC", "TMPDIR": inside,
             "P": inside + "/programs", "USER": "guest", "TERM": "dumb"}
 
 
