@@ -16,7 +16,6 @@
 #include "linux-user/mm-internal.h"
 
 enum {
-    PAGE = 4096,
     PLACE_SHIFT = 21,  /* mapped files lie on multiples of so much: none of them shares a page table with another */
     PLACES = 1 << 15,
     TRIES = 8,

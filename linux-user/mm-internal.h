@@ -1,4 +1,4 @@
-/* The address space as mm.c and mm-maps.c share it; nobody else includes this. */
+/* The address space as the mm*.c share it; nobody else includes this. */
 #ifndef LINUX_USER_MM_INTERNAL_H
 #define LINUX_USER_MM_INTERNAL_H
 
@@ -11,7 +11,12 @@ struct attachment {
     uint64_t addr, len;
 };
 
-enum { MAX_ATTACHED = 256 };
+enum {
+    PAGE = 4096,
+    MM_LOWEST = 0x10000, /* /proc/sys/vm/mmap_min_addr */
+    MM_STACK_GAP = 256 * PAGE, /* free below a stack, as Linux's stack_guard_gap */
+    MAX_ATTACHED = 256,
+};
 
 enum { MM_MAX_FILES = 128 };
 
@@ -45,8 +50,48 @@ struct mm {
     uint64_t mappings;        /* so many have been in the list */
 };
 
-/* Takes into the list what areas have grown in or into [start, end). Under mm->op. */
+/* --- mm-change.c; mm->op held --- */
+uint32_t mm_host_prot(uint32_t prot);
+int64_t mm_host_map(uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset);
+int64_t mm_host_unmap(uint64_t addr, uint64_t len);
+/* Maps where nothing is. -EEXIST: something of metic's own is there. */
+int64_t mm_host_place(uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset);
+/*
+ * Before [start, end) loses its contents or the right to be executed: no translation is made from it until the change
+ * is recorded (mm_end_change) or did not happen (mm_cancel_change); the ones there are end.
+ */
+void mm_begin_change(struct mm *mm, uint64_t start, uint64_t end);
+/* Records the change: a (NULL: nothing is mapped in [start, end) now). */
+void mm_end_change(struct mm *mm, const struct area *a, uint64_t start, uint64_t end);
+void mm_cancel_change(struct mm *mm);
+/* Within a change: the range is not mapped any more. */
+void mm_forget(struct mm *mm, uint64_t start, uint64_t end);
+/* Room in the list for so many changes; false: no memory. */
+bool mm_reserve(struct mm *mm, unsigned changes);
+/*
+ * Takes hold of everything in [start, end) that is not the guest's yet, so that a MAP_FIXED over the range meets nothing
+ * of metic's own: -ENOMEM if there is something.
+ */
+int64_t mm_hold_holes(struct mm *mm, uint64_t start, uint64_t end);
+void mm_release_holes(struct mm *mm, uint64_t start, uint64_t end);
+/* The next piece of [*at, end) in which no guest area lies: [*start, *stop); false at the end. */
+bool mm_next_hole(const struct mm *mm, uint64_t *at, uint64_t end, uint64_t *start, uint64_t *stop);
+/* Takes into the list what areas have grown in or into [start, end). */
 void mm_learn_growth(struct mm *mm, uint64_t start, uint64_t end);
+/* Finds room and maps there; answers the address. */
+int64_t mm_place(struct mm *mm, uint64_t len, uint64_t align, uint32_t prot, uint32_t flags, int fd, uint64_t offset);
+/* Files that let nobody choose the address (io_uring): where the host's kernel wants them. */
+int64_t mm_place_by_host(struct mm *mm, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset);
+/* mseal forbids to change the range's mappings. */
+bool mm_is_sealed(const struct mm *mm, uint64_t start, uint64_t end);
+bool mm_in_space(const struct mm *mm, uint64_t addr, uint64_t len);
+/* The guest's limits allow so many bytes more like `a`. */
+bool mm_may_grow(const struct mm *mm, uint64_t bytes, const struct area *a);
+/* They allow that `now`, or the part of it that `a` covers, becomes `a`. */
+bool mm_may_become(const struct mm *mm, const struct area *now, const struct area *a);
+
+/* --- mm.c; mm->op held --- */
+int64_t mm_unmap(struct mm *mm, uint64_t start, uint64_t end);
 
 /* --- mm-files.c; mm->op held, areas_lock not unless it says so --- */
 /* What tells the ELF file from others. False: it is none, or it has changed just now. */
