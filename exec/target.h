@@ -95,6 +95,8 @@ struct target_system {
     void (*raise)(struct cpu *cpu, uint32_t cause, uint64_t address);
     /* Enters that of an access to which nothing, or a device's refusal, answered. */
     void (*bus_error)(struct cpu *cpu, enum target_access access, uint64_t address);
+    /* Enters that of an access with MEM_ALIGN, or an atomic one, off its alignment. */
+    void (*misaligned)(struct cpu *cpu, enum target_access access, uint64_t address);
     /* Enters the exception of what cpu_run() returned (EXIT_SYSCALL, _BREAKPOINT, _ILLEGAL, _FETCH, …). */
     void (*exception)(struct cpu *cpu, enum cpu_exit reason);
     /* Enters the most urgent interrupt that may be taken now; false: none. */

@@ -289,7 +289,7 @@ static bool slow_access(struct cpu *cpu, const struct host_access *a)
     bool is_atomic = in->op != IR_LD && in->op != IR_ST;
     if (UNLIKELY(exec_has_watchpoints(cpu->exec)) && watches(p, address, size, is_atomic ? DEBUG_ACCESS : in->op == IR_LD ? DEBUG_LOAD : DEBUG_STORE))
         return false;
-    if (is_atomic && address & (size - 1))
+    if ((is_atomic || in->mem & MEM_ALIGN) && address & (size - 1))
         return fail(p, FAILED_ALIGNMENT, access, address, 0);
     if ((address & (PAGE - 1)) + size > PAGE)
         return access_halves(p, view, a, address, size, access);
@@ -316,10 +316,7 @@ static enum cpu_exit enter_fault(struct cpu *cpu)
         return EXIT_DEBUG;
     case FAILED_TRANSLATION: system->raise(cpu, p->failed.cause, p->failed.address); break;
     case FAILED_BUS: system->bus_error(cpu, p->failed.access, p->failed.address); break;
-    case FAILED_ALIGNMENT:
-        cpu->exit_detail = p->failed.address;
-        system->exception(cpu, EXIT_ALIGN);
-        break;
+    case FAILED_ALIGNMENT: system->misaligned(cpu, p->failed.access, p->failed.address); break;
     }
     return EXIT_TARGET;
 }

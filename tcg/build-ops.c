@@ -147,16 +147,18 @@ static void fold_address(struct ir_builder *b, struct ir_inst *in, ir_ref base, 
 ir_ref b_load(struct ir_builder *b, enum ir_type t, unsigned mem, ir_ref base, ir_ref index, unsigned scale,
               int64_t disp)
 {
-    struct ir_inst in = {.op = IR_LD, .type = t, .mem = mem};
-    fold_address(b, &in, base, index, scale, disp);
+    struct ir_inst in = {.op = IR_LD, .type = t, .mem = mem, .arg = {base}};
+    if (!(mem & MEM_ALIGN))
+        fold_address(b, &in, base, index, scale, disp);
     return b_emit(b, in);
 }
 
 void b_store(struct ir_builder *b, enum ir_type t, unsigned mem, ir_ref base, ir_ref index, unsigned scale,
              int64_t disp, ir_ref value)
 {
-    struct ir_inst in = {.op = IR_ST, .type = t, .mem = mem};
-    fold_address(b, &in, base, index, scale, disp);
+    struct ir_inst in = {.op = IR_ST, .type = t, .mem = mem, .arg = {base}};
+    if (!(mem & MEM_ALIGN))
+        fold_address(b, &in, base, index, scale, disp);
     in.arg[2] = value;
     b_emit(b, in);
 }

@@ -90,7 +90,7 @@ ir_ref b_setcc(struct ir_builder *b, enum ir_cc cc, enum ir_type t, ir_ref x, ir
 ir_ref b_selcc(struct ir_builder *b, enum ir_type t, enum ir_cc cc, enum ir_type tc, ir_ref x, ir_ref y, ir_ref v,
                ir_ref w);
 
-/* --- memory: address base + (index << scale) + disp; index may be IR_NONE --- */
+/* --- memory: address base + (index << scale) + disp; index may be IR_NONE; with MEM_ALIGN it is the base --- */
 ir_ref b_load(struct ir_builder *b, enum ir_type t, unsigned mem, ir_ref base, ir_ref index, unsigned scale,
               int64_t disp);
 void b_store(struct ir_builder *b, enum ir_type t, unsigned mem, ir_ref base, ir_ref index, unsigned scale,

@@ -112,11 +112,20 @@ static inline uint64_t address(const struct ir_inst *in, const union ir_value *v
     return value[in->arg[0]].q[0] + (value[in->arg[1]].q[0] << in->ir_scale) + in->imm;
 }
 
+/* What is off any smaller alignment is off 16, too. */
+static inline void check_alignment(const struct ir_inst *in, uint64_t addr)
+{
+    unsigned size = in->mem & MEM_SIZE;
+    if (UNLIKELY(in->mem & MEM_ALIGN && addr & ((1u << size) - 1)))
+        atomic_check16((void *)(uintptr_t)addr);
+}
+
 static inline void load(const struct ir_inst *in, const union ir_value *value, const struct interp_mem *mem,
                         union ir_value *out)
 {
     unsigned size = in->mem & MEM_SIZE;
     uint64_t addr = address(in, value);
+    check_alignment(in, addr);
     if (mem) {
         out->q[0] = out->q[1] = 0;
         mem->load(mem->opaque, addr, out, 1 << size);
@@ -136,6 +145,7 @@ static inline void store(const struct ir_inst *in, const union ir_value *value, 
     union ir_value v = value[in->arg[2]];
     if (in->mem & MEM_BE)
         swap_bytes(&v, size);
+    check_alignment(in, addr);
     if (mem) {
         mem->store(mem->opaque, addr, &v, 1 << size);
     } else {
@@ -195,6 +205,7 @@ static void atomic_op(const struct ir_inst *in, const union ir_value *value, con
     bool write;
 
     atomic_signal_fence(memory_order_seq_cst);
+    check_alignment(in, addr);
     if (size == 4)
         atomic_check16((void *)(uintptr_t)addr);
     if (mem)

@@ -84,6 +84,7 @@ enum ir_mem {
     MEM_BE = 16,  /* big-endian in memory */
     MEM_ACQ = 32, /* load-acquire: later accesses stay later */
     MEM_REL = 64, /* store-release: earlier accesses stay earlier */
+    MEM_ALIGN = 128, /* the address must be a multiple of the bytes: else a misaligned access, in front of any other fault */
     MEM_U8 = 0, MEM_U16 = 1, MEM_U32 = 2, MEM_64 = 3, MEM_128 = 4,
     MEM_S8 = MEM_U8 | MEM_SIGN, MEM_S16 = MEM_U16 | MEM_SIGN, MEM_S32 = MEM_U32 | MEM_SIGN,
 };

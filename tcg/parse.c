@@ -192,6 +192,8 @@ static unsigned mem(struct parser *p)
         m |= MEM_ACQ;
     if (accept(p, ".rel"))
         m |= MEM_REL;
+    if (accept(p, ".align"))
+        m |= MEM_ALIGN;
     return m;
 }
 

@@ -24,8 +24,8 @@ static void print_address(FILE *f, const struct ir_inst *in)
 
 static void print_mem(FILE *f, unsigned mem)
 {
-    fprintf(f, "%c%u%s%s%s", mem & MEM_SIGN ? 's' : 'u', 8 << (mem & MEM_SIZE), mem & MEM_BE ? ".be" : "",
-            mem & MEM_ACQ ? ".acq" : "", mem & MEM_REL ? ".rel" : "");
+    fprintf(f, "%c%u%s%s%s%s", mem & MEM_SIGN ? 's' : 'u', 8 << (mem & MEM_SIZE), mem & MEM_BE ? ".be" : "",
+            mem & MEM_ACQ ? ".acq" : "", mem & MEM_REL ? ".rel" : "", mem & MEM_ALIGN ? ".align" : "");
 }
 
 static const char *rm_name(unsigned rm)

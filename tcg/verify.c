@@ -51,6 +51,9 @@ static bool mem_ok(const struct ir_inst *in)
     unsigned size = 8u << (in->mem & MEM_SIZE);
     if ((in->mem & MEM_SIZE) > MEM_128)
         return false;
+    /* Then the base alone says whether the address is aligned. */
+    if (in->mem & MEM_ALIGN && (in->op == IR_LD || in->op == IR_ST) && (in->arg[1] || in->imm & (size / 8 - 1)))
+        return false;
     switch (in->type) {
     case IR_I32:
     case IR_I64: return size <= bits_of(in->type);

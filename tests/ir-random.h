@@ -93,6 +93,8 @@ static struct ir_inst random_fields(enum ir_op op)
             in.mem |= 1 << in.type & TYPES_INT && below(2) ? MEM_SIGN : 0;
             if (op == IR_LD || op == IR_ST)
                 in.mem |= below(4) ? 0 : op == IR_LD ? MEM_ACQ : MEM_REL;
+            else
+                in.mem |= below(4) ? 0 : MEM_ALIGN;
             break;
         case 's':
             in.ir_slot_ = random_slot(in.type);

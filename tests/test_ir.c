@@ -399,6 +399,8 @@ static void random_instruction(struct pair *p)
     unsigned from = 0;
     bool plain = op == IR_LD || op == IR_ST;
     if (plain || ir_facts[op].props & IR_P_FAULT) {
+        raw.mem &= ~MEM_ALIGN; /* which is a matter of faults */
+        built.mem = raw.mem;
         random_address(p, 1 << (raw.mem & MEM_SIZE), &raw, &built);
         if (!plain) {
             raw.ir_scale = built.ir_scale = 0;

@@ -191,7 +191,7 @@ static bool tlb_access(struct cpu *cpu, const struct host_access *a)
 {
     uint64_t address = ir_access_address(a->in, a->arg), size = 1 << (a->in->mem & MEM_SIZE);
     bool is_atomic = a->in->op != IR_LD && a->in->op != IR_ST;
-    now.misaligned = is_atomic && size == 16 && address & 15;
+    now.misaligned = ((is_atomic && size == 16) || a->in->mem & MEM_ALIGN) && address & (size - 1);
     now.addr = address;
     uint64_t offset = address - (uintptr_t)memory_start(), room = memory_end() - memory_start();
     if (now.misaligned || offset > room - size)

@@ -250,7 +250,10 @@ static void start_insn(struct unit_maker *m)
 static void random_address(struct unit_maker *m, struct ir_inst *in, bool base_only)
 {
     unsigned size = 1u << (in->mem & MEM_SIZE);
-    bool outside = m->faults && !below(8);
+    bool outside = m->faults && !below(8), is_plain = in->op == IR_LD || in->op == IR_ST;
+    if (is_plain && !below(8))
+        in->mem |= MEM_ALIGN;
+    base_only |= (in->mem & MEM_ALIGN) != 0;
     if (outside && below(3) && !UNDER_ASAN) { /* anywhere: a register's content */
         in->arg[0] = pick(m, IR_I64);
         if (!base_only && below(2))
@@ -263,8 +266,10 @@ static void random_address(struct unit_maker *m, struct ir_inst *in, bool base_o
     int64_t at = (int64_t)below(MEM_BYTES - size + 1) - MEM_BEFORE;
     if (outside)
         at = MEM_BYTES - MEM_BEFORE - (int64_t)size + 1 + below(16);
-    if (in->op == IR_CAS || in->op == IR_AXCHG)
-        at &= size == 16 ? ~15 : ~0;
+    if (size == 16 && !is_plain)
+        at &= ~15;
+    else if (in->mem & MEM_ALIGN && (!m->faults || below(4)))
+        at &= -(int64_t)size;
     if (!base_only && below(2)) { /* an index of 0 to 7 */
         ir_ref index = add_quiet(m, (struct ir_inst){.op = IR_AND, .type = IR_I64,
                                                      .arg = {pick(m, IR_I64), constant(m, IR_I64, 7)}});

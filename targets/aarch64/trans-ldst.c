@@ -1,5 +1,6 @@
 /*
  * Loads and stores of general registers, exclusives and atomics: Arm ARM C4.1.94 and the instruction pages of C6.2.
+ * Exclusives, atomics and ordered accesses must be aligned, as without FEAT_LSE2 (B2.5.2).
  * A tagged address (top byte ignored) is the fault handler's business, not that of every access.
  */
 #include "targets/aarch64/a64-decode.h"
@@ -143,33 +144,33 @@ bool a64_trans_LDRA(DisasContext *s, arg_LDRA *a)
 
 bool a64_trans_LDAR(DisasContext *s, arg_LDAR *a)
 {
-    a64_write(s, true, a->rt, load_zext(s, a->sz, MEM_ACQ, a64_read_sp(s, true, a->rn), IR_NONE, 0, 0));
+    a64_write(s, true, a->rt, load_zext(s, a->sz, MEM_ACQ | MEM_ALIGN, a64_read_sp(s, true, a->rn), IR_NONE, 0, 0));
     return true;
 }
 
 bool a64_trans_LDAPR(DisasContext *s, arg_LDAPR *a)
 {
-    a64_write(s, true, a->rt, load_zext(s, a->sz, MEM_ACQ, a64_read_sp(s, true, a->rn), IR_NONE, 0, 0));
+    a64_write(s, true, a->rt, load_zext(s, a->sz, MEM_ACQ | MEM_ALIGN, a64_read_sp(s, true, a->rn), IR_NONE, 0, 0));
     return true;
 }
 
 bool a64_trans_STLR(DisasContext *s, arg_STLR *a)
 {
-    store(s, a->sz, MEM_REL, a64_read_sp(s, true, a->rn), IR_NONE, 0, 0, a->rt);
+    store(s, a->sz, MEM_REL | MEM_ALIGN, a64_read_sp(s, true, a->rn), IR_NONE, 0, 0, a->rt);
     return true;
 }
 
 /*
  * Load/store exclusive. The monitor remembers address and value; the store is a compare-and-swap with that value, so
  * a store by another thread in between is seen unless it put the same value back, which programs cannot rely on
- * failing (the reservation may be lost, but need not be).
+ * failing (the reservation may be lost, but need not be). No address off its alignment gets into the monitor.
  */
 
 bool a64_trans_LDXR(DisasContext *s, arg_LDXR *a)
 {
     struct ir_builder *b = s->b;
     ir_ref addr = a64_read_sp(s, true, a->rn);
-    ir_ref v = load_zext(s, a->sz, a->o0 ? MEM_ACQ : 0, addr, IR_NONE, 0, 0);
+    ir_ref v = load_zext(s, a->sz, MEM_ALIGN | (a->o0 ? MEM_ACQ : 0), addr, IR_NONE, 0, 0);
     b_put(b, A64_EXCL_ADDR, addr);
     b_put(b, A64_EXCL_LO, v);
     a64_write(s, true, a->rt, v);
@@ -186,7 +187,7 @@ bool a64_trans_LDXP(DisasContext *s, arg_LDXP *a)
 {
     struct ir_builder *b = s->b;
     ir_ref addr = a64_read_sp(s, true, a->rn), lo, hi;
-    unsigned order = a->o0 ? MEM_ACQ : 0;
+    unsigned order = MEM_ALIGN | (a->o0 ? MEM_ACQ : 0);
     if (a->s) {
         /* One 16-byte access: compare-and-swap of zero with zero would write, so a plain vector load, which is
            single-copy atomic on processors with AVX. */
@@ -273,7 +274,7 @@ bool a64_trans_CAS(DisasContext *s, arg_CAS *a)
 {
     enum ir_type t = a64_type(a->sz == 3);
     bool wide = a->sz == 3;
-    ir_ref old = b_cas(s->b, t, a->sz, a64_read_sp(s, true, a->rn), a64_read(s, wide, a->rs), a64_read(s, wide, a->rt));
+    ir_ref old = b_cas(s->b, t, a->sz | MEM_ALIGN, a64_read_sp(s, true, a->rn), a64_read(s, wide, a->rs), a64_read(s, wide, a->rt));
     a64_write(s, wide, a->rs, old);
     return true;
 }
@@ -291,7 +292,7 @@ bool a64_trans_CASP(DisasContext *s, arg_CASP *a)
         old_lo = b_vget(b, IR_I64, LANE_D, old, 0, false);
         old_hi = b_vget(b, IR_I64, LANE_D, old, 1, false);
     } else {
-        ir_ref old = b_cas(b, IR_I64, MEM_64, addr, pack(s, exp_lo, exp_hi), pack(s, lo, hi));
+        ir_ref old = b_cas(b, IR_I64, MEM_64 | MEM_ALIGN, addr, pack(s, exp_lo, exp_hi), pack(s, lo, hi));
         old_lo = b_ubfx(b, IR_I64, old, 0, 32);
         old_hi = b_shri(b, IR_I64, old, 32);
     }
@@ -310,7 +311,7 @@ static bool atomic(DisasContext *s, arg_LDADD *a, enum ir_op op, bool invert, bo
     if (invert)
         v = b_op1(b, IR_NOT, t, v);
     /* Signed minimum and maximum compare sign-extended values; the register gets the old one zero-extended. */
-    ir_ref old = b_atomic(b, op, t, a->sz | (sign ? MEM_SIGN : 0), a64_read_sp(s, true, a->rn), v);
+    ir_ref old = b_atomic(b, op, t, a->sz | MEM_ALIGN | (sign ? MEM_SIGN : 0), a64_read_sp(s, true, a->rn), v);
     if (sign && a->sz < 2)
         old = b_ubfx(b, t, old, 0, 8u << a->sz);
     a64_write(s, a->sz == 3, a->rt, old);

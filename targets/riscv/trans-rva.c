@@ -1,5 +1,6 @@
 /*
  * The A extension (Zalrsc, Zaamo). Atomics of the IR are sequentially consistent, which is no less than any aq and rl ask.
+ * Misaligned ones raise an exception, as without Zama16b; no reservation is ever misaligned, so SC just fails there.
  */
 #include "targets/riscv/rv-decode.h"
 #include "targets/riscv/translate.h"
@@ -24,7 +25,7 @@ bool rv_trans_LR(DisasContext *s, arg_LR *a)
     ir_ref addr = rv_read(s, a->rs1);
     if (a->rl)
         b_fence(b, IR_FENCE_FULL);
-    ir_ref v = b_load(b, IR_I64, a->sz | MEM_SIGN | (a->aq ? MEM_ACQ : 0), addr, IR_NONE, 0, 0);
+    ir_ref v = b_load(b, IR_I64, a->sz | MEM_SIGN | MEM_ALIGN | (a->aq ? MEM_ACQ : 0), addr, IR_NONE, 0, 0);
     b_put(b, RV_RES_ADDR, addr);
     b_put(b, RV_RES_VALUE, v);
     rv_write(s, a->rd, v);
@@ -57,7 +58,7 @@ static bool amo(DisasContext *s, const arg_AMOADD *a, enum ir_op op)
 {
     if (!HAS(a))
         return false;
-    ir_ref old = b_atomic(s->b, op, type_of(a), a->sz, rv_read(s, a->rs1), operand(s, a, a->rs2));
+    ir_ref old = b_atomic(s->b, op, type_of(a), a->sz | MEM_ALIGN, rv_read(s, a->rs1), operand(s, a, a->rs2));
     if (a->sz == 3)
         rv_write(s, a->rd, old);
     else

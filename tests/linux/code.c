@@ -164,6 +164,50 @@ static void flags_before(void)
 }
 #endif
 
+#if defined __aarch64__ || defined __riscv
+/* Exclusives, atomics and ordered accesses off their alignment, and at it. */
+#if defined __aarch64__
+#define ALIGNED(X)                                                                                                     \
+    X("ldxr %w0, [%1]", 4) X("ldxr %0, [%1]", 8) X("ldaxrh %w0, [%1]", 2) X("ldxp %w0, w9, [%1]", 8)                   \
+    X("ldxp %0, x9, [%1]", 16) X("ldar %0, [%1]", 8) X("ldarh %w0, [%1]", 2) X("stlr %w0, [%1]", 4)                    \
+    X("stlrh %w0, [%1]", 2) X("ldapr %0, [%1]", 8) X("cas %0, %0, [%1]", 8) X("casalh %w0, %w0, [%1]", 2)              \
+    X("casp w8, w9, w8, w9, [%1]", 8) X("casp x8, x9, x8, x9, [%1]", 16) X("ldadd %0, %0, [%1]", 8)                    \
+    X("swp %w0, %w0, [%1]", 4) X("ldsmaxh %w0, %w0, [%1]", 2) X("stclr %0, [%1]", 8) X("ldaddb %w0, %w0, [%1]", 1)
+#define EXTENSIONS ".arch armv8.3-a\n"
+#define CHANGED "x8", "x9", "memory"
+#else
+#define ALIGNED(X)                                                                                                     \
+    X("lr.w %0, (%1)", 4) X("lr.d.aq %0, (%1)", 8) X("amoswap.w %0, %0, (%1)", 4) X("amoadd.d %0, %0, (%1)", 8)        \
+    X("amoor.d.aqrl zero, %0, (%1)", 8) X("amomaxu.w %0, %0, (%1)", 4)
+#define EXTENSIONS
+#define CHANGED "memory"
+#endif
+
+static void alignment(void)
+{
+    static _Alignas(16) char memory[64];
+    for (int round = 0; round < 3; round++)
+        for (unsigned off = 0; off < 32; off++) {
+            char *at = memory + off, *bad = (char *)0x1000 + off; /* misaligned comes before not mapped */
+            uint64_t v = 0;
+#define ONE(instruction, size)                                                                                         \
+    if (!sigsetjmp(back, 1)) {                                                                                         \
+        __asm__ volatile(EXTENSIONS instruction : "+r"(v) : "r"(at) : CHANGED);                                        \
+        CHECK(off % (size) == 0);                                                                                      \
+    } else {                                                                                                           \
+        CHECK(off % (size) && seen.signo == SIGBUS && seen.code == BUS_ADRALN && seen.addr == (uintptr_t)at);          \
+    }                                                                                                                  \
+    if (!sigsetjmp(back, 1)) {                                                                                         \
+        __asm__ volatile(EXTENSIONS instruction : "+r"(v) : "r"(bad) : CHANGED);                                       \
+        CHECK(!"mapped");                                                                                              \
+    } else {                                                                                                           \
+        CHECK(seen.signo == (off % (size) ? SIGBUS : SIGSEGV) && seen.addr == (uintptr_t)bad);                         \
+    }
+            ALIGNED(ONE)
+        }
+}
+#endif
+
 int main(void)
 {
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
@@ -220,6 +264,9 @@ int main(void)
     CHECK(fault(p + page - 4) == SIGILL || seen.signo == SIGSEGV); /* zeros: undefined, or add [rax], al */
     put_function(p + page, 79);
     CHECK(call(p + page - 4) == 79);
+#if defined __aarch64__ || defined __riscv
+    alignment();
+#endif
 #if defined __aarch64__
     flags_before();
 #elif defined __riscv

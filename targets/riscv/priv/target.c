@@ -82,6 +82,11 @@ static void bus_error(struct cpu *cpu, enum target_access access, uint64_t addre
     rv_raise(rv_hart(cpu), cause[access], address);
 }
 
+static void misaligned(struct cpu *cpu, enum target_access access, uint64_t address)
+{
+    rv_raise(rv_hart(cpu), access == ACCESS_LOAD ? RV_LOAD_MISALIGNED : RV_STORE_MISALIGNED, address);
+}
+
 /* --- exceptions and interrupts --- */
 
 static void exception(struct cpu *cpu, enum cpu_exit reason)
@@ -90,7 +95,6 @@ static void exception(struct cpu *cpu, enum cpu_exit reason)
     switch (reason) {
     case EXIT_SYSCALL: rv_raise(h, RV_ECALL_U + h->privilege, 0); break;
     case EXIT_BREAKPOINT: rv_raise(h, RV_BREAKPOINT, cpu->pc); break;
-    case EXIT_ALIGN: rv_raise(h, RV_STORE_MISALIGNED, cpu->exit_detail); break;
     default: rv_raise(h, RV_ILLEGAL, cpu->exit_detail); break;
     }
 }
@@ -162,6 +166,7 @@ static const struct target_system privileged = {
     .translate = translate,
     .raise = raise,
     .bus_error = bus_error,
+    .misaligned = misaligned,
     .exception = exception,
     .interrupt = interrupt,
     .wakes = wakes,

@@ -15,7 +15,7 @@ static struct mem guest_address(struct gen *g, const struct ir_inst *in, int *te
         disp += index << scale;
         has_index = false;
     }
-    if (ra_const(g, in->arg[0], &base)) {
+    if (ra_const(g, in->arg[0], &base) && !(in->mem & MEM_ALIGN)) {
         uint64_t whole = base + disp;
         if (!has_index && whole == (uint64_t)(int64_t)(int32_t)whole) {
             m.disp = whole;
@@ -79,6 +79,26 @@ static struct mem address(struct gen *g, const struct ir_inst *in)
 }
 
 /*
+ * In front of an access at m, not behind a TLB: a misaligned one faults as such. MOVAPS at an address that is off any smaller
+ * alignment is off its own, too.
+ */
+static void check_alignment(struct gen *g, const struct ir_inst *in, struct mem m)
+{
+    struct asmbuf *a = &g->a;
+    unsigned mask = (1u << (in->mem & MEM_SIZE)) - 1;
+    if (!(in->mem & MEM_ALIGN) || !mask)
+        return;
+    emit_rr(a, 0xf6 | OP_BRM, 0, m.base); /* TEST */
+    emit8(a, mask);
+    emit8(a, 0x70 | X_E); /* JE */
+    emit8(a, 0);
+    uint8_t *behind = a->p;
+    x86_fault_point(g);
+    emit_rm(a, OP_0F | 0x28, XSCRATCH, m);
+    behind[-1] = a->p - behind;
+}
+
+/*
  * The instruction emitted next accesses guest memory at m, which address() gave. Registers have been chosen: what a
  * choice stores away must have been stored on the way over C, too.
  */
@@ -87,15 +107,21 @@ static void reach(struct gen *g, const struct ir_inst *in, struct mem m)
     enum { PAGE = 1 << TLB_PAGE_SHIFT };
     struct asmbuf *a = &g->a;
     bool is_store = in->op == IR_ST;
+    unsigned size = in->mem & MEM_SIZE, turned = in->mem & MEM_ALIGN ? size : 0;
     if (!g->ctx->tlb) {
+        check_alignment(g, in, m);
         x86_fault_point(g);
         return;
     }
     int entry = m.base, at = m.index;
     emit_rm(a, 0x2b | OP_W, at, MEM(entry, is_store ? offsetof(struct tlb_entry, store) : offsetof(struct tlb_entry, load)));
-    emit_alu_imm(a, ALU_CMP, true, at, PAGE - (1 << (in->mem & MEM_SIZE)));
+    if (turned) /* low bits of a misaligned one make it larger than any in the page */
+        emit_shift_imm(a, SHIFT_ROR, true, at, turned);
+    emit_alu_imm(a, ALU_CMP, true, at, (PAGE - (1 << size)) >> turned);
     x86_fault_point(g);
     g->miss = emit_jcc_forward(a, X_A);
+    if (turned)
+        emit_shift_imm(a, SHIFT_ROL, true, at, turned);
     emit_load(a, true, entry, MEM(entry, offsetof(struct tlb_entry, host)));
 }
 
@@ -271,6 +297,7 @@ static void exchange(struct gen *g, const struct ir_inst *in)
     ra_copy_to(g, in->arg[1], t);
     if (in->mem & MEM_BE)
         swap_bytes(g, t, size);
+    check_alignment(g, in, m);
     x86_fault_point(g);
     if (add)
         emit8(&g->a, 0xf0);
@@ -295,6 +322,7 @@ static void compare_and_swap(struct gen *g, const struct ir_inst *in)
         swap_bytes(g, RAX, size);
         new = t;
     }
+    check_alignment(g, in, m);
     x86_fault_point(g);
     emit8(&g->a, 0xf0);
     emit_rm(&g->a, OP_0F | sized(0xb1, size), new, m); /* CMPXCHG */
@@ -313,6 +341,7 @@ static void read_modify_write(struct gen *g, const struct ir_inst *in)
     ra_take(g, RAX);
     struct mem m = address(g, in);
     int y = ra_use(g, in->arg[1]), t = ra_temp(g, false), old = be ? ra_temp(g, false) : RAX;
+    check_alignment(g, in, m);
     x86_fault_point(g);
     emit_rm(a, size == 0 ? OP_0F | 0xb6 : size == 1 ? OP_0F | 0xb7 : 0x8b | op_w(w), RAX, m);
     uint8_t *again = a->p;

@@ -97,6 +97,7 @@ int main(void)
     EXPECT("li t0, 0x40000000\n sd zero, 8(t0)", 7, 0x40000008);
     EXPECT("li t0, 0xc000001\n lw t1, 0(t0)", 5, 0xc000001);
     EXPECT("la t0, main\n addi t0, t0, 2\n amoadd.d t1, zero, (t0)", 6, (uint64_t)main + 2);
+    EXPECT("la t0, main\n addi t0, t0, 1\n lr.w t1, (t0)", 4, (uint64_t)main + 1);
     write_csr(pmpaddr0, UINT64_MAX);
     write_csr(pmpcfg0, 0x1f);
     run_in(SUPERVISOR, ecall);
