@@ -212,6 +212,14 @@ char *device_realize(struct device *d)
     return NULL;
 }
 
+void device_powerdown(struct device *d)
+{
+    if (d->part)
+        device_powerdown(d->part);
+    if (d->class->powerdown)
+        d->class->powerdown(d);
+}
+
 void device_reset(struct device *d)
 {
     const struct device_class *c = d->class;

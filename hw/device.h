@@ -121,6 +121,7 @@ struct device_class {
     /* A device inside: its properties show as this one's own, it is reset, saved and freed with it. NULL: none. */
     const struct device_class *part;
     const void *bus_class; /* what its bus wants to know: struct pci_class, struct virtio_class */
+    void (*powerdown)(struct device *d); /* the user presses the machine's power button */
 };
 
 #define DEVICE_CLASS .abi = DEVICE_ABI, .size = sizeof(struct device_class)
@@ -179,6 +180,8 @@ char *device_get(const struct device *d, const char *name);
 /* Makes the windows and resets the device; its part first. Returns NULL, or one line to be freed. */
 char *device_realize(struct device *d);
 void device_reset(struct device *d);
+/* Tells it, and the devices inside, of the power button. */
+void device_powerdown(struct device *d);
 /* Unrealizes and frees it; its windows have been removed from the map. */
 void device_free(struct device *d);
 /* The input line `n` of the device, for whoever drives it. */

@@ -20,6 +20,8 @@
     X(virtio_blk_pci)                                                                                                  \
     X(virtio_console)                                                                                                  \
     X(virtio_console_pci)                                                                                              \
+    X(virtio_keyboard)                                                                                                 \
+    X(virtio_keyboard_pci)                                                                                             \
     X(virtio_mmio)                                                                                                     \
     X(virtio_net)                                                                                                      \
     X(virtio_net_pci)                                                                                                  \

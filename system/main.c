@@ -165,6 +165,8 @@ static void reset(void *opaque)
         machine_ask_shutdown(&r->board->machine, CAUSE_HOST_ERROR, 1);
 }
 
+static void powerdown(void *opaque) { board_powerdown(((struct run *)opaque)->board); }
+
 static gboolean signalled(gpointer opaque)
 {
     machine_ask_shutdown(&((struct run *)opaque)->board->machine, CAUSE_HOST_SIGNAL, 0);
@@ -219,6 +221,7 @@ static int run_board(struct run *r, GMainContext *context)
     struct machine *m = &r->board->machine;
     int code = 1;
     main_loop_init(&r->loop, m, context, reset, r);
+    r->loop.powerdown = powerdown;
     r->loop.no_reboot = r->o.no_reboot;
     r->loop.no_shutdown = r->o.no_shutdown;
     machine_lock(m);

@@ -56,6 +56,49 @@ Test(rng, fills_buffers_through_every_ring)
     }
 }
 
+/* What the configuration shows for a selection: its size; the bytes are left in `bytes`. */
+static unsigned select_config(struct driver *d, unsigned select, unsigned subsel, uint8_t *bytes)
+{
+    wr(&d->b, V_CONFIG, 1, select);
+    wr(&d->b, V_CONFIG + 1, 1, subsel);
+    unsigned n = (unsigned)rd(&d->b, V_CONFIG + 2, 1);
+    for (unsigned i = 0; i < n; i++)
+        bytes[i] = (uint8_t)rd(&d->b, V_CONFIG + 8 + i, 1);
+    return n;
+}
+
+Test(keyboard, power_button)
+{
+    struct driver d;
+    uint8_t bytes[128] = {0};
+    driver_begin(&d, "virtio-keyboard-device");
+    driver_plug(&d);
+    device_powerdown(d.device); /* nobody listens */
+    cr_assert_eq(rd(&d.b, 8, 4), 18);
+    cr_assert_eq(select_config(&d, 1, 0, bytes), 18);
+    cr_assert_eq(memcmp(bytes, "metic power button", 18), 0);
+    cr_assert_eq(select_config(&d, 1, 1, bytes), 0);
+    cr_assert_eq(select_config(&d, 3, 0, bytes), 8);
+    cr_assert_eq(select_config(&d, 0x11, 2, bytes), 0, "no axes");
+    unsigned n = select_config(&d, 0x11, 1, bytes);
+    cr_assert(n == 15 && bytes[116 / 8] == 1 << 116 % 8, "KEY_POWER alone");
+    cr_assert(driver_start(&d, 0, 8));
+    device_powerdown(d.device);
+    cr_assert_not(d.b.level[0], "no room for events: they are lost");
+    struct driver_queue *q = &d.queue[0];
+    uint16_t ring[6] = {0, 4, 0, 1, 2, 3}; /* flags, index, four heads */
+    for (unsigned i = 0; i < 4; i++)
+        write_desc_at(&d, q->desc, i, BUFFERS + 8 * i, 8, 2, 0);
+    memcpy(ram(&d, q->driver), ring, sizeof ring);
+    device_powerdown(d.device);
+    static const uint8_t want[32] = {1, 0, 116, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 116};
+    cr_assert_eq(memcmp(ram(&d, BUFFERS), want, sizeof want), 0);
+    cr_assert(d.b.level[0]);
+    struct part lamp = {BUFFERS, 8, false};
+    cr_assert_eq(driver_send(&d, 1, &lamp, 1, false), 0, "lamps are taken note of");
+    driver_end(&d);
+}
+
 Test(virtio, interrupts_as_the_driver_wants)
 {
     struct part part = {BUFFERS, 8, true};

@@ -83,6 +83,8 @@ char *board_add_files(struct board *b, struct device *fw_cfg);
 struct device *board_device(const struct board *b, const char *id);
 /* What it is called among the machine's objects; to be freed. */
 char *board_device_path(const struct board *b, const struct device *d);
+/* Presses the power button: every device that has one is told. */
+void board_powerdown(struct board *b);
 /* Unplugs a device of the user's and frees it; who listens to the machine is told. */
 void board_remove(struct board *b, struct device *d);
 /* Asks the guest to let it go, after which it is removed; at once where nobody can mind. NULL, or one line to be freed. */

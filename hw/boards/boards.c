@@ -144,6 +144,14 @@ struct device *board_chip(struct board *b, const char *class)
     return b->chip[b->nchips++] = d;
 }
 
+void board_powerdown(struct board *b)
+{
+    for (unsigned i = 0; i < b->nchips; i++)
+        device_powerdown(b->chip[i]);
+    for (unsigned i = 0; i < b->ndevices; i++)
+        device_powerdown(b->device[i]);
+}
+
 struct device *board_device(const struct board *b, const char *id)
 {
     for (unsigned i = 0; i < b->ndevices; i++)

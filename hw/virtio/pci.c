@@ -354,5 +354,6 @@ static const struct device_saved saved[] = {
 VIRTIO_PCI(9p, "virtio access to a folder of the host")
 VIRTIO_PCI(blk, "virtio disk")
 VIRTIO_PCI(console, "virtio console of one port")
+VIRTIO_PCI(keyboard, "virtio keyboard of one key, the machine's power button,")
 VIRTIO_PCI(net, "virtio network interface")
 VIRTIO_PCI(rng, "virtio source of random numbers")

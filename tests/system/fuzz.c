@@ -172,7 +172,7 @@ static void enable_pci(struct fuzz *f, const struct victim *t)
 
 static void build(struct fuzz *f)
 {
-    static const char *const pci[] = {"virtio-blk-pci", "virtio-net-pci", "virtio-console-pci", "virtio-rng-pci",
+    static const char *const pci[] = {"virtio-blk-pci", "virtio-net-pci", "virtio-console-pci", "virtio-rng-pci", "virtio-keyboard-pci",
                                       "virtio-9p-pci"};
     static const char *const mmio[] = {"virtio-blk-device", "virtio-rng-device", "virtio-9p-device"};
     struct board_options o = {.processors = 2, .ram_size = (uint64_t)RAM_MIB << 20, .firmware = "none"};
