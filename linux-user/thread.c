@@ -94,22 +94,24 @@ static void *do_nothing(void *arg) { return arg; }
 
 /*
  * With the first thread it makes, the host's C library takes its reserved signals. They must be the guest's again before a
- * second one can send them. All signals are blocked.
+ * second one can send them. All signals are blocked. A tracer is not shown the thread.
  */
-static int make_first_thread(struct process *p, const pthread_attr_t *attr)
+static int make_first_thread(struct task *t, const pthread_attr_t *attr)
 {
     pthread_t thread;
     pthread_attr_t joinable = *attr;
     pthread_attr_setdetachstate(&joinable, PTHREAD_CREATE_JOINABLE);
+    tracee_fork_pause(t, true);
     int error = pthread_create(&thread, &joinable, do_nothing, NULL);
+    tracee_fork_pause(t, false);
     if (!error)
         pthread_join(thread, NULL);
-    signals_retake(p);
+    signals_retake(t->process);
     return error;
 }
 
-/* Starts a detached host thread of p's on the stack, with all signals blocked. */
-static int start_thread(struct process *p, struct host_stack *s, void *(*fn)(void *), void *arg)
+/* Starts a detached host thread of t's process on the stack, with all signals blocked. */
+static int start_thread(struct task *t, struct host_stack *s, void *(*fn)(void *), void *arg)
 {
     pthread_attr_t attr;
     pthread_t thread;
@@ -118,7 +120,7 @@ static int start_thread(struct process *p, struct host_stack *s, void *(*fn)(voi
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstack(&attr, s->base + STACK_GUARD, STACK_SIZE - STACK_GUARD);
     host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof all);
-    int error = __libc_single_threaded ? make_first_thread(p, &attr) : 0;
+    int error = __libc_single_threaded ? make_first_thread(t, &attr) : 0;
     if (!error) {
         host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all); /* the library has let its own in */
         error = pthread_create(&thread, &attr, fn, arg);
@@ -259,7 +261,7 @@ int64_t thread_create(struct task *t, const struct clone_request *r)
     start.task->stack = stack;
     child_registers(start.task, r);
     sem_init(&start.ready, 0, 0);
-    if (start_thread(p, stack, thread_main, &start)) {
+    if (start_thread(t, stack, thread_main, &start)) {
         task_free(start.task);
         stack_put(p, stack, 0);
         start.result = -EAGAIN;
@@ -457,7 +459,7 @@ static int64_t share_beside(struct task *t, const struct clone_request *r)
     bool prepared = sharing_prepare(&h->start, t, &h->request);
     sem_init(&news.told, 0, 0);
     h->start.news = &news;
-    if (prepared && h->stack && !start_thread(t->process, h->stack, sharing_helper_main, h)) {
+    if (prepared && h->stack && !start_thread(t, h->stack, sharing_helper_main, h)) {
         while (sem_wait(&news.told))
             ;
     } else {

@@ -258,6 +258,8 @@ static bool wants(const struct task *t, unsigned event) { return t->tracee.activ
 
 void tracee_fork_begin(struct task *t) { t->tracee.forking = true; }
 
+void tracee_fork_pause(struct task *t, bool paused) { t->tracee.forking = !paused; }
+
 void tracee_fork_end(struct task *t, const struct clone_request *r, int64_t result)
 {
     t->tracee.forking = false;

@@ -91,6 +91,8 @@ void tracee_stepped(struct task *t);
 
 /* The call that makes a child is about to begin; and its event when it has. result: of the call. */
 void tracee_fork_begin(struct task *t);
+/* Between them: what is made while it is paused is the emulator's own. */
+void tracee_fork_pause(struct task *t, bool paused);
 void tracee_fork_end(struct task *t, const struct clone_request *r, int64_t result);
 /* A new thread or process, a copy of its maker's state: traced if the maker's tracer wants so. */
 /* On its own host thread, with its signals as they should be: the first stop is due now. */

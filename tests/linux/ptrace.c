@@ -385,7 +385,7 @@ static void events(bool seize)
                          PTRACE_O_EXITKILL;
     int seen[16] = {0}, first = 0, status;
     unsigned long message;
-    pid_t pid, other;
+    pid_t pid, other, born[3] = {0};
     if (seize) {
         pid = fork();
         if (pid == 0) {
@@ -406,6 +406,7 @@ static void events(bool seize)
                 CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 12);
                 break;
             }
+            CHECK(other == born[0] || other == born[1] || other == born[2]); /* no thread that did not stop at its birth */
             continue;
         }
         int event = status >> 16, signo = WSTOPSIG(status);
@@ -419,6 +420,8 @@ static void events(bool seize)
             seen[event]++;
             signo = 0;
         } else if (event == PTRACE_EVENT_STOP || signo == SIGSTOP) {
+            if (other != pid && first < 3)
+                born[first] = other;
             first += other != pid;
             CHECK(!seize || event == PTRACE_EVENT_STOP || signo == SIGCONT);
             signo = 0;
