@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Builds a container image of another architecture by buildah, with metic and with the peer registered in turn.
 
-usage: containers.py [--file FILE] [--md FILE] [--json FILE] [--who metic,peer,...] METIC ARCH=ROOT...
+usage: containers.py [--file FILE] [--md FILE] [--json FILE] [--who metic,peer,run] METIC ARCH=ROOT...
 
 ROOT is a folder with a Debian of the architecture (as tests/binfmt/distribution.py --keep leaves it); it becomes the base
-image. All happens in a user namespace with a binfmt_misc of its own. Prints wall and processor time of each step, for metic
-also of a second build (its translations are kept), and the files in which the images differ. Needs root and buildah.
+image. All happens in a user namespace with a binfmt_misc of its own; but for `run`: the same steps in a copy of ROOT by
+`metic run`, without registration, as an ordinary user. Prints wall and processor time of each step, for metic also of a
+second build (its translations are kept), and the files in which the results differ. Needs root and buildah.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import hashlib
 import json
 import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import sys
@@ -28,6 +30,7 @@ CACHE = "/var/cache/metic"
 # Files that hold the time, or an order that no build promises.
 VARYING = ("var/log/", "var/cache/", "var/lib/apt/lists/", "tmp/", "run/", "etc/ld.so.cache", "etc/resolv.conf", "etc/hosts",
            "var/lib/dpkg/status-old", "proc/", "sys/", "dev/", "root/.cache")
+KEPT = ("metic", "run")  # those whose translations are kept
 
 
 def buildah(storage, *words, **options):
@@ -64,10 +67,8 @@ def build(storage, base, tag, volumes, file):
             time.monotonic() - start)
 
 
-def contents(storage, tag):
-    """{path: digest} of the image's files."""
-    container = run(storage, "from", tag)
-    top = pathlib.Path(run(storage, "mount", container))
+def digests(top):
+    """{path: digest} of the files of a root."""
     files = {}
     for folder, _, names in os.walk(top):
         for name in names:
@@ -75,9 +76,68 @@ def contents(storage, tag):
             key = str(path.relative_to(top))
             if not key.startswith(VARYING):
                 files[key] = os.readlink(path) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return files
+
+
+def contents(storage, tag):
+    container = run(storage, "from", tag)
+    files = digests(pathlib.Path(run(storage, "mount", container)))
     run(storage, "umount", container)
     run(storage, "rm", container)
     return files
+
+
+def build_in(root, metic, file, who):
+    """The RUN and COPY lines of a Containerfile in a root that belongs to the ordinary user, by metic run: as build() answers."""
+    steps, start = [], time.monotonic()
+    for line in (HERE / "container" / file).read_text().splitlines():
+        word, _, rest = line.partition(" ")
+        if word == "COPY":
+            shutil.copytree(HERE / "container", root / "src")
+            namespace.give_to_user(root / "src")
+        elif word == "RUN":
+            before, then = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+            r = subprocess.run([metic, "run", "--root", root, "--", "/bin/sh", "-c", rest], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, errors="replace", **who)
+            if r.returncode:
+                sys.exit(f"{r.stdout[-3000:]}\n{line}: exit code {r.returncode}")
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            steps.append((line, time.monotonic() - then, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime))
+    return steps, time.monotonic() - start
+
+
+def measure_run(args, folder, root):
+    """[steps, wall time] of two builds, and the files of the last; in this process's own mounts."""
+    namespace.private_mounts()
+    user = namespace.ordinary_user()
+    home, metic = folder / "home", shutil.copy(args.metic, folder / "metic")
+    home.mkdir()
+    os.chown(home, namespace.USER_ID, namespace.USER_ID)
+    who = {**user, "cwd": "/", "env": {"PATH": os.environ["PATH"], "HOME": str(home)}}
+    builds = []
+    for _ in range(2):
+        copy = folder / "root"
+        subprocess.run(["cp", "-a", root, copy], check=True)
+        namespace.give_to_user(copy)
+        builds.append(build_in(copy, metic, args.file, who))
+        files = digests(copy)
+        shutil.rmtree(copy)
+    return builds, files
+
+
+def in_child(function, *words):
+    """What the function answers, in a process with mounts of its own."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(write, json.dumps(function(*words)).encode())
+        os._exit(0)
+    os.close(write)
+    with open(read) as f:
+        text = f.read()
+    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+        sys.exit(1)
+    return json.loads(text)
 
 
 def register(args, who, cpu):
@@ -89,8 +149,14 @@ def register(args, who, cpu):
     (namespace.FOLDER / "register").write_text(line.stdout.strip())
 
 
+def print_build(arch, who, steps, total):
+    print(f"{arch} {who}: {total:.1f} s", flush=True)
+    for name, wall, used in steps:
+        print(f"    {wall:7.1f} s {used:7.1f} s  {name[:100]}", flush=True)
+
+
 def measure(args, storage, arch, root):
-    """{who: steps of its build}, the number of files, and which differ."""
+    """({who: steps of its build}, {who: files of its image}) of those who are registered."""
     cpu, results, images = roots.GUESTS[arch][0], {}, {}
     base = f"localhost/base-{arch}"
     container = run(storage, "from", "--arch", arch, "scratch")
@@ -100,30 +166,42 @@ def measure(args, storage, arch, root):
     cache = storage / "cache"
     cache.mkdir(exist_ok=True, mode=0o755)
     for who in args.who:
+        if who == "run":
+            continue
         register(args, who, cpu)
-        volumes = ["-v", f"{cache}:{CACHE}"] if who == "metic" else []
-        for warm in ([False, True] if who == "metic" else [True]):
-            steps, total = build(storage, base, f"localhost/{who}-{arch}", volumes, args.file)
-            results[who if warm else f"{who} (cache empty)"] = steps
-            print(f"{arch} {who}{'' if warm else ' (cache empty)'}: {total:.1f} s", flush=True)
-            for name, wall, used in steps:
-                print(f"    {wall:7.1f} s {used:7.1f} s  {name[:100]}", flush=True)
+        volumes = ["-v", f"{cache}:{CACHE}"] if who in KEPT else []
+        for warm in ([False, True] if who in KEPT else [True]):
+            name = who if warm else f"{who} (cache empty)"
+            results[name], total = build(storage, base, f"localhost/{who}-{arch}", volumes, args.file)
+            print_build(arch, name, results[name], total)
         images[who] = contents(storage, f"localhost/{who}-{arch}")
-    a, b = (images[who] for who in args.who[:2]) if len(args.who) > 1 else ({}, {})
-    differs = sorted(k for k in a.keys() | b.keys() if a.get(k) != b.get(k))
-    print(f"{arch}: {len(a)} files, {len(differs)} differ: {' '.join(differs[:10])}", flush=True)
-    return results, len(a), differs
+    return results, images
+
+
+def compare(arch, images):
+    """{who: paths in which its files are not those of the first}."""
+    (first, files), *others = images.items()
+    differs = {who: sorted(k for k in files.keys() | its.keys() if files.get(k) != its.get(k)) for who, its in others}
+    for who, paths in differs.items():
+        print(f"{arch}: {first} and {who}: {len(files)} files, {len(paths)} differ: {' '.join(paths[:10])}", flush=True)
+    return differs
 
 
 def table(arch, results):
-    names = list(results)
-    lines = [f"| {arch} | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-    for i, (step, *_) in enumerate(results[names[0]]):
-        if step.startswith("RUN"):
-            lines.append(f"| ``{step[4:64]}`` | " + " | ".join(f"{results[n][i][1]:.1f} / {results[n][i][2]:.1f}" for n in names) + " |")
-    total = [[sum(step[k] for step in results[n] if step[0].startswith("RUN")) for k in (1, 2)] for n in names]
-    lines.append("| all | " + " | ".join(f"{wall:.1f} / {cpu:.1f}" for wall, cpu in total) + " |")
+    runs = {who: [step for step in steps if step[0].startswith("RUN")] for who, steps in results.items()}
+    lines = [f"| {arch} | {' | '.join(runs)} |", "|---" * (len(runs) + 1) + "|"]
+    for same in zip(*runs.values()):
+        lines.append(f"| ``{same[0][0][4:64]}`` | " + " | ".join(f"{wall:.1f} / {used:.1f}" for _, wall, used in same) + " |")
+    total = [[sum(step[k] for step in steps) for k in (1, 2)] for steps in runs.values()]
+    lines.append("| all | " + " | ".join(f"{wall:.1f} / {used:.1f}" for wall, used in total) + " |")
     return "\n".join(lines) + "\n"
+
+
+def build_all(args, storage, arch, root):
+    (storage / "storage.conf").write_text('[storage]\ndriver = "vfs"\n')
+    namespace.enter()
+    namespace.mount()
+    return measure(args, storage, arch, root)
 
 
 def main():
@@ -138,25 +216,25 @@ def main():
     if not shutil.which("buildah"):
         sys.exit("buildah is missing: install it")
     roots.peer()  # fetched from outside
+    everything, text = {}, ""
     with tempfile.TemporaryDirectory(prefix="metic-containers-", dir=os.environ.get("TMPDIR", "/var/tmp")) as folder:
-        storage = pathlib.Path(folder)
-        (storage / "storage.conf").write_text('[storage]\ndriver = "vfs"\n')
-        pid = os.fork()
-        if pid == 0:
-            namespace.enter()
-            namespace.mount()
-            everything, text = {}, ""
-            for word in args.roots:
-                arch, _, root = word.partition("=")
-                results, files, differs = measure(args, storage, arch, os.path.abspath(root))
-                everything[arch] = {"steps": results, "files": files, "differ": differs}
-                text += table(arch, results) + f"\n{files} files, {len(differs)} differ.\n\n"
-            for path, content in ((args.json, json.dumps(everything, indent=1)), (args.md, text)):
-                if path:
-                    path.write_text(content)
-            os._exit(0)
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    sys.exit(code)
+        for arch, root in (word.split("=", 1) for word in args.roots):
+            storage = pathlib.Path(folder) / arch
+            storage.mkdir()
+            storage.parent.chmod(0o755)
+            results, images = in_child(build_all, args, storage, arch, os.path.abspath(root))
+            if "run" in args.who:
+                builds, images["run"] = in_child(measure_run, args, storage, os.path.abspath(root))
+                for name, (steps, total) in zip(("run (cache empty)", "run"), builds):
+                    results[name] = steps
+                    print_build(arch, name, steps, total)
+            differs = compare(arch, images)
+            everything[arch] = {"steps": results, "differ": differs}
+            text += table(arch, results) + "\n"
+            shutil.rmtree(storage)
+    for path, content in ((args.json, json.dumps(everything, indent=1)), (args.md, text)):
+        if path:
+            path.write_text(content)
 
 
 main()

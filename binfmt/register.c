@@ -99,7 +99,11 @@ bool binfmt_line(const struct binfmt_entry *e, char out[BINFMT_LINE])
     char magic[4 * BINFMT_MAX_MAGIC + 1] = "", mask[4 * BINFMT_MAX_MAGIC + 1] = "";
     binfmt_escape(e->magic, e->nmagic, magic);
     binfmt_escape(e->mask, e->nmagic, mask);
-    const char delimiter = strchr(e->interpreter, ':') || strchr(e->name, ':') ? '|' : ':';
+    static const char delimiters[] = ":|;,#%!^";
+    const char *delimiter_at = delimiters; /* the kernel takes any that is in none of the fields */
+    while (delimiter_at[1] && (strchr(e->interpreter, *delimiter_at) || strchr(e->name, *delimiter_at)))
+        delimiter_at++;
+    const char delimiter = *delimiter_at;
     int n = snprintf(out, BINFMT_LINE, "%c%s%cM%c%u%c%s%c%s%c%s%c%s", delimiter, e->name, delimiter, delimiter, e->offset,
                      delimiter, magic, delimiter, mask, delimiter, e->interpreter, delimiter, e->flags);
     return n < BINFMT_LINE;

@@ -24,6 +24,8 @@ enum { MAX_ARCHES = 32 };
     X(TAKEOVER, "--takeover", NULL, "install: come before another interpreter of the same programs, replace an entry of the same name") \
     X(INTERPRETER, "--interpreter", "file", "install, print: what to register instead of this executable")             \
     X(NAME, "--name", "prefix", "all: entries are called prefix + architecture; metic- if not given")                  \
+    X(INSTALL, "--install", "arch[,arch...]|all", "the same as install arch..., as container images that register spell it") \
+    X(UNINSTALL, "--uninstall", "arch[,arch...]|all", "the same as remove arch...")                                    \
     X(KERNEL, "--kernel", NULL, "print: lines for " BINFMT_FOLDER "/register")                                         \
     X(SYSTEMD, "--systemd", NULL, "print: files for binfmt.d(5)")                                                      \
     X(DEBIAN, "--debian", NULL, "print: files for update-binfmts(8)")
@@ -46,7 +48,7 @@ static const struct option_row rows[] = {
 struct request {
     unsigned narches;
     const struct target *arch[MAX_ARCHES];
-    const char *prefix, *interpreter;
+    const char *action, *prefix, *interpreter;
     bool credentials, takeover, persist;
     enum binfmt_form form; /* print: what; install with persist: where */
     struct binfmt_table *table;
@@ -117,7 +119,7 @@ static bool in_user_namespace(void)
 static int open_table(struct request *r, bool to_write)
 {
     bool mounted = binfmt_mounted(BINFMT_FOLDER);
-    bool own = to_write && mounted && in_user_namespace() && access(BINFMT_FOLDER "/register", W_OK);
+    bool own = to_write && mounted && in_user_namespace() && access(BINFMT_FOLDER "/register", W_OK) && errno == EACCES;
     int e = to_write && (!mounted || own) ? binfmt_mount(BINFMT_FOLDER) : 0;
     if (e && mounted)
         return fail("binfmt", BINFMT_STEP_ADD, -EACCES);
@@ -305,6 +307,31 @@ static const struct {
 
 /* --- the command line --- */
 
+static bool add_arch(struct request *r, const char *word)
+{
+    const struct target *t = command_arch(word);
+    if (!t) {
+        report_error("binfmt: there is no guest %s (-help lists them)", word);
+        return false;
+    }
+    if (r->narches < MAX_ARCHES)
+        r->arch[r->narches++] = t;
+    return true;
+}
+
+/* "all", or architectures with commas between them, with or without the prefix of the entries. */
+static bool add_list(struct request *r, const char *list)
+{
+    char word[64];
+    for (size_t n; *list; list += n + (list[n] == ',')) {
+        n = strcspn(list, ",");
+        snprintf(word, sizeof word, "%.*s", (int)n, list);
+        if (strcmp(word, "all") && !add_arch(r, strncmp(word, r->prefix, strlen(r->prefix)) ? word : word + strlen(r->prefix)))
+            return false;
+    }
+    return true;
+}
+
 static bool read_options(struct request *r, struct option_reader *o, int *exit_code)
 {
     int option;
@@ -328,6 +355,12 @@ static bool read_options(struct request *r, struct option_reader *o, int *exit_c
                 option = OPTION_BAD;
             }
             break;
+        case OPT_INSTALL:
+        case OPT_UNINSTALL:
+            r->action = option == OPT_INSTALL ? "install" : "remove";
+            if (!add_list(r, o->value))
+                option = OPTION_BAD;
+            break;
         case OPT_KERNEL:
         case OPT_SYSTEMD:
         case OPT_DEBIAN: r->form = (enum binfmt_form)(BINFMT_KERNEL + (option - OPT_KERNEL)); break;
@@ -346,11 +379,9 @@ static bool read_options(struct request *r, struct option_reader *o, int *exit_c
 
 static bool read_arches(struct request *r, char **words)
 {
-    for (; *words && r->narches < MAX_ARCHES; words++)
-        if (!(r->arch[r->narches++] = command_arch(*words))) {
-            report_error("binfmt: there is no guest %s (-help lists them)", *words);
+    for (; *words; words++)
+        if (!add_arch(r, *words))
             return false;
-        }
     if (r->narches)
         return true;
     for (const struct linux_abi *const *abi = linux_abis; *abi && r->narches < MAX_ARCHES; abi++)
@@ -368,7 +399,6 @@ static int run(int argc, char **argv)
     self[n < 0 ? 0 : n] = 0;
     r.interpreter = self;
     /* Options may stand before the action, behind it and behind the architectures. */
-    const char *action = NULL;
     char **words = argv;
     int nwords = 0;
     for (;;) {
@@ -376,26 +406,26 @@ static int run(int argc, char **argv)
             return exit_code;
         if (!argv[o.at])
             break;
-        if (!action)
-            action = argv[o.at];
+        if (!r.action)
+            r.action = argv[o.at];
         else
             words[nwords++] = argv[o.at];
         o.at++;
     }
     words[nwords] = NULL;
-    if (!action) {
+    if (!r.action) {
         report_error("binfmt: say install, status, remove, print or hold (metic binfmt -help tells more)");
         return COMMAND_USAGE;
     }
     if (!read_arches(&r, words))
         return COMMAND_USAGE;
     for (unsigned i = 0; i < ARRAY_SIZE(actions); i++)
-        if (!strcmp(actions[i].word, action)) {
+        if (!strcmp(actions[i].word, r.action)) {
             exit_code = actions[i].run(&r);
             free(r.table);
             return exit_code;
         }
-    report_error("binfmt: there is no action %s: say install, status, remove, print or hold", action);
+    report_error("binfmt: there is no action %s: say install, status, remove, print or hold", r.action);
     return COMMAND_USAGE;
 }
 

@@ -5,8 +5,8 @@ usage: distribution.py [--how registered|run|peer] [--keep DIR] [--env NAME=VALU
 
 The first stage of debootstrap runs as root of this machine; all else in a user namespace with a binfmt_misc of its own:
 the second stage, apt-get install build-essential, dpkg-buildpackage of a source package, its result, and sudo. `run`: by
-`metic run --root` without registration (and without sudo), as the first ordinary user that has a range in /etc/subuid, or
-in the namespace where there is none; `peer`: with the peer registered. Prints a line of time for each step.
+`metic run --root` without registration (and without sudo), as an ordinary user that newuidmap serves, who exists for this
+test alone; `peer`: with the peer registered. Prints a line of time for each step.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import importlib.machinery
 import importlib.util
 import os
 import pathlib
-import pwd
 import shutil
 import subprocess
 import sys
@@ -61,32 +60,6 @@ def first_stage(root):
     return fetch.mirror()
 
 
-def ordinary_user():
-    """(uid, first id of its range) of a user that newuidmap serves; None: there is none."""
-    if not shutil.which("newuidmap"):
-        return None
-    for line in pathlib.Path("/etc/subuid").read_text().splitlines():
-        name, first, count = line.split(":")
-        try:
-            if int(count) >= 65535 and pwd.getpwnam(name).pw_uid:
-                return pwd.getpwnam(name).pw_uid, int(first)
-        except KeyError:
-            pass
-    return None
-
-
-def give_to(root, user):
-    """The tree's ids become those that the user's namespace maps to them."""
-    uid, first = user
-    for folder, folders, files in os.walk(root):
-        for path in [folder, *(os.path.join(folder, f) for f in files + folders if not (pathlib.Path(folder) / f).is_dir() or
-                               os.path.islink(os.path.join(folder, f)))]:
-            st = os.lstat(path)
-            os.lchown(path, *(uid if i == 0 else first + i - 1 for i in (st.st_uid, st.st_gid)))
-            if not os.path.islink(path):
-                os.chmod(path, st.st_mode & 0o7777)  # chown takes set-user-ID away
-
-
 def configure(root, mirror):
     """What the second stage leaves to the administrator."""
     (root / "etc/apt/sources.list").write_text("".join(f"{kind} {mirror} {roots.SUITE} main\n" for kind in ("deb", "deb-src")))
@@ -102,9 +75,8 @@ def bind_proc(root):
 
 
 class Steps:
-    def __init__(self, root, user):
-        self.root, self.failed, self.log = root, False, root.parent / "log"
-        self.who = {"user": user[0], "group": user[0], "extra_groups": [], "cwd": "/"} if user else {}
+    def __init__(self, root, who):
+        self.root, self.failed, self.log, self.who = root, False, root.parent / "log", who
 
     def command(self, script):
         if args.how == "run":
@@ -128,16 +100,27 @@ class Steps:
             print(r.stdout[-3000:])
 
 
+def user(root):
+    """Words for subprocess.run: the ordinary user, to whom the root belongs, with a metic and a home that it may use."""
+    who = namespace.ordinary_user()
+    if os.lstat(root).st_uid == 0:
+        namespace.give_to_user(root)
+    args.metic = shutil.copy(args.metic, root.parent / "metic")
+    home = root.parent / "home"
+    home.mkdir(exist_ok=True)
+    os.chown(home, namespace.USER_ID, namespace.USER_ID)
+    return {**who, "cwd": "/", "env": {"PATH": os.environ["PATH"], "HOME": str(home)}}
+
+
 def main(root):
     if os.geteuid():
         print("debootstrap's first stage needs root")
         sys.exit(namespace.SKIP)
     mirror = first_stage(root)
-    user = ordinary_user() if args.how == "run" else None
-    if user:
-        if os.lstat(root).st_uid == 0:
-            give_to(root, user)
-        print(f"as user {user[0]}", flush=True)
+    who = {}
+    if args.how == "run":
+        namespace.private_mounts()
+        who = user(root)
     else:
         namespace.enter()
     if args.how != "run":
@@ -149,7 +132,7 @@ def main(root):
                                   check=True, stdout=subprocess.PIPE, text=True).stdout
             (namespace.FOLDER / "register").write_text(line.strip())
         bind_proc(root)
-    steps = Steps(root, user)
+    steps = Steps(root, who)
     if (root / "debootstrap").is_dir():
         steps.step("second stage", "/debootstrap/debootstrap --second-stage", "Base system installed successfully")
     if not steps.failed:

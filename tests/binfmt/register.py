@@ -96,6 +96,34 @@ def check_registration():
     assert entries() == ["register", "status"], entries()
 
 
+def check_installers_spelling():
+    """What scripts say to the images that register other interpreters."""
+    expect("--install", run(METIC, "binfmt", "--install", "all"), 0, f"{ENTRY}: {ARCH} programs are run by")
+    expect("--install twice", run(METIC, "binfmt", "--install", ARCH), 0, "already registered")
+    expect("--uninstall the entry", run(METIC, "binfmt", "--uninstall", ENTRY), 0, "removed")
+    expect("--uninstall", run(METIC, "binfmt", "--uninstall", "all"), 0, f"{ENTRY}: not registered", "removed")
+    expect("--install nothing known", run(METIC, "binfmt", "--install", f"{ARCH},vax"), 2, "no guest vax")
+    assert entries() == ["register", "status"], entries()
+
+
+def check_read_only():
+    """As in a container that may see the table only."""
+    binfmt("install")
+    folder = str(namespace.FOLDER).encode()
+    namespace.bind(namespace.FOLDER, namespace.FOLDER)
+    namespace.call("mount", None, folder, None, namespace.MS_REMOUNT | namespace.MS_BIND | namespace.MS_RDONLY, None)
+    expect("read-only, as it is", binfmt("install"), 0, "already registered")
+    expect("read-only", binfmt("install", "--credentials"), 1, "read-only", "mount -o remount,rw")
+    expect("read-only remove", binfmt("remove"), 1, "read-only", "mount -o remount,rw")
+    namespace.unmount()
+    binfmt("remove")
+    namespace.bind(namespace.FOLDER, namespace.FOLDER)
+    namespace.call("mount", None, folder, None, namespace.MS_REMOUNT | namespace.MS_BIND | namespace.MS_RDONLY, None)
+    expect("read-only install", binfmt("install"), 1, "read-only", "mount -o remount,rw")
+    namespace.unmount()
+    assert entries() == ["register", "status"], entries()
+
+
 def check_hold():
     p = subprocess.Popen([METIC, "binfmt", "hold", ARCH], stdout=subprocess.PIPE, text=True)
     p.stdout.readline()
@@ -134,6 +162,12 @@ def check_others():
     expect("other's again", binfmt("status"), 1, "/bin/false")
     expect("name of other's", binfmt("remove", "--name", "metic-test-"), 0, "not registered")
     (namespace.FOLDER / "metic-test-other").write_text("-1")
+    kernel(":metic-test-elsewhere:M:64:metictest::/bin/false:")  # entries that have nothing to do with the header
+    kernel(":metic-test-extension:E::metictest::/bin/false:")
+    expect("strange entries", binfmt("install"), 0, "programs are run by")
+    expect("beside strange entries", binfmt("remove"), 0, "removed")
+    for name in ("elsewhere", "extension"):
+        (namespace.FOLDER / f"metic-test-{name}").write_text("-1")
     kernel(f":metic-test-{ARCH}:M:18:\\x01\\x02:\\xff\\xff:/bin/false:")
     expect("same name", binfmt("install", "--name", "metic-test-"), 1, "belongs to /bin/false", "--takeover")
     expect("removing other's", binfmt("remove", "--name", "metic-test-"), 1, "it stays")
@@ -150,6 +184,10 @@ def check_words():
     expect("help", run(METIC, "binfmt", "--help"), 0, "--persist[=systemd|debian]", "--credentials")
     expect("no interpreter", binfmt("install", "--interpreter", "/nonexistent"), 1, "--interpreter")
     expect("kernel's line", binfmt("print"), 0, f":{ENTRY}:M:0:\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01", ":POF")
+    expect("a name of delimiters", binfmt("install", "--name", "a:|;"), 0, "programs are run by")
+    expect("its end", binfmt("remove", "--name", "a:|;"), 0, "removed")
+    expect("a name that is a path", binfmt("install", "--name", "a/b"), 2, "not the beginning of a file name")
+    expect("an interpreter that is none", binfmt("install", "--interpreter", "/etc/passwd"), 1, "/etc/passwd", "--interpreter")
     expect("line with a colon", binfmt("print", "--interpreter", "/a:b"), 0, "|/a:b|POF")
     expect("systemd's file", binfmt("print", "--systemd", "--interpreter", "/usr/bin/metic"), 0, "# ", ":/usr/bin/metic:POF")
     expect("debian's file", binfmt("print", "--debian", "--credentials"), 0, "package metic\ninterpreter /", "credentials yes\npreserve yes\nfix_binary yes")
@@ -222,18 +260,32 @@ def check_rights(folder):
     expect("exec without registration", run(METIC, program, "exec", setuid, "setuid", **user), 0, "uid 1000 euid 1000 secure 0")
 
 
+def in_namespace():
+    namespace.enter()
+    check_kernel_refusals()
+    namespace.mount()
+    namespace.unmount()
+    check_registration()
+    check_installers_spelling()
+    check_read_only()
+    check_hold()
+    check_persist()
+    check_others()
+    check_words()
+    check_print_is_what_install_does()
+    with tempfile.TemporaryDirectory() as name:
+        check_programs(pathlib.Path(name))
+        check_rights(pathlib.Path(name))
+
+
+before = namespace.machine_entries()
 check_messages_without_rights()
-namespace.enter()
-check_kernel_refusals()
-namespace.mount()
-namespace.unmount()
-check_registration()
-check_hold()
-check_persist()
-check_others()
-check_words()
-check_print_is_what_install_does()
-with tempfile.TemporaryDirectory() as name:
-    check_programs(pathlib.Path(name))
-    check_rights(pathlib.Path(name))
-sys.exit(f"{len(failures)} failed" if failures else 0)
+pid = os.fork()  # what this process has is the machine's
+if pid == 0:
+    in_namespace()
+    sys.exit(f"{len(failures)} failed" if failures else 0)
+code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+if namespace.machine_entries() != before:
+    failures.append("the machine's entries")
+    print(f"the machine's entries were:\n{before}\nand are:\n{namespace.machine_entries()}")
+sys.exit(code or (f"{len(failures)} failed" if failures else 0))
