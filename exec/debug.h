@@ -29,10 +29,18 @@ bool exec_has_watchpoints(const struct exec *x);
 /* Which of the accesses to n bytes are watched; *first: the lowest watched address among them. */
 unsigned exec_watched(const struct exec *x, uint64_t address, uint64_t n, uint64_t *first);
 
+/* Breakpoints and watchpoints of one thread. */
+struct cpu_watcher {
+    const void *opaque;
+    bool (*breaks_at)(const void *opaque, uint64_t pc);
+    unsigned (*watched)(const void *opaque, uint64_t address, uint64_t n, uint64_t *first); /* as exec_watched() */
+};
 /*
  * As cpu_run(), looking at each access to memory for watchpoints: interpreted, a few instructions at a time. For guests
- * whose addresses are the host's; others watch by their TLB.
+ * whose addresses are the host's; others watch by their TLB. w: NULL: those of all threads.
  */
-enum cpu_exit cpu_run_watched(struct cpu *cpu);
+enum cpu_exit cpu_run_watched(struct cpu *cpu, const struct cpu_watcher *w);
+/* The same for cpu_step(); a breakpoint at the pc stops it, too. */
+enum cpu_exit cpu_step_watched(struct cpu *cpu, const struct cpu_watcher *w);
 
 #endif

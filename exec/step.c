@@ -11,7 +11,12 @@ enum { WATCHED_INSNS = 16, WATCHED_UNITS = 512 };
 
 static bool breaks_at(const void *opaque, uint64_t pc) { return exec_has_breakpoint(opaque, pc); }
 
-static void make_unit(struct cpu *cpu, uint32_t mode, unsigned max_insns, struct ir_unit *u)
+static unsigned watched(const void *opaque, uint64_t address, uint64_t n, uint64_t *first)
+{
+    return exec_watched(opaque, address, n, first);
+}
+
+static void make_unit(struct cpu *cpu, uint32_t mode, unsigned max_insns, const struct cpu_watcher *w, struct ir_unit *u)
 {
     struct exec *x = cpu->exec;
     struct ir_builder builder;
@@ -19,15 +24,38 @@ static void make_unit(struct cpu *cpu, uint32_t mode, unsigned max_insns, struct
     b_init(&builder, u);
     if (max_insns > 1) {
         builder.quick = true;
-        builder.breaks_at = breaks_at;
-        builder.breaks = x;
+        builder.breaks_at = w->breaks_at;
+        builder.breaks = w->opaque;
     }
     x->target->translate(&builder, &x->code, max_insns);
 }
 
-/* Runs the unit that begins at the pc, made now unless u is it. EXIT_NONE when it is done. */
-static void interpret(struct cpu *cpu, unsigned max_insns, struct ir_unit *u, const struct interp_mem *mem)
+/* Who looks, at which thread. */
+struct looking {
+    struct cpu *cpu;
+    const struct cpu_watcher *watcher;
+};
+
+/* In front of an access: a watched one leaves. */
+static void look(void *opaque, uint64_t address, unsigned size, unsigned access)
 {
+    const struct looking *l = opaque;
+    struct cpu *cpu = l->cpu;
+    uint64_t first;
+    unsigned found = l->watcher->watched(l->watcher->opaque, address, size, &first);
+    if (LIKELY(!(found & access)))
+        return;
+    cpu->pc = cpu->insn_pc;
+    cpu->exit_detail = found;
+    cpu->fault_addr = first;
+    exec_leave(cpu, EXIT_DEBUG);
+}
+
+/* Runs the unit that begins at the pc, made now unless u is it. EXIT_NONE when it is done. w: NULL: nobody looks. */
+static void interpret(struct cpu *cpu, unsigned max_insns, struct ir_unit *u, const struct cpu_watcher *w)
+{
+    struct looking looking = {cpu, w};
+    const struct interp_mem mem = {.opaque = &looking, .before = look};
     uint32_t mode = cpu->exec->target->mode(cpu);
     struct interp_exit e;
     jmp_buf leave;
@@ -37,54 +65,58 @@ static void interpret(struct cpu *cpu, unsigned max_insns, struct ir_unit *u, co
     cpu->leave_env = &leave;
     if (!_setjmp(leave)) { /* helpers and faults leave here */
         if (!u->n || u->pc != cpu->pc || u->flags != mode)
-            make_unit(cpu, mode, max_insns, u);
+            make_unit(cpu, mode, max_insns, w, u);
         __atomic_store_n(&cpu->in_code, IN_INTERPRETED, __ATOMIC_SEQ_CST);
-        ir_interpret(u, cpu, &cpu_interp_layout, mem, &e);
+        ir_interpret(u, cpu, &cpu_interp_layout, w ? &mem : NULL, &e);
         exec_take_exit(cpu, &e);
     }
     __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
     cpu->leave_env = NULL;
 }
 
-/* In front of an access: a watched one leaves. */
-static void look(void *opaque, uint64_t address, unsigned size, unsigned access)
+static bool stands_at_breakpoint(struct cpu *cpu, const struct cpu_watcher *w)
 {
-    struct cpu *cpu = opaque;
-    uint64_t first;
-    unsigned watched = exec_watched(cpu->exec, address, size, &first);
-    if (LIKELY(!(watched & access)))
-        return;
-    cpu->pc = cpu->insn_pc;
-    cpu->exit_detail = watched;
-    cpu->fault_addr = first;
-    exec_leave(cpu, EXIT_DEBUG);
+    if (!w->breaks_at(w->opaque, cpu->pc))
+        return false;
+    cpu->exit_detail = DEBUG_BREAKPOINT;
+    cpu->exit_reason = EXIT_DEBUG;
+    return true;
+}
+
+static void step(struct cpu *cpu, const struct cpu_watcher *w)
+{
+    struct ir_unit u = {0};
+    interpret(cpu, 1, &u, w);
+    ir_unit_free(&u);
 }
 
 enum cpu_exit cpu_step(struct cpu *cpu)
 {
-    struct ir_unit u = {0};
     cpu->pc &= ~(uint64_t)cpu->target->pc_zero_bits;
-    if (cpu->exec->options.memory) {
+    if (cpu->exec->options.memory)
         exec_run_step(cpu);
-        return cpu->exit_reason;
-    }
-    interpret(cpu, 1, &u, NULL);
-    ir_unit_free(&u);
+    else
+        step(cpu, NULL);
+    return cpu->exit_reason;
+}
+
+enum cpu_exit cpu_step_watched(struct cpu *cpu, const struct cpu_watcher *w)
+{
+    if (!stands_at_breakpoint(cpu, w))
+        step(cpu, w);
     return cpu->exit_reason;
 }
 
 /* Who changes code makes the threads leave (cpu_kick()): units are good until then. */
-enum cpu_exit cpu_run_watched(struct cpu *cpu)
+enum cpu_exit cpu_run_watched(struct cpu *cpu, const struct cpu_watcher *w)
 {
-    const struct interp_mem mem = {.opaque = cpu, .before = look};
+    const struct cpu_watcher everybody = {cpu->exec, breaks_at, watched};
     struct ir_unit one = {0}, *units = calloc(WATCHED_UNITS, sizeof *units);
+    w = w ? w : &everybody;
     do {
-        if (exec_has_breakpoint(cpu->exec, cpu->pc)) {
-            cpu->exit_detail = DEBUG_BREAKPOINT;
-            cpu->exit_reason = EXIT_DEBUG;
+        if (stands_at_breakpoint(cpu, w))
             break;
-        }
-        interpret(cpu, WATCHED_INSNS, units ? &units[cpu->pc / 2 % WATCHED_UNITS] : &one, &mem);
+        interpret(cpu, WATCHED_INSNS, units ? &units[cpu->pc / 2 % WATCHED_UNITS] : &one, w);
         if (cpu->exit_reason == EXIT_NONE && __atomic_exchange_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST))
             cpu->exit_reason = EXIT_INTERRUPT;
     } while (cpu->exit_reason == EXIT_NONE);

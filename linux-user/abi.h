@@ -14,6 +14,7 @@
 
 struct task;
 struct signal_frame;
+struct debug_points;
 
 /* The vDSO: position-independent code (a function behind the other) and its symbols; vdso.c wraps it into an ELF. */
 struct vdso_symbol {
@@ -38,6 +39,15 @@ struct regset {
     void (*get)(const struct cpu *cpu, void *out);
     /* False, and nothing changed: values a program can't have. */
     bool (*set)(struct cpu *cpu, const void *in);
+};
+
+/* The same of hardware breakpoints or watchpoints: how they look there. */
+struct debug_regset {
+    uint16_t note, size, slot;
+    uint8_t kind; /* of struct tracee's points */
+    void (*get)(const struct debug_points *from, void *out);
+    /* `length` bytes, a multiple of `slot`. 0 or -errno. */
+    int64_t (*set)(struct debug_points *to, const void *in, size_t length);
 };
 
 enum { REGSET_MAX = 1024 }; /* bytes of the largest */
@@ -76,6 +86,7 @@ struct linux_abi {
     /* Registers, signal mask and alternate stack from the frame at the stack pointer; -EFAULT. */
     int (*restore_frame)(struct task *t, struct signal_frame *f);
     const struct regset *regsets; /* NT_PRSTATUS is the first */
+    const struct debug_regset *debug_regsets; /* NULL: a debugger has none */
     /* prctl requests of the architecture's own: -EINVAL for what it doesn't know. */
     int64_t (*prctl)(const uint64_t a[6]);
     bool no_personality32; /* PER_LINUX32 is refused: the machine has no 32-bit programs */

@@ -171,7 +171,8 @@ void task_handle_exit(struct task *t, enum cpu_exit reason)
         mm_code_changed(t->process->mm, cpu->icache_start, cpu->icache_end);
         break;
     case EXIT_DEBUG:
-        debug_hit(t);
+        if (!tracee_hit(t))
+            debug_hit(t);
         break;
     default:
         BUG("guest stopped for reason %d", (int)reason);
@@ -181,13 +182,23 @@ void task_handle_exit(struct task *t, enum cpu_exit reason)
 /* One instruction for the tracer or the debugger. What stopped it otherwise meanwhile counts as the step. */
 static void step(struct task *t)
 {
-    task_handle_exit(t, cpu_step(t->cpu));
-    if (t->signals.pending || t->exiting)
+    const struct cpu_watcher w = tracee_watcher(t);
+    enum cpu_exit reason = t->watch & WATCH_POINTS ? cpu_step_watched(t->cpu, &w) : cpu_step(t->cpu);
+    task_handle_exit(t, reason);
+    if (t->signals.pending || t->exiting || reason == EXIT_DEBUG)
         return;
     if (t->watch & WATCH_STEP)
         tracee_stepped(t);
     else
         debug_stepped(t);
+}
+
+/* As far as somebody looks. */
+static void run_looking(struct task *t)
+{
+    const struct cpu_watcher w = tracee_watcher(t);
+    bool points = t->watch & WATCH_POINTS;
+    task_handle_exit(t, points || debug_watches(t) ? cpu_run_watched(t->cpu, points ? &w : NULL) : cpu_run(t->cpu));
 }
 
 /* As a debugger of the process, or the thread's tracer, wants it. */
@@ -198,7 +209,7 @@ static void run_watched(struct task *t)
     if (t->watch & WATCH_STEP || debug_steps(t))
         step(t);
     else
-        task_handle_exit(t, debug_watches(t) ? cpu_run_watched(t->cpu) : cpu_run(t->cpu));
+        run_looking(t);
 }
 
 void task_run(struct task *t)
@@ -210,7 +221,7 @@ void task_run(struct task *t)
     while (!t->exiting) {
         if (UNLIKELY(__atomic_load_n(&t->process->dying, __ATOMIC_RELAXED)))
             task_park(t);
-        if (UNLIKELY(t->watch & (WATCH_STEP | WATCH_DEBUG)))
+        if (UNLIKELY(t->watch & (WATCH_STEP | WATCH_DEBUG | WATCH_POINTS)))
             run_watched(t);
         else
             task_handle_exit(t, cpu_run(t->cpu));

@@ -9,6 +9,7 @@
 #include <sys/ptrace.h>
 
 #include "base/bits.h"
+#include "exec/debug.h"
 #include "exec/exec.h"
 #include "exec/target.h"
 #include "linux-user/host.h"
@@ -48,6 +49,68 @@ static void forget_changed_code(struct process *p)
         exec_invalidate(p->exec, c->start, c->end);
 }
 
+/* --- hardware breakpoints and watchpoints: the thread runs interpreted while there are some --- */
+
+static bool has_points(const struct tracee *e)
+{
+    for (unsigned kind = 0; kind < POINT_KINDS; kind++)
+        for (unsigned i = 0; i < DEBUG_POINTS; i++)
+            if (e->points[kind].point[i].enabled)
+                return true;
+    return false;
+}
+
+/* Which accesses to n bytes at `address` are looked for; *first: the lowest such byte. */
+static unsigned looked_for(const struct tracee *e, uint64_t address, uint64_t n, uint64_t *first)
+{
+    unsigned found = 0;
+    for (unsigned i = 0; i < DEBUG_POINTS; i++) {
+        const struct debug_point *p = &e->points[WATCHPOINTS].point[i];
+        if (!p->enabled || address > p->address + (p->length - 1) || address + (n - 1) < p->address)
+            continue;
+        uint64_t from = p->address > address ? p->address : address;
+        *first = found && *first < from ? *first : from;
+        found |= p->access;
+    }
+    return found;
+}
+
+static bool breaks(const struct tracee *e, uint64_t pc)
+{
+    for (unsigned i = 0; i < DEBUG_POINTS; i++)
+        if (e->points[BREAKPOINTS].point[i].enabled && e->points[BREAKPOINTS].point[i].address == pc)
+            return true;
+    return false;
+}
+
+/* What a debugger of the whole process wants, too. */
+static bool breaks_at(const void *opaque, uint64_t pc)
+{
+    const struct task *t = opaque;
+    return breaks(&t->tracee, pc) || exec_has_breakpoint(t->process->exec, pc);
+}
+
+static unsigned watched(const void *opaque, uint64_t address, uint64_t n, uint64_t *first)
+{
+    const struct task *t = opaque;
+    unsigned own = looked_for(&t->tracee, address, n, first);
+    return own ? own : exec_watched(t->process->exec, address, n, first);
+}
+
+struct cpu_watcher tracee_watcher(const struct task *t) { return (struct cpu_watcher){t, breaks_at, watched}; }
+
+bool tracee_hit(struct task *t)
+{
+    const struct cpu *cpu = t->cpu;
+    uint64_t at = cpu->pc, first;
+    if (!(t->watch & WATCH_POINTS))
+        return false;
+    if (cpu->exit_detail == DEBUG_BREAKPOINT ? !breaks(&t->tracee, at) : !looked_for(&t->tracee, at = cpu->fault_addr, 1, &first))
+        return false;
+    signal_force(t, SIGTRAP, TRAP_HWBKPT, at);
+    return true;
+}
+
 /* How the thread goes on is told to the main loop by its watch bits. */
 static void obey(struct task *t)
 {
@@ -62,6 +125,10 @@ static void obey(struct task *t)
         __atomic_fetch_or(&t->watch, WATCH_TRACE, __ATOMIC_SEQ_CST);
     else
         __atomic_fetch_and(&t->watch, ~(WATCH_TRACE | WATCH_STEP), __ATOMIC_SEQ_CST);
+    if (has_points(e))
+        __atomic_fetch_or(&t->watch, WATCH_POINTS, __ATOMIC_SEQ_CST);
+    else
+        __atomic_fetch_and(&t->watch, ~WATCH_POINTS, __ATOMIC_SEQ_CST);
     if (e->active && e->resume == PTRACE_SINGLESTEP)
         __atomic_fetch_or(&t->watch, WATCH_STEP, __ATOMIC_SEQ_CST);
     else
@@ -279,7 +346,7 @@ void tracee_born(struct task *child, const struct task *maker, const struct clon
     const struct tracee old = maker->tracee;
     struct tracee *e = &child->tracee;
     memset(e, 0, sizeof *e);
-    __atomic_fetch_and(&child->watch, ~(WATCH_TRACE | WATCH_STEP), __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&child->watch, ~(WATCH_TRACE | WATCH_STEP | WATCH_POINTS), __ATOMIC_SEQ_CST);
     if (!old.active || r->flags & CLONE_UNTRACED || !(old.options >> event_of(r) & 1 || r->flags & CLONE_PTRACE))
         return;
     e->active = true;

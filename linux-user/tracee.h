@@ -12,6 +12,7 @@
 
 struct task;
 struct clone_request;
+struct cpu_watcher;
 
 enum { TRACE_SYSEMU = 31 }; /* PTRACE_SYSEMU, also where the host's C library lacks it */
 
@@ -32,8 +33,21 @@ enum {
     MESSAGE_DUMPED = TRACE_MESSAGE | 8 << 8,    /* a child or tracee: si_pid is about to die and has left a core file */
     START_SEIZED = 1,
     START_STOP = 2, /* PTRACE_ATTACH: stop with SIGSTOP */
-    TRACEE_VERSION = 2,
+    TRACEE_VERSION = 3,
+    DEBUG_POINTS = 16, /* of a kind, at most */
 };
+
+/* A hardware breakpoint or watchpoint, set by the tracer. */
+struct debug_point {
+    uint64_t address;
+    uint8_t length; /* bytes; 0: never set */
+    uint8_t access; /* DEBUG_… of exec/debug.h */
+    bool enabled;
+};
+struct debug_points {
+    struct debug_point point[DEBUG_POINTS];
+};
+enum { BREAKPOINTS, WATCHPOINTS, POINT_KINDS };
 
 enum tracee_stop { STOP_NONE, STOP_SIGNAL, STOP_ENTRY, STOP_EXIT, STOP_EVENT, STOP_GROUP };
 
@@ -64,6 +78,7 @@ struct tracee {
     uint32_t options;               /* PTRACE_O_… */
     uint32_t resume;                /* PTRACE_CONT, PTRACE_SYSCALL, … */
     uint32_t signal;                /* to go on with */
+    struct debug_points points[POINT_KINDS];
     /* The tracee's own: stops that are due at its next precise point. */
     uint32_t first, attached, interrupted;
 };
@@ -86,6 +101,9 @@ bool tracee_enter(struct task *t, uint64_t *number, uint64_t a[6]);
 bool tracee_seccomp(struct task *t, uint32_t data, uint64_t *number, uint64_t a[6], bool *skip);
 /* Behind it: the result may change. */
 int64_t tracee_exit(struct task *t, int64_t result, uint64_t first_argument);
+/* For threads with WATCH_POINTS: what to look for; and EXIT_DEBUG. False: for none of them. */
+struct cpu_watcher tracee_watcher(const struct task *t);
+bool tracee_hit(struct task *t);
 /* A step was asked for and is done. */
 void tracee_stepped(struct task *t);
 

@@ -479,6 +479,33 @@ static int64_t set_registers(struct task *t, struct tracee_entry *e, const struc
     return ret;
 }
 
+static const struct debug_regset *debug_regset_of(struct task *t, uint64_t note)
+{
+    const struct debug_regset *r = t->abi->debug_regsets;
+    while (r && r->size && r->note != note)
+        r++;
+    return r && r->size ? r : NULL;
+}
+
+static int64_t debug_registers(struct task *t, struct tracee_entry *e, const struct debug_regset *r, bool set, struct iovec *v)
+{
+    char values[REGSET_MAX];
+    if (v->iov_len % r->slot)
+        return -EINVAL;
+    if (!e->at)
+        return -EIO;
+    v->iov_len = v->iov_len < r->size ? v->iov_len : r->size;
+    struct debug_points now = e->now.points[r->kind];
+    if (!set) {
+        r->get(&now, values);
+        return copy_to_guest(t, (uintptr_t)v->iov_base, values, v->iov_len) ? -EFAULT : 0;
+    }
+    if (copy_from_guest(t, values, (uintptr_t)v->iov_base, v->iov_len))
+        return -EFAULT;
+    int64_t ret = r->set(&now, values, v->iov_len); /* what stands in front of a bad one is taken */
+    return WRITE(e, points[r->kind], now) ? ret : -EIO;
+}
+
 /* PTRACE_GETREGSET and PTRACE_SETREGSET: the vector's length becomes what there was to copy. */
 static int64_t registers(struct task *t, struct tracee_entry *e, bool set, uint64_t note, uint64_t vector)
 {
@@ -496,6 +523,11 @@ static int64_t registers(struct task *t, struct tracee_entry *e, bool set, uint6
         if (set)
             WRITE(e, number, (uint32_t)number);
         return put_user(t, v, vector);
+    }
+    const struct debug_regset *points = debug_regset_of(t, note);
+    if (points) {
+        ret = debug_registers(t, e, points, set, &v);
+        return ret ? ret : put_user(t, v, vector);
     }
     const struct regset *r = regset_of(t, note);
     if (!r || v.iov_len % r->slot)

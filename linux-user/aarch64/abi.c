@@ -120,5 +120,6 @@ const struct linux_abi linux_abi_aarch64 = {
     .setup_frame = a64_setup_frame,
     .restore_frame = a64_restore_frame,
     .regsets = a64_regsets,
+    .debug_regsets = a64_debug_regsets,
     .print_cpuinfo = print_cpuinfo,
 };

@@ -2,9 +2,12 @@
 #include "linux-user/aarch64/regs.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/bits.h"
+#include "exec/debug.h"
+#include "linux-user/tracee.h"
 #include "targets/aarch64/cpu.h"
 
 struct pt_regs {
@@ -80,29 +83,88 @@ static bool set_tls(struct cpu *cpu, const void *in)
     return true;
 }
 
-/* A machine whose debug hardware has no breakpoints and no watchpoints. */
-static void get_debug(const struct cpu *cpu, void *out)
+/* --- debug registers (the kernel's arch/arm64/kernel/ptrace.c for what is refused) --- */
+
+enum {
+    BREAK_REGISTERS = 6, /* as a Cortex-A76 has */
+    WATCH_REGISTERS = 4,
+    DEBUG_ARMV8 = 6,
+    CONTROL_ENABLED = 1,
+    CONTROL_EL0 = 2 << 1,
+    CONTROL_TYPE = 3,    /* from bit 3: of watchpoints, as DEBUG_…; 0: of breakpoints */
+    CONTROL_BYTES = 5,   /* bit of the first: which bytes of the word */
+    WORD = 7,
+};
+
+static void get_points(const struct debug_points *from, bool watch, void *out)
 {
-    enum { DEBUG_ARMV8 = 6 };
-    struct debug_state s = {.info = DEBUG_ARMV8 << 8};
+    struct debug_state s = {.info = DEBUG_ARMV8 << 8 | (watch ? WATCH_REGISTERS : BREAK_REGISTERS)};
+    for (unsigned i = 0; i < DEBUG_POINTS; i++) {
+        const struct debug_point *p = &from->point[i];
+        uint32_t bytes = ((1u << p->length) - 1) << (watch ? p->address & WORD : 0);
+        s.slot[i].addr = p->address;
+        if (p->length)
+            s.slot[i].control = (bytes & 0xff) << CONTROL_BYTES | (uint32_t)p->access << CONTROL_TYPE | CONTROL_EL0 | p->enabled;
+    }
     memcpy(out, &s, sizeof s);
 }
 
-static bool set_debug(struct cpu *cpu, const void *in)
+static int64_t set_control(struct debug_point *p, bool watch, uint32_t control)
 {
-    struct debug_state s;
-    memcpy(&s, in, sizeof s);
-    for (unsigned i = 0; i < ARRAY_SIZE(s.slot); i++)
-        if (s.slot[i].control & 1)
-            return false;
-    return true;
+    p->enabled = false;
+    if (!(control & CONTROL_ENABLED))
+        return 0;
+    uint32_t type = control >> CONTROL_TYPE & DEBUG_ACCESS, bytes = control >> CONTROL_BYTES & 0xff;
+    if (!bytes || watch != (type != 0) || p->address >> 48)
+        return -EINVAL;
+    unsigned first = (unsigned)__builtin_ctz(bytes);
+    bytes >>= first;
+    if (bytes & (bytes + 1)) /* not in a row */
+        return -EINVAL;
+    p->address = watch ? p->address + first : p->address & ~UINT64_C(3);
+    p->length = watch ? (uint8_t)__builtin_popcount(bytes) : 4;
+    if (watch && (p->address & WORD) + p->length > WORD + 1) /* bytes of one word only */
+        p->length = WORD + 1 - (p->address & WORD);
+    p->access = (uint8_t)type;
+    p->enabled = true;
+    return 0;
 }
+
+static int64_t set_points(struct debug_points *to, bool watch, const void *in, size_t length)
+{
+    struct debug_state s = {0};
+    memcpy(&s, in, length);
+    for (unsigned i = 0; i < DEBUG_POINTS && length > offsetof(struct debug_state, slot[i]); i++) {
+        if (i >= (watch ? WATCH_REGISTERS : BREAK_REGISTERS))
+            return -ENOSPC;
+        to->point[i].address = s.slot[i].addr;
+        int64_t ret = set_control(&to->point[i], watch, s.slot[i].control);
+        if (ret)
+            return ret;
+    }
+    return 0;
+}
+
+static void get_breaks(const struct debug_points *from, void *out) { get_points(from, false, out); }
+static int64_t set_breaks(struct debug_points *to, const void *in, size_t n) { return set_points(to, false, in, n); }
+static void get_watches(const struct debug_points *from, void *out) { get_points(from, true, out); }
+static int64_t set_watches(struct debug_points *to, const void *in, size_t n) { return set_points(to, true, in, n); }
+
+const struct debug_regset a64_debug_regsets[] = {
+    {NT_ARM_HW_BREAK, sizeof(struct debug_state), sizeof(uint32_t), BREAKPOINTS, get_breaks, set_breaks},
+    {NT_ARM_HW_WATCH, sizeof(struct debug_state), sizeof(uint32_t), WATCHPOINTS, get_watches, set_watches},
+    {0},
+};
+
+/* In core files: none is set. */
+static void core_breaks(const struct cpu *cpu, void *out) { get_breaks(&(struct debug_points){0}, out); }
+static void core_watches(const struct cpu *cpu, void *out) { get_watches(&(struct debug_points){0}, out); }
 
 const struct regset a64_regsets[] = {
     {NT_PRSTATUS, sizeof(struct pt_regs), sizeof(uint64_t), get_general, set_general},
     {NT_PRFPREG, sizeof(struct fpsimd_state), sizeof(uint32_t), get_fpsimd, set_fpsimd},
     {NT_ARM_TLS, sizeof(uint64_t), sizeof(uint64_t), get_tls, set_tls},
-    {NT_ARM_HW_BREAK, sizeof(struct debug_state), sizeof(uint32_t), get_debug, set_debug},
-    {NT_ARM_HW_WATCH, sizeof(struct debug_state), sizeof(uint32_t), get_debug, set_debug},
+    {NT_ARM_HW_BREAK, sizeof(struct debug_state), sizeof(uint32_t), core_breaks, NULL},
+    {NT_ARM_HW_WATCH, sizeof(struct debug_state), sizeof(uint32_t), core_watches, NULL},
     {0, 0, 0, NULL, NULL},
 };

@@ -5,5 +5,6 @@
 #include "linux-user/abi.h"
 
 extern const struct regset a64_regsets[];
+extern const struct debug_regset a64_debug_regsets[];
 
 #endif

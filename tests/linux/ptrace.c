@@ -355,6 +355,143 @@ static void breakpoints(bool by_file)
     ends(pid, 8);
 }
 
+/* -- hardware breakpoints and watchpoints */
+
+#ifndef __riscv /* whose kernel has none for debuggers */
+static volatile uint16_t watched[4];
+
+static int runs_watched(void)
+{
+    for (int i = 0; i < 1000; i++)
+        watched[0]++;
+    syscall(SYS_getppid);
+    watched[1] = 5;
+    __asm__ volatile("nop\n nop\n nop"); /* to be stepped over */
+    watched[2] = watched[3]; /* not watched: stores, neighbours */
+    watched[2] = 6;
+    marked(1);
+    marked(1);
+    return watched[1] + watched[2] == 11 && marks == 2 ? 8 : 9;
+}
+
+enum point { ON_EXECUTION, ON_STORE, ON_ACCESS };
+#if defined __aarch64__
+/* struct user_hwdebug_state */
+struct points {
+    uint32_t info, padding;
+    struct {
+        uint64_t addr;
+        uint32_t control, padding;
+    } slot[16];
+};
+
+static long set_point(pid_t pid, unsigned slot, enum point kind, volatile void *at, unsigned length)
+{
+    static const unsigned types[] = {0, 2, 3};
+    struct points p = {0};
+    bool breaks = kind == ON_EXECUTION;
+    uint64_t word = breaks ? (uintptr_t)at : (uintptr_t)at & ~UINT64_C(7);
+    p.slot[slot].addr = word;
+    if (length)
+        p.slot[slot].control = 1 | 2 << 1 | types[kind] << 3 | ((1u << length) - 1) << ((uintptr_t)at - word) << 5;
+    struct iovec v = {&p, 8 + 16 * (slot + 1)};
+    return ptrace(PTRACE_SETREGSET, pid, breaks ? 0x402 : 0x403, &v);
+}
+
+static void points_refused(pid_t pid)
+{
+    struct points p;
+    for (int note = 0x402; note <= 0x403; note++) {
+        struct iovec v = {&p, sizeof p};
+        CHECK(ptrace(PTRACE_GETREGSET, pid, note, &v) == 0 && v.iov_len == sizeof p && (p.info & 0xff) >= 2);
+        CHECK(p.slot[0].addr == 0 && !(p.slot[0].control & 1));
+        memset(&p, 0, sizeof p);
+        p.slot[0].control = 1; /* no bytes */
+        v = (struct iovec){&p, 24};
+        FAILS(ptrace(PTRACE_SETREGSET, pid, note, &v), EINVAL);
+        p.slot[0].control = 1 | 0xf << 5 | (note == 0x402) << 3; /* a breakpoint of loads, a watchpoint of nothing */
+        FAILS(ptrace(PTRACE_SETREGSET, pid, note, &v), EINVAL);
+        p.slot[0].control = 1 | 0x5 << 5 | (note == 0x403) << 3; /* bytes with a gap */
+        FAILS(ptrace(PTRACE_SETREGSET, pid, note, &v), EINVAL);
+        v.iov_len = sizeof p;
+        p.slot[0].control = 0;
+        FAILS(ptrace(PTRACE_SETREGSET, pid, note, &v), ENOSPC);
+    }
+    CHECK(set_point(pid, 1, ON_STORE, (char *)watched + 2, 2) == 0);
+    struct iovec v = {&p, 40};
+    CHECK(ptrace(PTRACE_GETREGSET, pid, 0x403, &v) == 0 && v.iov_len == 40);
+    CHECK(p.slot[1].control >> 5 == 3u << ((uintptr_t)&watched[1] & 7) && (p.slot[1].control & 0x1f) == 0x15);
+    CHECK(set_point(pid, 1, ON_STORE, watched, 0) == 0);
+}
+enum { STORES_FIRST = 0 };
+#else
+static long set_point(pid_t pid, unsigned slot, enum point kind, volatile void *at, unsigned length)
+{
+    static const unsigned long types[] = {0, 1, 3}, lengths[] = {0, 0, 1, 0, 3};
+    size_t control = offsetof(struct user, u_debugreg[7]);
+    if (ptrace(PTRACE_POKEUSER, pid, control, 0) || ptrace(PTRACE_POKEUSER, pid, offsetof(struct user, u_debugreg[slot]), at))
+        return -1;
+    unsigned long value = 1ul << 2 * slot | (types[kind] | lengths[kind == ON_EXECUTION ? 0 : length] << 2) << (16 + 4 * slot);
+    return length ? ptrace(PTRACE_POKEUSER, pid, control, value) : 0;
+}
+
+static void points_refused(pid_t pid) {}
+enum { STORES_FIRST = 1 };
+#endif
+
+static void hardware_points(void)
+{
+    siginfo_t info;
+    pid_t pid = start(runs_watched);
+    points_refused(pid);
+    struct __ptrace_syscall_info i;
+    long n;
+    go(PTRACE_SETOPTIONS, pid, PTRACE_O_TRACESYSGOOD);
+    do {
+        go(PTRACE_SYSCALL, pid, 0);
+        wait_for(pid);
+        i = info_of(pid, &n);
+    } while (i.op != PTRACE_SYSCALL_INFO_ENTRY || i.entry.nr != SYS_getppid);
+    CHECK(set_point(pid, 0, ON_STORE, &watched[1], 2) == 0);
+    go(PTRACE_CONT, pid, 0);
+    CHECK(stopped_by(wait_for(pid), SIGTRAP));
+    CHECK(ptrace(PTRACE_GETSIGINFO, pid, 0, &info) == 0 && info.si_code == TRAP_HWBKPT);
+    uint16_t words[4];
+    long all = ptrace(PTRACE_PEEKDATA, pid, watched, 0);
+    memcpy(words, &all, sizeof words);
+    CHECK(words[1] == (STORES_FIRST ? 5 : 0) && words[2] == 0);
+#if defined __aarch64__
+    CHECK(info.si_addr == (void *)&watched[1]);
+    go(PTRACE_SINGLESTEP, pid, 0); /* stops there again */
+    CHECK(stopped_by(wait_for(pid), SIGTRAP));
+    CHECK(ptrace(PTRACE_GETSIGINFO, pid, 0, &info) == 0 && info.si_code == TRAP_HWBKPT);
+#endif
+    CHECK(set_point(pid, 0, ON_STORE, &watched[1], 0) == 0);
+    go(PTRACE_SINGLESTEP, pid, 0);
+    CHECK(stopped_by(wait_for(pid), SIGTRAP));
+    CHECK(ptrace(PTRACE_GETSIGINFO, pid, 0, &info) == 0 && info.si_code == TRAP_TRACE);
+    CHECK(set_point(pid, 1, ON_ACCESS, &watched[3], 2) == 0);
+    go(PTRACE_CONT, pid, 0);
+    CHECK(stopped_by(wait_for(pid), SIGTRAP));
+    CHECK(ptrace(PTRACE_GETSIGINFO, pid, 0, &info) == 0 && info.si_code == TRAP_HWBKPT);
+    CHECK(set_point(pid, 1, ON_ACCESS, &watched[3], 0) == 0);
+    CHECK(set_point(pid, 0, ON_EXECUTION, (void *)(uintptr_t)marked, 4) == 0);
+    for (int round = 0; round < 2; round++) {
+        go(PTRACE_CONT, pid, 0);
+        CHECK(stopped_by(wait_for(pid), SIGTRAP));
+        struct regs r = get_regs(pid);
+        CHECK(ptrace(PTRACE_GETSIGINFO, pid, 0, &info) == 0 && info.si_code == TRAP_HWBKPT && r.PC == (uintptr_t)marked);
+        CHECK(set_point(pid, 0, ON_EXECUTION, (void *)(uintptr_t)marked, 0) == 0);
+        go(PTRACE_SINGLESTEP, pid, 0);
+        CHECK(stopped_by(wait_for(pid), SIGTRAP));
+        if (round == 0)
+            CHECK(set_point(pid, 0, ON_EXECUTION, (void *)(uintptr_t)marked, 4) == 0);
+    }
+    go(PTRACE_CONT, pid, 0);
+    ends(pid, 8);
+}
+#endif
+
 /* -- events */
 
 static void *nothing(void *arg) { return arg; }
@@ -584,6 +721,9 @@ int main(int argc, char **argv)
     } parts[] = {
         {"calls", NULL, system_calls, 0},   {"registers", NULL, register_sets, 0}, {"signals", NULL, signal_stops, 0},
         {"fault", NULL, fault, 0},          {"breakpoints", breakpoints, NULL, false}, {"breakpoints by file", breakpoints, NULL, true},
+#ifndef __riscv
+        {"hardware points", NULL, hardware_points, 0},
+#endif
         {"events", events, NULL, false},    {"events of a seized", events, NULL, true}, {"exec", exec_trap, NULL, false},
         {"exec of a vfork", exec_trap, NULL, true},
         {"seccomp", NULL, seccomp_event, 0}, {"attach", attaches, NULL, false}, {"attach to a waiting", attaches, NULL, true},
