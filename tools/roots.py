@@ -47,6 +47,13 @@ def root(guest, name, packages):
     return fetch([guest, SUITE, where, *packages], where)
 
 
+def source(package):
+    """The folder of a package's source with Debian's patches, fetched when it is not there yet."""
+    where = cache() / "sources" / package
+    where.parent.mkdir(exist_ok=True)
+    return fetch(["--source", "amd64", SUITE, where, package], where)
+
+
 def peer():
     """Path of the peer's user-mode emulators, `{cpu}` in place of the processor; fetched when not there yet."""
     where = cache() / "peer"

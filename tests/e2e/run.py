@@ -169,11 +169,21 @@ def environment(work, inside):
             "P": inside + "/programs", "USER": "guest", "TERM": "dumb"}
 
 
+def keep_nice(pid):
+    """A session is a group of its own to the scheduler, at nice 0; a run started at low priority stays there."""
+    try:
+        nice = pathlib.Path("/proc/self/autogroup").read_text().split()[-1]
+        pathlib.Path(f"/proc/{pid}/autogroup").write_text(nice)
+    except OSError:
+        pass  # a kernel without such groups, or the process has ended
+
+
 def run(command, case, work, env):
     """(exit code or -signal, output) of the command; None for the code: it took too long."""
     with open(work / ".output", "w+b") as out:
         p = subprocess.Popen(list(map(str, command)), cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=out,
                              stderr=subprocess.STDOUT, start_new_session=True)
+        keep_nice(p.pid)
         try:
             code = p.wait(case.timeout)
         except subprocess.TimeoutExpired:
