@@ -18,6 +18,7 @@ static __thread struct cpu *self;
 
 void machine_lock(struct machine *m) { pthread_mutex_lock(&m->lock); }
 void machine_unlock(struct machine *m) { pthread_mutex_unlock(&m->lock); }
+bool machine_on_processor(void) { return self; }
 
 /* Generated code faults only where its return stack ends; anything else is a bug of metic. */
 static void host_fault(int signo, siginfo_t *info, void *context)

@@ -39,6 +39,8 @@ void machine_free(struct machine *m);
 
 void machine_lock(struct machine *m);
 void machine_unlock(struct machine *m);
+/* Is the calling thread a processor's? */
+bool machine_on_processor(void);
 
 /* Under the lock. Stopping waits until every processor has parked. Who wants others to know: runstate.h. */
 void machine_run(struct machine *m);

@@ -42,7 +42,32 @@ static bool board_swap(void *opaque, uint64_t address, uint64_t old, uint64_t ne
 
 static void board_flush_page(void *opaque, struct rv_hart *h, uint64_t address) { board.flushes++; }
 
-static const struct rv_environment env = {board_time, board_timer, board_load, board_swap, board_flush, board_flush_page, NULL};
+static const struct rv_environment env = {board_time, board_timer, board_load, board_swap, board_flush, board_flush_page, NULL, NULL, NULL};
+
+/* Interrupt files of a hart that have one register, 0x70, and one identity pending. */
+static struct {
+    uint64_t reg[4];
+    uint32_t top[4];
+} imsic;
+
+static bool board_imsic(void *opaque, const struct rv_hart *h, enum rv_privilege level, unsigned select, uint64_t *old, uint64_t value,
+                        uint64_t mask)
+{
+    *old = imsic.reg[level];
+    imsic.reg[level] = (*old & ~mask) | (value & mask);
+    return select == 0x70;
+}
+
+static uint32_t board_top(void *opaque, const struct rv_hart *h, enum rv_privilege level, bool claim)
+{
+    uint32_t top = imsic.top[level] << 16 | imsic.top[level];
+    if (claim)
+        imsic.top[level] = 0;
+    return top;
+}
+
+static const struct rv_environment env_aia = {board_time,       board_timer, board_load,  board_swap, board_flush,
+                                              board_flush_page, NULL,        board_imsic, board_top};
 
 static struct rv_hart hart;
 
@@ -248,15 +273,141 @@ Test(trap, interrupts_by_mode_and_order)
                                 want = order[i];
                         }
                     enum rv_interrupt which;
-                    bool any = rv_next_interrupt(&hart, &which);
+                    enum rv_privilege to;
+                    bool any = rv_next_interrupt(&hart, &which, &to);
                     cr_assert_eq(any ? (int)which : -1, want);
+                    cr_assert(!any || to == (hart.mideleg >> want & 1 ? RV_SUPERVISOR : RV_MACHINE));
                 }
     fresh(RV_USER);
     hart.mideleg = 0x222;
     hart.stvec = 0x4001;
     hart.cpu.cpu.pc = 0x77;
-    rv_interrupt(&hart, RV_IRQ_STIMER);
+    rv_interrupt(&hart, RV_IRQ_STIMER, RV_SUPERVISOR);
     cr_assert(hart.cpu.cpu.pc == 0x4014 && hart.scause == (UINT64_C(1) << 63 | 5) && hart.sepc == 0x77);
+}
+
+/* --- the Advanced Interrupt Architecture --- */
+
+enum { MVIEN = 0x308, MVIP = 0x309, MISELECT = 0x350, MIREG = 0x351, MTOPEI = 0x35c, SISELECT = 0x150, SIREG = 0x151, STOPEI = 0x15c,
+       STOPI = 0xdb0, MTOPI = 0xfb0 };
+
+static void fresh_aia(enum rv_privilege privilege)
+{
+    fresh(privilege);
+    memset(&imsic, 0, sizeof imsic);
+    hart.env = &env_aia;
+    hart.mstateen[0] = UINT64_MAX;
+}
+
+Test(aia, registers_come_with_an_imsic)
+{
+    static const uint16_t numbers[] = {MVIEN, MVIP, MISELECT, MTOPEI, SISELECT, STOPEI, STOPI, MTOPI};
+    for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++) {
+        fresh(RV_MACHINE);
+        cr_assert_not(may_read(numbers[i]));
+        fresh_aia(RV_MACHINE);
+        cr_assert(may_read(numbers[i]));
+        hart.privilege = RV_SUPERVISOR;
+        cr_assert_eq(may_read(numbers[i]), (numbers[i] >> 8 & 3) == 1);
+    }
+    for (unsigned bit = 58; bit <= 60; bit++) {
+        fresh_aia(RV_SUPERVISOR);
+        hart.siselect = 0x70;
+        hart.mstateen[0] = ~(UINT64_C(1) << bit);
+        cr_assert_eq(may_read(STOPEI), bit != 58);
+        cr_assert_eq(may_read(STOPI), bit != 59);
+        cr_assert_eq(may_read(SISELECT), bit != 60);
+        cr_assert_eq(may_read(SIREG), bit == 59);
+    }
+    fresh(RV_MACHINE);
+    put(MSTATEEN0, UINT64_MAX);
+    cr_assert_eq(get(MSTATEEN0), UINT64_C(3) << 62);
+}
+
+/* The order of table 5.1 of the AIA's specification, for interrupts machine mode makes up, which has no numbers. */
+Test(aia, default_order)
+{
+    static const uint8_t order[] = {63, 31, 62, 61, 30, 60, 59, 29, 58, 57, 28, 56, 47, 23, 46, 45, 22, 44, 43, 21, 42, 41, 20, 40, 9, 1, 13,
+                                    39, 19, 38, 37, 18, 36, 35, 17, 34, 33, 16, 32, 55, 27, 54, 53, 26, 52, 51, 25, 50, 49, 24, 48};
+    enum rv_interrupt which;
+    enum rv_privilege to;
+    fresh_aia(RV_MACHINE);
+    put(MVIEN, UINT64_MAX);
+    put(MVIP, UINT64_MAX);
+    put(SIE, UINT64_MAX);
+    hart.privilege = RV_USER;
+    for (unsigned i = 0; i < ARRAY_SIZE(order); i++) {
+        cr_assert(rv_next_interrupt(&hart, &which, &to) && which == order[i] && to == RV_SUPERVISOR, "%u: %u", i, which);
+        hart.mvip &= ~RV_IRQ(order[i]);
+    }
+    cr_assert_not(rv_next_interrupt(&hart, &which, &to));
+}
+
+Test(aia, priority_numbers)
+{
+    uint64_t old;
+    fresh_aia(RV_MACHINE);
+    put(MISELECT, 0x30);
+    put(MIREG, UINT64_MAX);
+    cr_assert_eq(get(MIREG), UINT64_C(0xff00ff00ff00ff00), "interrupts 1, 3, 5, 7");
+    put(MISELECT, 0x32);
+    put(MIREG, UINT64_MAX);
+    cr_assert_eq(get(MIREG), 0xff00, "9; 11 has the file's");
+    put(MISELECT, 0x31);
+    cr_assert_not(may_read(MIREG));
+    put(SISELECT, 0x32);
+    put(SIREG, UINT64_MAX);
+    cr_assert_eq(get(SIREG), UINT64_C(0x0000ff0000000000), "13");
+    put(SISELECT, 0x30);
+    put(SIREG, 20 << 8);
+    hart.lines = RV_IRQ(RV_IRQ_SEXT) | RV_IRQ(RV_IRQ_STIMER);
+    hart.soft = RV_IRQ(RV_IRQ_SSOFT);
+    hart.mie = hart.mideleg = RV_IRQS_S;
+    imsic.top[RV_SUPERVISOR] = 21;
+    cr_assert_eq(get(STOPI), 1 << 16 | 20);
+    imsic.top[RV_SUPERVISOR] = 20;
+    cr_assert_eq(get(STOPI), 9 << 16 | 20, "equal: the default order");
+    imsic.top[RV_SUPERVISOR] = 300;
+    hart.soft = 0;
+    cr_assert_eq(get(STOPI), 9 << 16 | 255, "beyond all numbers: the default order again");
+    cr_assert_eq(get(STOPEI), 300 << 16 | 300);
+    cr_assert(rv_access_csr(&hart, STOPEI, RV_CSR_SET, true, true, 0, &old) && old == (300 << 16 | 300) && get(STOPEI) == 0, "claimed");
+    cr_assert_eq(get(MTOPI), 0);
+    hart.mideleg = 0;
+    cr_assert_eq(get(STOPI), 0);
+    cr_assert_eq(get(MTOPI), 9 << 16 | 255, "what the array says, in the default order");
+}
+
+Test(aia, made_up_interrupts)
+{
+    uint64_t old;
+    fresh_aia(RV_MACHINE);
+    put(MVIP, RV_IRQ(RV_IRQ_SSOFT) | RV_IRQ(RV_IRQ_SEXT) | RV_IRQ(RV_IRQ_STIMER));
+    cr_assert_eq(get(MIP), RV_IRQS_S, "other names for mip's bits");
+    cr_assert_eq(get(MVIP), RV_IRQS_S);
+    put(MVIEN, UINT64_MAX);
+    cr_assert_eq(get(MVIEN), RV_IRQS_VIRTUAL);
+    cr_assert_eq(get(MIP), RV_IRQ(RV_IRQ_SSOFT) | RV_IRQ(RV_IRQ_STIMER), "the software's bit 9 is off");
+    cr_assert_eq(get(MVIP), RV_IRQ(RV_IRQ_STIMER), "bits of its own");
+    put(MVIP, RV_IRQ(20) | RV_IRQ(RV_IRQ_SEXT));
+    cr_assert_eq(get(SIP), RV_IRQ(20) | RV_IRQ(RV_IRQ_SEXT));
+    cr_assert(rv_access_csr(&hart, SIP, RV_CSR_SET, true, true, RV_IRQ(30), &old));
+    cr_assert_eq(get(MVIP), RV_IRQ(20) | RV_IRQ(30) | RV_IRQ(RV_IRQ_SEXT));
+    put(SIP, 0);
+    cr_assert_eq(get(MVIP), RV_IRQ(RV_IRQ_SEXT), "supervisor mode does not change bit 9");
+    cr_assert_not(rv_wakes(&hart));
+    put(SIE, UINT64_MAX);
+    cr_assert_eq(get(SIE), RV_IRQS_VIRTUAL);
+    cr_assert_eq(get(MIE), 0);
+    cr_assert(rv_wakes(&hart));
+    hart.siselect = 0x70;
+    hart.privilege = RV_SUPERVISOR;
+    cr_assert(!may_read(STOPEI) && !may_read(SIREG) && may_read(STOPI));
+    hart.siselect = 0x30;
+    cr_assert(may_read(SIREG));
+    hart.mvien = 0;
+    hart.siselect = 0x70;
+    cr_assert(may_read(STOPEI) && may_read(SIREG));
 }
 
 /* --- page tables --- */

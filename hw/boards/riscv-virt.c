@@ -9,9 +9,11 @@
  *   0x03000000  PCI: ports                          0x40000000  PCI: memory
  *   0x0c000000  PLIC, or APLIC of machine level     0x80000000  RAM; above it PCI memory of 64 bits, at a multiple
  *   0x0d000000  APLIC of supervisor level                       of its size
- *   0x10000000  UART, source 10
+ *   0x10000000  UART, source 10                     0x24000000  IMSICs of machine level, a page for each hart
+ *                                                   0x28000000  IMSICs of supervisor level
  *
- * Sources are inputs of the PLIC or, with aia=aplic, of the APLIC's machine-level domain, which firmware delegates.
+ * Sources are inputs of the PLIC or, with aia=aplic, of the APLIC's machine-level domain, which firmware delegates. With
+ * aia=aplic-imsic the APLIC sends messages to the harts' IMSICs, and so do PCI functions.
  *
  * Firmware starts at the beginning of RAM in machine mode, the kernel 2 MiB above it in supervisor mode, as OpenSBI's
  * "dynamic" firmware expects it to be told (docs/firmware/fw_dynamic.md of OpenSBI); without firmware the kernel starts there
@@ -28,6 +30,7 @@
 #include "hw/boards/load.h"
 #include "hw/intc/aclint.h"
 #include "hw/intc/aplic.h"
+#include "hw/intc/imsic.h"
 #include "hw/intc/plic.h"
 #include "hw/misc/fw-cfg.h"
 #include "hw/misc/syscon.h"
@@ -37,7 +40,7 @@
 #include "targets/riscv/extensions.h"
 
 enum { NVIRTIO = 8, SOURCES = 96, SOURCE_VIRTIO = 1, SOURCE_UART = 10, SOURCE_RTC = 11, SOURCE_PCI = 32 };
-enum { TIMEBASE = 10000000, UART_CLOCK = 3686400 };
+enum { IMSIC_IDS = 255, TIMEBASE = 10000000, UART_CLOCK = 3686400 };
 
 #define ROM_BASE    UINT64_C(0x1000)
 #define ROM_SIZE    UINT64_C(0xf000)
@@ -50,6 +53,8 @@ enum { TIMEBASE = 10000000, UART_CLOCK = 3686400 };
 #define APLIC_BASE  UINT64_C(0xc000000) /* of machine level; that of supervisor level behind it */
 #define APLIC_NEXT  UINT64_C(0x1000000)
 #define APLIC_SIZE  UINT64_C(0x8000)
+#define IMSIC_BASE  UINT64_C(0x24000000) /* of machine level; those of supervisor level behind them */
+#define IMSIC_NEXT  UINT64_C(0x4000000)
 #define UART_BASE   UINT64_C(0x10000000)
 #define UART_SIZE   UINT64_C(0x100)
 #define VIRTIO_BASE UINT64_C(0x10001000)
@@ -69,16 +74,16 @@ enum { TIMEBASE = 10000000, UART_CLOCK = 3686400 };
 #define KERNEL_BASE (RAM_BASE + UINT64_C(0x200000))
 #define MIB         (UINT64_C(1) << 20)
 
-enum { PHANDLE_CPU = 1 /* and one per hart */, PHANDLE_PLIC = 0x1000, PHANDLE_SYSCON, PHANDLE_APLIC /* and one per level */ };
+enum { PHANDLE_CPU = 1 /* and one per hart */, PHANDLE_PLIC = 0x1000, PHANDLE_SYSCON, PHANDLE_APLIC /* and one per level */, PHANDLE_IMSIC = PHANDLE_APLIC + 2 };
 enum { LEVEL_M, LEVEL_S, LEVELS };
 enum { IRQ_LEVEL_HIGH = 4 }; /* Linux' dt-bindings/interrupt-controller/irq.h */
 
 /* Properties, with the numbers of their values. */
 enum { PROP_AIA };
-enum aia { AIA_NONE, AIA_APLIC };
-static const char *const aia_values[] = {"none", "aplic", NULL};
+enum aia { AIA_NONE, AIA_APLIC, AIA_APLIC_IMSIC };
+static const char *const aia_values[] = {"none", "aplic", "aplic-imsic", NULL};
 static const struct board_prop props[] = {
-    [PROP_AIA] = {"aia", aia_values, "interrupt controllers: PLIC, or those of the Advanced Interrupt Architecture"},
+    [PROP_AIA] = {"aia", aia_values, "interrupt controllers: PLIC, or those of the Advanced Interrupt Architecture, with lines or messages"},
 };
 
 static const char default_firmware[] = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin";
@@ -95,6 +100,8 @@ struct virt {
 /* --- the chips --- */
 
 static enum aia aia(const struct virt *v) { return v->board.options.prop[PROP_AIA]; }
+
+static bool has_imsics(const struct virt *v) { return aia(v) == AIA_APLIC_IMSIC; }
 
 /* What is left to do when a chip has been made: its window into the map. */
 static char *plug(struct virt *v, struct device *d, uint64_t at)
@@ -115,6 +122,12 @@ static void set_number(struct device *d, const char *property, unsigned n)
     CHECK(!error);
 }
 
+static void set_switch(struct device *d, const char *property, bool on)
+{
+    char *error = device_set(d, property, on ? "on" : "off");
+    CHECK(!error);
+}
+
 /* The input of a source, for who drives it. */
 static struct irq source(struct virt *v, unsigned n) { return device_input(aia(v) ? v->aplic[LEVEL_M] : v->plic, n); }
 
@@ -131,17 +144,35 @@ static char *build_plic(struct virt *v)
     return plug(v, v->plic, PLIC_BASE);
 }
 
+static const enum rv_interrupt external[LEVELS] = {RV_IRQ_MEXT, RV_IRQ_SEXT};
+
+static char *build_imsics(struct virt *v)
+{
+    char *error = NULL;
+    for (unsigned i = 0; i < v->board.machine.nprocessors; i++)
+        for (unsigned k = 0; k < LEVELS && !error; k++) {
+            struct device *d = v->harts.imsic[i][k] = chip(v, "imsic");
+            set_number(d, "ids", IMSIC_IDS);
+            d->irq[0] = riscv_hart_line(&v->harts, i, external[k]);
+            error = plug(v, d, IMSIC_BASE + k * IMSIC_NEXT + i * IMSIC_PAGE);
+        }
+    if (!error)
+        riscv_harts_use_imsics(&v->harts);
+    return error;
+}
+
 static char *build_aplic(struct virt *v)
 {
-    static const enum rv_interrupt line[LEVELS] = {RV_IRQ_MEXT, RV_IRQ_SEXT};
     unsigned harts = v->board.machine.nprocessors;
     char *error = NULL;
     for (unsigned k = 0; k < LEVELS && !error; k++) {
         v->aplic[k] = chip(v, "aplic");
         set_number(v->aplic[k], "sources", SOURCES);
         set_number(v->aplic[k], "harts", harts);
-        for (unsigned i = 0; i < harts; i++)
-            v->aplic[k]->irq[i] = riscv_hart_line(&v->harts, i, line[k]);
+        set_switch(v->aplic[k], "msi", has_imsics(v));
+        set_switch(v->aplic[k], "supervisor", k == LEVEL_S);
+        for (unsigned i = 0; i < harts && !has_imsics(v); i++)
+            v->aplic[k]->irq[i] = riscv_hart_line(&v->harts, i, external[k]);
         error = plug(v, v->aplic[k], APLIC_BASE + k * APLIC_NEXT);
     }
     if (!error)
@@ -161,6 +192,8 @@ static char *build_interrupts(struct virt *v)
         v->aclint->irq[i * ACLINT_LINES + ACLINT_TIMER] = riscv_hart_line(&v->harts, i, RV_IRQ_MTIMER);
     }
     char *error = plug(v, v->aclint, ACLINT_BASE);
+    if (!error && has_imsics(v))
+        error = build_imsics(v);
     if (error)
         return error;
     return aia(v) ? build_aplic(v) : build_plic(v);
@@ -312,6 +345,9 @@ static void take_apart(struct board *b)
         remove_chip(v, v->virtio[i]);
     for (unsigned i = 0; i < ARRAY_SIZE(chips); i++)
         remove_chip(v, chips[i]);
+    for (unsigned i = 0; i < b->machine.nprocessors; i++)
+        for (unsigned k = 0; k < LEVELS; k++)
+            remove_chip(v, v->harts.imsic[i][k]);
     struct mem_region *const memories[] = {&v->ram, &v->rom};
     for (unsigned i = 0; i < ARRAY_SIZE(memories); i++) {
         if (memories[i]->parent)
@@ -322,9 +358,10 @@ static void take_apart(struct board *b)
 
 /* --- the device tree; each chip's node as Linux' bindings have it --- */
 
-static size_t isa_names(char *list, size_t room, char *isa, size_t isa_room)
+static size_t isa_names(const struct virt *v, char *list, size_t room, char *isa, size_t isa_room)
 {
-    static const char *const privileged[] = {"svade", "svadu", "svinval", "svnapot", "svpbmt", "sstc", "smstateen"};
+    static const char *const privileged[] = {"svade", "svadu", "svinval", "svnapot", "svpbmt", "sstc", "smstateen", "smaia", "ssaia"};
+    unsigned nprivileged = ARRAY_SIZE(privileged) - (has_imsics(v) ? 0 : 2); /* the last two come with the registers */
     size_t n = 0, k = 0;
     k += (size_t)snprintf(isa + k, isa_room - k, "rv64i");
     n += (size_t)snprintf(list + n, room - n, "i") + 1;
@@ -342,7 +379,7 @@ static size_t isa_names(char *list, size_t room, char *isa, size_t isa_room)
     }
     RV_MULTI_LETTER(LETTERS)
 #undef LETTERS
-    for (unsigned i = 0; i < ARRAY_SIZE(privileged); i++) {
+    for (unsigned i = 0; i < nprivileged; i++) {
         k += (size_t)snprintf(isa + k, isa_room - k, "_%s", privileged[i]);
         n += (size_t)snprintf(list + n, room - n, "%s", privileged[i]) + 1;
     }
@@ -353,7 +390,7 @@ static size_t isa_names(char *list, size_t room, char *isa, size_t isa_room)
 static void describe_harts(struct virt *v, struct fdt *f)
 {
     char isa[512], list[512];
-    size_t n = isa_names(list, sizeof list, isa, sizeof isa);
+    size_t n = isa_names(v, list, sizeof list, isa, sizeof isa);
     fdt_at(f, "/", "cpus");
     fdt_cells(f, "#address-cells", 1);
     fdt_cells(f, "#size-cells", 0);
@@ -436,6 +473,24 @@ static void describe_plic(struct virt *v, struct fdt *f)
     describe_lines(v, f, RV_IRQ_MEXT, RV_IRQ_SEXT);
 }
 
+/* riscv,imsics.yaml */
+static void describe_imsics(struct virt *v, struct fdt *f)
+{
+    for (unsigned k = 0; k < LEVELS; k++) {
+        uint64_t base = IMSIC_BASE + k * IMSIC_NEXT;
+        fdt_at(f, "/soc", "interrupt-controller@%llx", (unsigned long long)base);
+        fdt_text(f, "compatible", "riscv,imsics");
+        fdt_wide(f, "reg", base, v->board.machine.nprocessors * IMSIC_PAGE);
+        fdt_cells(f, "#interrupt-cells", 0);
+        fdt_cells(f, "#msi-cells", 0);
+        fdt_flag(f, "interrupt-controller");
+        fdt_flag(f, "msi-controller");
+        fdt_cells(f, "riscv,num-ids", IMSIC_IDS);
+        fdt_cells(f, "phandle", PHANDLE_IMSIC + k);
+        describe_external(v, f, external[k]);
+    }
+}
+
 /* riscv,aplic.yaml. The machine level delegates all sources; "delegate" is the name that firmware knew first. */
 static void describe_aplic(struct virt *v, struct fdt *f)
 {
@@ -449,7 +504,10 @@ static void describe_aplic(struct virt *v, struct fdt *f)
         fdt_flag(f, "interrupt-controller");
         fdt_cells(f, "riscv,num-sources", SOURCES - 1);
         fdt_cells(f, "phandle", PHANDLE_APLIC + k);
-        describe_external(v, f, k == LEVEL_M ? RV_IRQ_MEXT : RV_IRQ_SEXT);
+        if (has_imsics(v))
+            fdt_cells(f, "msi-parent", PHANDLE_IMSIC + k);
+        else
+            describe_external(v, f, external[k]);
         if (k == LEVEL_S)
             continue;
         fdt_cells(f, "riscv,children", PHANDLE_APLIC + LEVEL_S);
@@ -499,6 +557,8 @@ static void describe_pci(struct virt *v, struct fdt *f)
               CELLS_OF(PCI_BASE), CELLS_OF(PCI_SIZE), WIDE, CELLS_OF(wide_base(v)), CELLS_OF(wide_base(v)), CELLS_OF(WIDE_SIZE));
     fdt_cells_of(f, "interrupt-map", n, map);
     fdt_cells(f, "interrupt-map-mask", DEVICE_MASK, 0, 0, 7);
+    if (has_imsics(v))
+        fdt_cells(f, "msi-parent", PHANDLE_IMSIC + LEVEL_S);
 #undef CELLS_OF
 }
 
@@ -514,6 +574,8 @@ static void describe_chips(struct virt *v, struct fdt *f)
     fdt_bytes(f, "compatible", "sifive,clint0\0riscv,clint0", sizeof "sifive,clint0\0riscv,clint0");
     fdt_wide(f, "reg", ACLINT_BASE, ACLINT_SIZE);
     describe_lines(v, f, RV_IRQ_MSOFT, RV_IRQ_MTIMER);
+    if (has_imsics(v))
+        describe_imsics(v, f);
     if (aia(v))
         describe_aplic(v, f);
     else

@@ -3,6 +3,20 @@
 
 #include "base/log.h"
 #include "hw/intc/aclint.h"
+#include "hw/intc/imsic.h"
+
+/* Registers are read and written by the harts' own threads, and under the lock by debuggers. */
+static void lock(struct riscv_harts *h)
+{
+    if (machine_on_processor())
+        machine_lock(h->machine);
+}
+
+static void unlock(struct riscv_harts *h)
+{
+    if (machine_on_processor())
+        machine_unlock(h->machine);
+}
 
 static uint64_t time_now(void *opaque)
 {
@@ -23,9 +37,9 @@ static void arm_timer(struct riscv_harts *h, struct rv_hart *hart)
 static void set_timer(void *opaque, struct rv_hart *hart)
 {
     struct riscv_harts *h = opaque;
-    machine_lock(h->machine);
+    lock(h);
     arm_timer(h, hart);
-    machine_unlock(h->machine);
+    unlock(h);
 }
 
 static void ring(void *opaque)
@@ -68,13 +82,47 @@ void riscv_harts_init(struct riscv_harts *h, struct machine *m, struct device *a
 {
     h->machine = m;
     h->aclint = aclint;
-    h->env = (struct rv_environment){time_now, set_timer, load, swap, flush, flush_page, h};
+    h->env = (struct rv_environment){time_now, set_timer, load, swap, flush, flush_page, h, NULL, NULL};
     for (unsigned i = 0; i < m->nprocessors; i++) {
         struct rv_hart *hart = rv_hart(m->processor[i]->cpu);
         hart->env = &h->env;
         hart->id = i;
         timer_init(&h->timer[i], &m->clocks, CLOCK_VIRTUAL, ring, m->processor[i]);
     }
+}
+
+/* --- registers that are the IMSIC's --- */
+
+static struct device *imsic_of(struct riscv_harts *h, const struct rv_hart *hart, enum rv_privilege level)
+{
+    return h->imsic[hart->id][level == RV_SUPERVISOR];
+}
+
+static bool access_imsic(void *opaque, const struct rv_hart *hart, enum rv_privilege level, unsigned select, uint64_t *old,
+                         uint64_t value, uint64_t mask)
+{
+    struct riscv_harts *h = opaque;
+    lock(h);
+    bool there = imsic_access(imsic_of(h, hart, level), 0, select, 64, old, value, mask);
+    unlock(h);
+    return there;
+}
+
+static uint32_t top_of_imsic(void *opaque, const struct rv_hart *hart, enum rv_privilege level, bool claim)
+{
+    struct riscv_harts *h = opaque;
+    lock(h);
+    uint32_t top = imsic_top(imsic_of(h, hart, level), 0);
+    if (claim)
+        imsic_claim(imsic_of(h, hart, level), 0);
+    unlock(h);
+    return top;
+}
+
+void riscv_harts_use_imsics(struct riscv_harts *h)
+{
+    h->env.imsic = access_imsic;
+    h->env.imsic_top = top_of_imsic;
 }
 
 void riscv_harts_loaded(struct riscv_harts *h)

@@ -176,8 +176,11 @@ static void build(struct fuzz *f)
                                       "virtio-9p-pci"};
     static const char *const mmio[] = {"virtio-blk-device", "virtio-rng-device", "virtio-9p-device"};
     struct board_options o = {.processors = 2, .ram_size = (uint64_t)RAM_MIB << 20, .firmware = "none"};
+    static const char *const controllers[] = {"none", "aplic", "aplic-imsic"};
+    const struct board_class *virt = board_class_by_name("virt");
     o.serial[0] = NULL;
-    must(board_new(board_class_by_name("virt"), &o, &f->board));
+    must(board_set(virt, &o, "aia", controllers[f->seed / 2 % 3]));
+    must(board_new(virt, &o, &f->board));
     machine_lock(&f->board->machine);
     for (unsigned i = 0; i < ARRAY_SIZE(pci); i++) {
         must(board_add(f->board, make(f, pci[i], f->disk[0])));

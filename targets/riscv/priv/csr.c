@@ -2,7 +2,7 @@
  * Control and status registers: volume II, chapter 2 and 3.1, 12.1; volume I for fcsr and the counters. One table; a
  * row's number says who may access it and whether it can be written.
  */
-#include "targets/riscv/priv/priv.h"
+#include "targets/riscv/priv/interrupts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 enum { CSR_FFLAGS = 1, CSR_FCSR = 3 };
 enum { RV_GDB_PRIV = 4096 }; /* the privilege, as if it were a CSR */
 enum { STATEEN_SE0 = 63, STATEEN_ENVCFG = 62 };
+#define STATEEN_AIA (UINT64_C(7) << 58)
 
 struct csr {
     uint16_t number;
@@ -25,6 +26,9 @@ struct csr {
     void (*write)(struct rv_hart *h, unsigned n, uint64_t value);
     bool (*may)(const struct rv_hart *h, unsigned number); /* beyond the privilege of its number */
     uint8_t first_name;
+    uint64_t (*kept)(const struct rv_hart *h); /* what setting and clearing bits goes by; NULL: what is read */
+    /* In place of read and write: reads into *old and, if `writes`, writes the bits of `mask`. False: illegal instruction. */
+    bool (*access)(struct rv_hart *h, uint64_t *old, uint64_t value, uint64_t mask, bool writes);
 };
 
 #define ALL UINT64_MAX
@@ -104,27 +108,6 @@ static void write_status(struct rv_hart *h, uint64_t value, uint64_t mask)
 static void write_mstatus(struct rv_hart *h, unsigned n, uint64_t value) { write_status(h, value, MSTATUS_WRITABLE); }
 static void write_sstatus(struct rv_hart *h, unsigned n, uint64_t value) { write_status(h, value, SSTATUS_WRITABLE); }
 
-/* --- interrupts --- */
-
-static uint64_t read_mip(struct rv_hart *h, unsigned n) { return rv_pending(h); }
-
-static void write_mip(struct rv_hart *h, unsigned n, uint64_t value)
-{
-    uint64_t mask = RV_IRQS_S & ~(h->menvcfg & RV_ENVCFG_STCE ? RV_IRQ(RV_IRQ_STIMER) : 0);
-    h->soft = (h->soft & ~mask) | (value & mask);
-}
-
-static uint64_t read_sip(struct rv_hart *h, unsigned n) { return rv_pending(h) & h->mideleg; }
-
-static void write_sip(struct rv_hart *h, unsigned n, uint64_t value)
-{
-    uint64_t mask = RV_IRQ(RV_IRQ_SSOFT) & h->mideleg;
-    h->soft = (h->soft & ~mask) | (value & mask);
-}
-
-static uint64_t read_sie(struct rv_hart *h, unsigned n) { return h->mie & h->mideleg; }
-static void write_sie(struct rv_hart *h, unsigned n, uint64_t value) { h->mie = (h->mie & ~h->mideleg) | (value & h->mideleg); }
-
 /* Sstc */
 static bool stimer_on(const struct rv_hart *h, unsigned number)
 {
@@ -163,7 +146,7 @@ static uint64_t read_mstateen(struct rv_hart *h, unsigned n) { return h->mstatee
 
 static void write_mstateen(struct rv_hart *h, unsigned n, uint64_t value)
 {
-    uint64_t mask = UINT64_C(1) << STATEEN_SE0 | (n ? 0 : UINT64_C(1) << STATEEN_ENVCFG);
+    uint64_t mask = UINT64_C(1) << STATEEN_SE0 | (n ? 0 : UINT64_C(1) << STATEEN_ENVCFG | (rv_aia_on(h, 0) ? STATEEN_AIA : 0));
     h->mstateen[n] = value & mask;
 }
 
@@ -216,13 +199,14 @@ static void write_pmpaddr(struct rv_hart *h, unsigned n, uint64_t value)
 #define TVEC_MASK       (~UINT64_C(2)) /* direct or vectored */
 #define MEDELEG_MASK    0xb3ff         /* all but ECALL from machine mode and what is reserved */
 #define SENVCFG_MASK    (RV_ENVCFG_FIOM | RV_ENVCFG_CBIE | RV_ENVCFG_CBCFE | RV_ENVCFG_CBZE)
+#define SELECT_MASK     0xff
 #define MENVCFG_MASK    (SENVCFG_MASK | RV_ENVCFG_ADUE | RV_ENVCFG_PBMTE | RV_ENVCFG_STCE)
 
 /* By rising numbers. */
 static const struct csr csrs[] = {
     {0x001, 0x003, "fflags frm fcsr", .read = read_fcsr, .write = write_fcsr, .may = fp_on, .ends_unit = true},
     {0x100, 0, "sstatus", .read = read_sstatus, .write = write_sstatus, .ends_unit = true},
-    {0x104, 0, "sie", .read = read_sie, .write = write_sie, .ends_unit = true},
+    {0x104, 0, "sie", .read = rv_read_sie, .write = rv_write_sie, .ends_unit = true},
     {0x105, 0, "stvec", F(stvec, TVEC_MASK)},
     {0x106, 0, "scounteren", F(scounteren, UINT32_MAX)},
     {0x10a, 0, "senvcfg", F(senvcfg, SENVCFG_MASK), .may = senvcfg_on, .ends_unit = true},
@@ -231,8 +215,11 @@ static const struct csr csrs[] = {
     {0x141, 0, "sepc", F(sepc, EPC_MASK)},
     {0x142, 0, "scause", F(scause, ALL)},
     {0x143, 0, "stval", F(stval, ALL)},
-    {0x144, 0, "sip", .read = read_sip, .write = write_sip, .ends_unit = true},
+    {0x144, 0, "sip", .read = rv_read_sip, .write = rv_write_sip, .kept = rv_kept_sip, .ends_unit = true},
     {0x14d, 0, "stimecmp", F(stimecmp, ALL), .write = write_stimecmp, .may = stimer_on, .ends_unit = true},
+    {0x150, 0, "siselect", F(siselect, SELECT_MASK), .may = rv_aia_select_on},
+    {0x151, 0, "sireg", .access = rv_access_sireg, .may = rv_aia_select_on, .ends_unit = true},
+    {0x15c, 0, "stopei", .access = rv_access_stopei, .may = rv_aia_imsic_on, .ends_unit = true},
     {0x180, 0, "satp", F(satp, ALL), .write = write_satp, .may = satp_on, .ends_unit = true},
     {0x300, 0, "mstatus", .read = read_mstatus, .write = write_mstatus, .ends_unit = true},
     {0x301, 0, "misa", .read = read_misa, .write = write_nothing},
@@ -241,6 +228,8 @@ static const struct csr csrs[] = {
     {0x304, 0, "mie", F(mie, RV_IRQS_S | RV_IRQS_M), .ends_unit = true},
     {0x305, 0, "mtvec", F(mtvec, TVEC_MASK)},
     {0x306, 0, "mcounteren", F(mcounteren, UINT32_MAX)},
+    {0x308, 0, "mvien", F(mvien, RV_IRQS_VIRTUAL), .may = rv_aia_on, .ends_unit = true},
+    {0x309, 0, "mvip", .read = rv_read_mvip, .write = rv_write_mvip, .may = rv_aia_on, .ends_unit = true},
     {0x30a, 0, "menvcfg", F(menvcfg, MENVCFG_MASK), .write = write_menvcfg, .ends_unit = true},
     {0x30c, 0x30f, "mstateen", .read = read_mstateen, .write = write_mstateen},
     {0x320, 0, "mcountinhibit", F(mcountinhibit, 0)},
@@ -249,7 +238,10 @@ static const struct csr csrs[] = {
     {0x341, 0, "mepc", F(mepc, EPC_MASK)},
     {0x342, 0, "mcause", F(mcause, ALL)},
     {0x343, 0, "mtval", F(mtval, ALL)},
-    {0x344, 0, "mip", .read = read_mip, .write = write_mip, .ends_unit = true},
+    {0x344, 0, "mip", .read = rv_read_mip, .write = rv_write_mip, .kept = rv_kept_mip, .ends_unit = true},
+    {0x350, 0, "miselect", F(miselect, SELECT_MASK), .may = rv_aia_on},
+    {0x351, 0, "mireg", .access = rv_access_mireg, .may = rv_aia_on, .ends_unit = true},
+    {0x35c, 0, "mtopei", .access = rv_access_mtopei, .may = rv_aia_on, .ends_unit = true},
     {0x3a0, 0x3a3, "pmpcfg", .read = read_pmpcfg, .write = write_pmpcfg, .may = pmpcfg_even, .ends_unit = true},
     {0x3b0, 0x3bf, "pmpaddr", .read = read_pmpaddr, .write = write_pmpaddr, .ends_unit = true},
     {0xb00, 0, "mcycle", .read = read_counter, .write = write_nothing},
@@ -259,9 +251,11 @@ static const struct csr csrs[] = {
     {0xc01, 0, "time", .read = read_time, .may = counter_on},
     {0xc02, 0, "instret", .read = read_counter, .may = counter_on},
     {0xc03, 0xc1f, "hpmcounter", .read = read_zero, .may = counter_on, .first_name = 3},
+    {0xdb0, 0, "stopi", .read = rv_read_stopi, .may = rv_aia_state_on},
     {0xf11, 0xf13, "mvendorid marchid mimpid", .read = read_zero},
     {0xf14, 0, "mhartid", .read = read_hartid},
     {0xf15, 0, "mconfigptr", .read = read_zero},
+    {0xfb0, 0, "mtopi", .read = rv_read_mtopi, .may = rv_aia_on},
 };
 
 static const struct csr *find(unsigned number)
@@ -286,12 +280,20 @@ const char *rv_csr_name(unsigned number)
 
 static uint64_t read(struct rv_hart *h, const struct csr *c, unsigned number)
 {
+    uint64_t v;
+    if (c->access)
+        return (!c->may || c->may(h, number)) && c->access(h, &v, 0, 0, false) ? v : 0;
     return c->read ? c->read(h, number - c->number) : *(uint64_t *)((char *)h + c->offset);
 }
 
 static void write(struct rv_hart *h, const struct csr *c, unsigned number, uint64_t value)
 {
-    uint64_t *at = (uint64_t *)((char *)h + c->offset);
+    uint64_t *at = (uint64_t *)((char *)h + c->offset), old;
+    if (c->access) {
+        if (!c->may || c->may(h, number))
+            c->access(h, &old, value, ALL, true);
+        return;
+    }
     if (c->offset)
         value = (*at & ~c->writable) | (value & c->writable);
     if (c->write)
@@ -306,11 +308,14 @@ bool rv_access_csr(struct rv_hart *h, unsigned number, enum rv_csr_op op, bool r
     const struct csr *c = find(number);
     if (!c || h->privilege < (number >> 8 & 3) || (writes && number >> 10 == 3) || (c->may && !c->may(h, number)))
         return false;
+    if (c->access) {
+        uint64_t mask = !writes ? 0 : op == RV_CSR_WRITE ? ALL : operand;
+        return c->access(h, old, op == RV_CSR_CLEAR ? 0 : operand, mask, writes);
+    }
     *old = reads || op != RV_CSR_WRITE ? read(h, c, number) : 0;
     if (!writes)
         return true;
-    /* What is kept of mip and sip are the bits that software set, not the wires (3.1.9). */
-    uint64_t base = c->read == read_mip || c->read == read_sip ? h->soft : *old;
+    uint64_t base = c->kept ? c->kept(h) : *old;
     write(h, c, number, op == RV_CSR_WRITE ? operand : op == RV_CSR_SET ? base | operand : base & ~operand);
     return true;
 }

@@ -1,7 +1,7 @@
 /*
  * A hart with its privileged state: machine, supervisor and user mode (The RISC-V Instruction Set Manual, volume II:
- * Privileged Architecture, 20240411). csr.c has the registers, trap.c traps and returns, mmu.c Sv39, Sv48 and Sv57,
- * pmp.c physical memory protection. Nothing here knows how instructions are executed or what the machine looks like: that
+ * Privileged Architecture, 20240411). csr.c has the registers, interrupts.c which interrupt comes first, trap.c traps and
+ * returns, mmu.c Sv39, Sv48 and Sv57, pmp.c physical memory protection. Nothing here knows how instructions are executed or what the machine looks like: that
  * is asked through struct rv_environment.
  */
 #ifndef TARGETS_RISCV_PRIV_PRIV_H
@@ -42,6 +42,8 @@ enum rv_interrupt {
 };
 #define RV_IRQ(n) (UINT64_C(1) << (n))
 #define RV_IRQS_S (RV_IRQ(RV_IRQ_SSOFT) | RV_IRQ(RV_IRQ_STIMER) | RV_IRQ(RV_IRQ_SEXT))
+/* Those that machine mode can make up (AIA: mvien, mvip): beside two of the above all that have a place in the default order. */
+#define RV_IRQS_VIRTUAL (RV_IRQ(RV_IRQ_SSOFT) | RV_IRQ(RV_IRQ_SEXT) | RV_IRQ(13) | ~(RV_IRQ(16) - 1))
 #define RV_IRQS_M (RV_IRQ(RV_IRQ_MSOFT) | RV_IRQ(RV_IRQ_MTIMER) | RV_IRQ(RV_IRQ_MEXT))
 
 enum rv_exception {
@@ -85,6 +87,12 @@ struct rv_environment {
     void (*flush)(void *opaque, struct rv_hart *h);
     void (*flush_page)(void *opaque, struct rv_hart *h, uint64_t address);
     void *opaque;
+    /* The hart's incoming MSI controller at a level, machine or supervisor; NULL: there is none, nor registers about one. A
+       selected register is read into *old and written by the mask (false: it does not exist); the most important
+       interrupt: identity << 16 | identity, or 0, which `claim` makes no longer pending. */
+    bool (*imsic)(void *opaque, const struct rv_hart *h, enum rv_privilege level, unsigned select, uint64_t *old, uint64_t value,
+                  uint64_t mask);
+    uint32_t (*imsic_top)(void *opaque, const struct rv_hart *h, enum rv_privilege level, bool claim);
 };
 
 struct rv_hart {
@@ -99,6 +107,9 @@ struct rv_hart {
     uint64_t stvec, sscratch, sepc, scause, stval, satp, scounteren, senvcfg, stimecmp;
     uint8_t pmpcfg[RV_PMP_ENTRIES];
     uint64_t pmpaddr[RV_PMP_ENTRIES];
+    uint64_t mvien, mvip, mvsie;     /* mvsie: sie's bits of interrupts that are mvip's */
+    uint64_t miselect, siselect;
+    uint8_t miprio[64], siprio[64];  /* priority numbers by interrupt */
     uint32_t fcsr; /* while state is saved or loaded; else it is in the CPU's own registers */
 };
 
@@ -128,16 +139,21 @@ bool rv_priv_register(unsigned i, struct target_reg *out);
 
 /* Enters the handler: the hart's pc is that of the instruction (exceptions) or of the next one (interrupts). */
 void rv_raise(struct rv_hart *h, enum rv_exception cause, uint64_t value);
-void rv_interrupt(struct rv_hart *h, enum rv_interrupt which);
-/* mip as software sees it. */
-uint64_t rv_pending(const struct rv_hart *h);
-/* The interrupt to be taken now; false: none. */
-bool rv_next_interrupt(const struct rv_hart *h, enum rv_interrupt *which);
+void rv_interrupt(struct rv_hart *h, enum rv_interrupt which, enum rv_privilege to);
 /* MRET, SRET: set the pc. False: illegal instruction. */
 bool rv_return(struct rv_hart *h, enum rv_privilege from);
 /* May WFI, and SFENCE.VMA and its relatives, be executed here? */
 bool rv_may_wait(const struct rv_hart *h);
 bool rv_may_fence(const struct rv_hart *h);
+
+/* --- interrupts: interrupts.c --- */
+
+/* mip as software sees it. */
+uint64_t rv_pending(const struct rv_hart *h);
+/* The interrupt to be taken now and the mode that handles it; false: none. */
+bool rv_next_interrupt(const struct rv_hart *h, enum rv_interrupt *which, enum rv_privilege *to);
+/* Is an enabled interrupt pending, whether or not it may be taken now (3.3.3)? */
+bool rv_wakes(const struct rv_hart *h);
 
 /* --- addresses: mmu.c, pmp.c --- */
 

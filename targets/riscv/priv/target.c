@@ -102,17 +102,14 @@ static void exception(struct cpu *cpu, enum cpu_exit reason)
 static bool interrupt(struct cpu *cpu)
 {
     enum rv_interrupt which;
-    bool any = rv_next_interrupt(rv_hart(cpu), &which);
+    enum rv_privilege to;
+    bool any = rv_next_interrupt(rv_hart(cpu), &which, &to);
     if (any)
-        rv_interrupt(rv_hart(cpu), which);
+        rv_interrupt(rv_hart(cpu), which, to);
     return any;
 }
 
-/* 3.3.3: an enabled interrupt is pending, whether or not it may be taken. */
-static bool wakes(struct cpu *cpu)
-{
-    return rv_pending(rv_hart(cpu)) & rv_hart(cpu)->mie;
-}
+static bool wakes(struct cpu *cpu) { return rv_wakes(rv_hart(cpu)); }
 
 /* --- saved state --- */
 
@@ -124,7 +121,8 @@ static const struct target_field saved[] = {
     S("mideleg", mideleg), S("medeleg", medeleg), S("mcounteren", mcounteren), S("mcountinhibit", mcountinhibit),
     S("menvcfg", menvcfg), S("mstateen", mstateen), S("sstateen", sstateen), S("stvec", stvec), S("sscratch", sscratch),
     S("sepc", sepc), S("scause", scause), S("stval", stval), S("satp", satp), S("scounteren", scounteren),
-    S("senvcfg", senvcfg), S("stimecmp", stimecmp), S("pmpcfg", pmpcfg), S("pmpaddr", pmpaddr),
+    S("senvcfg", senvcfg), S("stimecmp", stimecmp), S("pmpcfg", pmpcfg), S("pmpaddr", pmpaddr), S("mvien", mvien), S("mvip", mvip), S("mvsie", mvsie),
+    S("miselect", miselect), S("siselect", siselect), S("miprio", miprio), S("siprio", siprio),
 };
 #undef S
 
@@ -147,6 +145,7 @@ static void loaded(struct cpu *cpu)
     h->mstatus |= RV_MSTATUS_UXL | RV_MSTATUS_SXL;
     if (mode && (mode < 8 || mode > 10))
         h->satp = 0;
+    h->mvien &= RV_IRQS_VIRTUAL;
 }
 
 static bool look_up(struct cpu *cpu, uint64_t address, uint64_t *physical)

@@ -1,4 +1,4 @@
-/* Traps, interrupts and returns from them: volume II, 3.1.6 to 3.1.9, 3.3, 12.1. */
+/* Traps and returns from them: volume II, 3.1.6 to 3.1.8, 3.3, 12.1. */
 #include "targets/riscv/priv/priv.h"
 
 void rv_reset_hart(struct rv_hart *h)
@@ -13,6 +13,9 @@ void rv_reset_hart(struct rv_hart *h)
     h->stimecmp = UINT64_MAX;
     memset(h->pmpcfg, 0, sizeof h->pmpcfg);
     memset(h->pmpaddr, 0, sizeof h->pmpaddr);
+    h->mvien = h->mvip = h->mvsie = h->miselect = h->siselect = 0;
+    memset(h->miprio, 0, sizeof h->miprio);
+    memset(h->siprio, 0, sizeof h->siprio);
     h->cpu.res_addr = ~UINT64_C(0);
 }
 
@@ -22,11 +25,10 @@ static uint64_t move_bit(uint64_t v, uint64_t from, uint64_t to)
     return v & from ? v | to : v & ~to;
 }
 
-static void enter(struct rv_hart *h, bool interrupt, unsigned cause, uint64_t value)
+static void enter(struct rv_hart *h, enum rv_privilege to, bool interrupt, unsigned cause, uint64_t value)
 {
     uint64_t number = (uint64_t)interrupt << 63 | cause, tvec;
-    bool delegated = h->privilege < RV_MACHINE && (interrupt ? h->mideleg : h->medeleg) >> cause & 1;
-    if (delegated) {
+    if (to == RV_SUPERVISOR) {
         h->scause = number;
         h->sepc = h->cpu.cpu.pc;
         h->stval = value;
@@ -50,39 +52,13 @@ static void enter(struct rv_hart *h, bool interrupt, unsigned cause, uint64_t va
 
 void rv_raise(struct rv_hart *h, enum rv_exception cause, uint64_t value)
 {
-    enter(h, false, cause, value);
+    bool delegated = h->privilege < RV_MACHINE && h->medeleg >> cause & 1;
+    enter(h, delegated ? RV_SUPERVISOR : RV_MACHINE, false, cause, value);
 }
 
-void rv_interrupt(struct rv_hart *h, enum rv_interrupt which)
+void rv_interrupt(struct rv_hart *h, enum rv_interrupt which, enum rv_privilege to)
 {
-    enter(h, true, which, 0);
-}
-
-uint64_t rv_pending(const struct rv_hart *h)
-{
-    uint64_t pending = __atomic_load_n(&h->lines, __ATOMIC_SEQ_CST) | h->soft;
-    if (h->menvcfg & RV_ENVCFG_STCE) {
-        pending &= ~RV_IRQ(RV_IRQ_STIMER);
-        if (h->env->time(h->env->opaque) >= h->stimecmp)
-            pending |= RV_IRQ(RV_IRQ_STIMER);
-    }
-    return pending;
-}
-
-bool rv_next_interrupt(const struct rv_hart *h, enum rv_interrupt *which)
-{
-    static const enum rv_interrupt order[] = {RV_IRQ_MEXT, RV_IRQ_MSOFT, RV_IRQ_MTIMER, RV_IRQ_SEXT, RV_IRQ_SSOFT, RV_IRQ_STIMER};
-    uint64_t enabled = rv_pending(h) & h->mie;
-    bool machine = h->privilege < RV_MACHINE || h->mstatus & RV_MSTATUS_MIE;
-    bool supervisor = h->privilege < RV_SUPERVISOR || (h->privilege == RV_SUPERVISOR && h->mstatus & RV_MSTATUS_SIE);
-    uint64_t to_machine = machine ? enabled & ~h->mideleg : 0, to_supervisor = supervisor ? enabled & h->mideleg : 0;
-    uint64_t now = to_machine ? to_machine : to_supervisor; /* those of the higher privilege first */
-    for (unsigned i = 0; i < ARRAY_SIZE(order); i++)
-        if (now & RV_IRQ(order[i])) {
-            *which = order[i];
-            return true;
-        }
-    return false;
+    enter(h, to, true, which, 0);
 }
 
 bool rv_return(struct rv_hart *h, enum rv_privilege from)

@@ -26,8 +26,6 @@ void trap(struct frame *f)
     }
 }
 
-void run_in(int mode, void (*fn)(void)) {}
-
 static void work(void)
 {
     for (unsigned i = 0; i < ROUNDS; i++) {

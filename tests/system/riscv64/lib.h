@@ -33,10 +33,14 @@ void failed(const char *what, int line) __attribute__((noreturn));
 
 /* Goes on in the mode at fn, which ends with an ECALL; the code of the mode's trap is in mcause then. */
 void run_in(int mode, void (*fn)(void));
+/* For trap(): is it that ECALL? It goes on behind run_in() then. */
+bool came_back(struct frame *f);
 
 static inline uint64_t time_now(void) { return *(volatile uint64_t *)CLINT_TIME; }
 
 extern volatile uint64_t last_scause, last_stval;
+extern volatile uint64_t below_sp; /* the stack pointer of who called run_in(); 0: nobody */
+extern char back_from_below[];
 extern char trap_entry[], strap_entry[];
 
 #endif

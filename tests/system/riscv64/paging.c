@@ -25,8 +25,6 @@ void trap(struct frame *f)
 }
 
 void secondary(uint64_t hart) {}
-void run_in(int mode, void (*fn)(void)) {}
-
 /* Virtual pages of the test lie at 1 GiB. */
 #define AREA UINT64_C(0x40000000)
 

@@ -20,8 +20,6 @@ void trap(struct frame *f)
     compare(0, time_now() + TICK);
 }
 
-void run_in(int mode, void (*fn)(void)) {}
-
 /* Counts, sleeps for a millisecond, counts. */
 void secondary(uint64_t hart)
 {

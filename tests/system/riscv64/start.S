@@ -1,6 +1,6 @@
 # The start of a test without any system: each hart its stack; hart 0 calls main(), the others wait in secondary().
     .option norvc
-    .section .text.start, "ax"
+    .section .text.unlikely, "ax" # the linker puts it first: a loader may start programs at their first address
     .globl _start
 _start:
     csrr t0, mhartid
@@ -38,7 +38,7 @@ trap_entry:
     ld sp, 264(sp)
     mret
 
-# Supervisor's: counts and skips in registers only.
+# Supervisor's: skips an instruction, in registers only; interrupts are off behind it.
     .align 4
     .globl strap_entry
 strap_entry:
@@ -50,8 +50,34 @@ strap_entry:
     csrr t0, sepc
     addi t0, t0, 4
     csrw sepc, t0
+    li t0, 0x20
+    csrc sstatus, t0
     csrr t0, sscratch
     sret
+
+# run_in(mode, fn): see lib.h.
+    .globl run_in, back_from_below
+run_in:
+    addi sp, sp, -112
+    sd ra, 104(sp)
+    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11
+    sd s\n, 8*\n(sp)
+    .endr
+    sd sp, below_sp, t0
+    csrw mepc, a1
+    li t0, 3 << 11
+    csrc mstatus, t0
+    slli a0, a0, 11
+    csrs mstatus, a0
+    mret
+    .align 2
+back_from_below:
+    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11
+    ld s\n, 8*\n(sp)
+    .endr
+    ld ra, 104(sp)
+    addi sp, sp, 112
+    ret
 
     .bss
     .align 12
@@ -62,3 +88,5 @@ trap_stack_top:
     .globl last_scause, last_stval
 last_scause: .space 8
 last_stval: .space 8
+    .globl below_sp
+below_sp: .space 8

@@ -2,8 +2,6 @@
 #include "lib.h"
 
 static volatile uint64_t cause, value, pc, count;
-static volatile bool leave; /* ECALLs from below end the mode */
-static uint64_t back_pc, back_sp;
 
 /* Skips the instruction (two or four bytes), or leaves the mode that an ECALL came from. */
 void trap(struct frame *f)
@@ -12,13 +10,8 @@ void trap(struct frame *f)
     value = read_csr(mtval);
     pc = read_csr(mepc);
     count++;
-    if (leave && cause >= 8 && cause <= 11) {
-        leave = false;
-        f->x[33] = back_sp;
-        set_csr(mstatus, UINT64_C(3) << 11);
-        write_csr(mepc, back_pc);
+    if (came_back(f))
         return;
-    }
     uint64_t length = 4;
     if (cause != 1 && cause != 12)
         length = (*(uint16_t *)pc & 3) == 3 ? 4 : 2;
@@ -26,19 +19,6 @@ void trap(struct frame *f)
 }
 
 void secondary(uint64_t hart) {}
-
-void run_in(int mode, void (*fn)(void))
-{
-    leave = true;
-    clear_csr(mstatus, UINT64_C(3) << 11);
-    set_csr(mstatus, (uint64_t)mode << 11);
-    write_csr(mepc, fn);
-    __asm__ volatile("la t0, 1f\n sd t0, %0\n sd sp, %1\n mret\n .balign 4\n1:"
-                     : "=m"(back_pc), "=m"(back_sp)
-                     :
-                     : "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "ra", "s1", "s2",
-                       "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "memory");
-}
 
 #define EXPECT(instruction, number, about)                     \
     do {                                                       \
