@@ -22,7 +22,8 @@
     X(STRACE, "strace", "guest system calls")                                                     \
     X(UNIMP, "unimp", "requests for features metic lacks")                                        \
     X(GUEST_ERROR, "guest_errors", "mistakes of the guest")                                       \
-    X(JIT_STATS, "jit-stats", "counts of the code generator at exit")
+    X(JIT_STATS, "jit-stats", "counts of the code generator at exit")                             \
+    X(PERF, "perf", "map of generated code for perf(1): /tmp/perf-<pid>.map")
 
 enum log_topic {
 #define X(NAME, word, help) LOG_##NAME,

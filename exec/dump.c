@@ -1,7 +1,10 @@
 /* What `-d` prints about translations and processors. */
 #include "exec/dump.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "exec/disassemble.h"
@@ -35,6 +38,31 @@ void dump_host(const struct tcg_host *host, const struct code_block *b)
 {
     fprintf(log_stream(), "out: 0x%" PRIx64 ", %u bytes\n", b->pc, b->c.size);
     disassemble(log_stream(), host->isa, b->c.code, b->c.size, (uintptr_t)b->c.code);
+}
+
+static void perf_line(FILE *f, const struct code_block *b)
+{
+    fprintf(f, "%" PRIxPTR " %x %s_%" PRIx64 "\n", (uintptr_t)b->c.code, b->c.size, b->quick ? "quick" : "hot", b->pc);
+}
+
+/* Opened for each unit: a descriptor that stayed would be one that the guest could close. */
+void dump_perf(struct exec *x, const struct code_block *b)
+{
+    char name[64];
+    bool first = x->perf_owner != getpid();
+    x->perf_owner = getpid();
+    snprintf(name, sizeof name, "/tmp/perf-%d.map", (int)x->perf_owner);
+    FILE *f = fopen(name, first ? "we" : "ae");
+    if (!f) {
+        if (first)
+            report_error("-d perf: cannot write %s: %s", name, strerror(errno));
+        return;
+    }
+    for (size_t i = 0; first && i < x->nblocks; i++)
+        if (x->blocks[i] != b)
+            perf_line(f, x->blocks[i]);
+    perf_line(f, b);
+    fclose(f);
 }
 
 void dump_cpu(const struct cpu *cpu)

@@ -106,6 +106,7 @@ struct exec {
         pthread_cond_t wanted, stopped;
     } back;
     struct exec_debug debug;
+    pid_t perf_owner; /* -d perf: process that has a map */
     _Atomic uint32_t stop; /* a thread waits for all others to leave generated code */
     struct {
         pthread_mutex_t lock;
@@ -179,6 +180,8 @@ int32_t tier_first_count(const struct exec *x);
 bool tier_starts_quick(const struct exec *x);
 /* Is the block, reached through `from` (or NULL), a quick one that is to be replaced now? */
 bool tier_is_hot(const struct exec *x, const struct code_block *b, const struct code_exit *from);
+/* Has the quick block been entered often enough to be a part of its neighbours' hot units? */
+bool tier_is_warm(const struct exec *x, const struct code_block *quick);
 /* Entries to count while the hot unit is being compiled. */
 void tier_wait(struct code_block *quick);
 /* Leads everything that goes to the quick block to the hot one, which is in the tables already. */

@@ -12,7 +12,10 @@ enum { HOT_AFTER = 3000 }; /* entries: by measurement, docs/design/tiers.rst */
 
 int32_t tier_first_count(const struct exec *x)
 {
-    return x->options.tier == TIER_QUICK ? INT32_MAX : (int32_t)(x->options.hot_after ? x->options.hot_after : HOT_AFTER) - 1;
+    uint32_t after = x->options.hot_after ? x->options.hot_after : HOT_AFTER;
+    if (x->options.nochain && after == 1) /* the way out at the first entry would be seen: tier_is_hot() */
+        after = 2;
+    return x->options.tier == TIER_QUICK ? INT32_MAX : (int32_t)after - 1;
 }
 
 bool tier_starts_quick(const struct exec *x)
@@ -26,6 +29,13 @@ bool tier_is_hot(const struct exec *x, const struct code_block *b, const struct 
         return false;
     /* Where exits are not linked the way out would be seen: such units are replaced just before it. */
     return from == b->c.promote || (x->options.nochain && *b->c.counter <= 0);
+}
+
+bool tier_is_warm(const struct exec *x, const struct code_block *quick)
+{
+    enum { PART = 32 }; /* of the entries that make it hot */
+    int32_t first = tier_first_count(x), now = quick->c.counter ? *quick->c.counter : 0;
+    return now > first || first - now >= first / PART; /* more than at first: tier_wait() */
 }
 
 void tier_wait(struct code_block *quick)

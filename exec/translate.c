@@ -141,6 +141,46 @@ static const uint8_t *page_window(void *opaque, uint64_t pc, size_t *avail)
     return r->p + (pc - r->pc);
 }
 
+/*
+ * The profile that the quick tier makes as it counts: what has run, and how often, near the unit.
+ */
+struct profile {
+    struct exec *x;
+    struct block_key start; /* of the unit */
+};
+
+static struct code_block *block_near(const struct profile *p, uint64_t pc)
+{
+    struct exec *x = p->x;
+    if (x->options.memory && (pc ^ p->start.pc) >> TLB_PAGE_SHIFT)
+        return NULL;
+    struct code_block *b = exec_find(x, (struct block_key){pc, p->start.physical + (pc - p->start.pc), p->start.mode});
+    return b || x->options.memory ? b : disk_find(x, pc, p->start.mode);
+}
+
+static enum region_heat heat(const void *opaque, uint64_t pc)
+{
+    const struct profile *p = opaque;
+    const struct code_block *b = block_near(p, pc);
+    if (!b || b->tail)
+        return HEAT_COLD;
+    return !b->quick ? HEAT_DONE : tier_is_warm(p->x, b) ? HEAT_WARM : HEAT_COLD;
+}
+
+/* The quick units of what the unit holds need not become hot so soon. */
+static void spare_parts(struct exec *x, const struct code_block *b, const struct ir_unit *u)
+{
+    const struct profile p = {x, {b->pc, b->physical, b->mode}};
+    for (ir_ref r = 2; r < u->n; r++) {
+        unsigned before = u->inst[r - 1].op;
+        if (u->inst[r].op != IR_INSN || (before != IR_GOTO_IF && before != IR_LABEL))
+            continue;
+        struct code_block *part = block_near(&p, u->inst[r].imm);
+        if (part && part->quick && !part->asked && part->c.counter)
+            tier_wait(part);
+    }
+}
+
 static bool breaks_at(const void *opaque, uint64_t pc) { return exec_has_breakpoint(opaque, pc); }
 
 static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const struct code_block *b, const struct source *source,
@@ -151,9 +191,13 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const stru
     struct page_reader page = {.x = x, .cpu = cpu, .unit = u, .source = source};
     const struct code_reader code = {.opaque = &page, .window = page_window};
     struct region region;
+    struct profile profile = {x, {b->pc, b->physical, b->mode}};
     bool regions = !b->quick && !(b->mode & MODE_STEP) && x->host && x->host->takes_labels() && !x->options.one_insn;
     if (regions)
-        region = (struct region){0};
+        region = (struct region){
+            .heat = x->host->takes_functions() && tier_starts_quick(x) ? heat : NULL,
+            .profile = &profile,
+        };
     ir_unit_restart(u, x->target->ir, b->pc, mode);
     b_init(&builder, u);
     builder.quick = b->quick;
@@ -169,7 +213,7 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const stru
         return;
     }
     x->target->translate(&builder, &code, max_insns);
-    if (regions && b_find_region(&builder)) {
+    while (b_find_region(&builder)) {
         struct region *known = builder.region;
         ir_unit_restart(u, x->target->ir, b->pc, mode);
         b_init(&builder, u);
@@ -178,6 +222,8 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const stru
         builder.breaks = x;
         x->target->translate(&builder, &code, max_insns);
     }
+    if (builder.region && builder.region->function)
+        spare_parts(x, b, u);
     if (log_on(LOG_IN_ASM))
         dump_guest(x->target, &code, b->pc, u->bytes);
     if (log_on(LOG_OP))
@@ -313,6 +359,8 @@ struct code_block *exec_add_block(struct exec *x, const struct code_block *new, 
         *u = (struct ir_unit){0};
     }
     blocks_insert(x, b);
+    if (log_on(LOG_PERF) && x->host)
+        dump_perf(x, b);
     disk_note(x, b);
     return b;
 }

@@ -12,13 +12,38 @@ enum {
 
 bool b_breaks_at(const struct ir_builder *b, uint64_t pc) { return b->breaks_at && b->breaks_at(b->breaks, pc); }
 
+static enum region_heat heat_at(const struct ir_builder *b, uint64_t pc)
+{
+    return b_breaks_at(b, pc) ? HEAT_COLD : b->region->heat(b->region->profile, pc);
+}
+
+static bool is_target(const struct region *g, uint64_t pc)
+{
+    for (unsigned i = 0; i < g->n; i++)
+        if (g->target[i] == pc)
+            return true;
+    return false;
+}
+
+static bool is_left(const struct region *g, uint64_t pc)
+{
+    for (unsigned i = 0; i < g->nleft; i++)
+        if (g->left[i] == pc)
+            return true;
+    return false;
+}
+
 bool b_ends_here(const struct ir_builder *b, uint64_t pc)
 {
+    const struct region *g = b->region;
+    bool branched = b->u->inst[b->u->n - 1].op == IR_GOTO_IF;
     if (UNLIKELY(b_breaks_at(b, pc)))
         return true;
-    if (b->region && b->region->known && pc == b->region->end)
+    if (g && g->known && (pc == g->end || is_left(g, pc)))
         return true;
-    return b->quick && b->u->inst[b->u->n - 1].op == IR_GOTO_IF;
+    if (g && g->function && branched && !is_target(g, pc) && heat_at(b, pc) == HEAT_COLD)
+        return true;
+    return b->quick && branched;
 }
 
 bool b_end_loop(struct ir_builder *b, uint64_t *next)
@@ -41,25 +66,61 @@ bool b_end_loop(struct ir_builder *b, uint64_t *next)
 
 /* --- regions --- */
 
+static void add_target(struct region *g, uint64_t from, uint64_t to)
+{
+    if (!is_target(g, to) && g->n < REGION_TARGETS) {
+        g->target[g->n] = to;
+        g->from[g->n++] = from;
+    }
+}
+
+/* Where the instruction leads: a jump's target, the return address of a call; UINT64_MAX: not known. */
+static uint64_t leads_to(const struct ir_inst *in)
+{
+    bool jump = in->op == IR_GOTO_IF || (in->op == IR_GOTO && in->ir_sub == JUMP_PLAIN);
+    bool call = (in->op == IR_GOTO || in->op == IR_GOTO_IND) && in->ir_sub == JUMP_CALL;
+    return jump ? (uint64_t)in->imm : call ? (uint64_t)in->imm2 : UINT64_MAX;
+}
+
 void b_note_jump(struct ir_builder *b, const struct ir_inst *in)
 {
     struct region *g = b->region;
-    if (!g || g->known || (in->op == IR_GOTO && in->ir_sub != JUMP_PLAIN))
+    if (!g || g->known || (!g->function && in->op != IR_GOTO_IF && in->ir_sub != JUMP_PLAIN))
         return;
-    uint64_t to = in->imm, start = b->u->pc, from = b->u->inst[b->last_pc_inst].imm;
+    uint64_t to = leads_to(in), start = b->u->pc, from = b->u->inst[b->last_pc_inst].imm;
     if (to - start > REGION_BYTES)
         return;
     if (to == start) {
         g->loop = true;
         g->last = from;
-        return;
+    } else if (!g->function || heat_at(b, to) != HEAT_COLD) {
+        add_target(g, from, to);
     }
-    for (unsigned i = 0; i < g->n; i++)
-        if (g->target[i] == to)
-            return;
-    if (g->n < REGION_TARGETS) {
-        g->target[g->n] = to;
-        g->from[g->n++] = from;
+}
+
+/* The nearest target from pc on; UINT64_MAX: none. */
+static uint64_t next_target(const struct region *g, uint64_t pc)
+{
+    uint64_t next = UINT64_MAX;
+    for (unsigned i = 0; g && i < g->n; i++)
+        if (g->target[i] >= pc && g->target[i] < next)
+            next = g->target[i];
+    return next;
+}
+
+/* What has just ended leads to the instruction that follows now: no jump is needed, or the other way round. */
+static void fall_through(struct ir_unit *u, uint64_t next)
+{
+    struct ir_inst *last = &u->inst[u->n - 1], *branch = &u->inst[u->n - 2];
+    if (last->op != IR_GOTO || last->ir_sub != JUMP_PLAIN)
+        return;
+    if ((uint64_t)last->imm == next) {
+        u->n--;
+    } else if (branch->op == IR_GOTO_IF && (uint64_t)branch->imm == next) {
+        branch->cc ^= 1;
+        branch->imm = last->imm;
+        branch->ir_dead = last->ir_dead;
+        u->n--;
     }
 }
 
@@ -67,18 +128,30 @@ bool b_goes_on(struct ir_builder *b, uint64_t *pc)
 {
     struct region *g = b->region;
     const struct ir_inst *last = &b->u->inst[b->u->n - 1];
-    uint64_t next = UINT64_MAX;
-    if (last->op == IR_GOTO_IND && last->ir_sub == JUMP_PLAIN) /* a switch: its cases come from elsewhere */
+    if (!g)
         return false;
-    for (unsigned i = 0; g && i < g->n; i++)
-        if (g->target[i] >= *pc && g->target[i] < next)
-            next = g->target[i];
-    if (next == UINT64_MAX || next - *pc > REGION_GAP || (g->known && next >= g->end))
+    if (!g->function) {
+        if (last->op == IR_GOTO_IND && last->ir_sub == JUMP_PLAIN) /* a switch: its cases come from elsewhere */
+            return false;
+        g->calls |= g->heat && !g->known && last->ir_sub == JUMP_CALL && leads_to(last) - b->u->pc <= REGION_BYTES &&
+                    heat_at(b, leads_to(last)) != HEAT_COLD;
+        if (g->calls) /* that will be seen the next time */
+            return false;
+    }
+    uint64_t next = next_target(g, *pc);
+    if (next == UINT64_MAX || (!g->function && next - *pc > REGION_GAP) || (g->known && next >= g->end))
         return false;
+    if (g->function)
+        fall_through(b->u, next);
     *pc = next;
     g->went_on = true;
     b_forget(b);
     return true;
+}
+
+bool b_resumes(struct ir_builder *b, uint64_t *pc)
+{
+    return b->region && b->region->function && b_goes_on(b, pc);
 }
 
 /* Index of the INSN at pc, or IR_NONE: no guest instruction of the unit begins there. */
@@ -99,10 +172,80 @@ static uint64_t region_end(const struct ir_unit *u, uint64_t last)
     return UINT64_MAX;
 }
 
+static bool *target_flag(const struct region *g, bool *flags, uint64_t pc)
+{
+    for (unsigned i = 0; i < g->n; i++)
+        if (g->target[i] == pc)
+            return &flags[i];
+    return NULL;
+}
+
+/* Loops that have hot units of their own are left to those: they have registers for themselves. */
+static void leave_loops(struct ir_builder *b)
+{
+    struct region *g = b->region;
+    uint64_t pc = b->u->pc;
+    for (ir_ref r = 1; r < b->u->n; r++) {
+        const struct ir_inst *in = &b->u->inst[r];
+        uint64_t to = leads_to(in);
+        if (in->op == IR_INSN)
+            pc = in->imm;
+        else if (to <= pc && to > b->u->pc && !is_left(g, to) && g->nleft < REGION_LEFT && heat_at(b, to) == HEAT_DONE)
+            g->left[g->nleft++] = to;
+    }
+}
+
+/* Marks the targets of what can be reached from the start. True: some are new. */
+static bool reach(const struct ir_unit *u, const struct region *g, bool *reached)
+{
+    bool here = true, more = false;
+    for (ir_ref r = 1; r < u->n; r++) {
+        const struct ir_inst *in = &u->inst[r];
+        if (in->op == IR_INSN) {
+            bool *flag = target_flag(g, reached, in->imm);
+            here = (here || (flag && *flag)) && !is_left(g, in->imm);
+            if (here && flag && !*flag)
+                more = *flag = true;
+        }
+        bool *flag = here ? target_flag(g, reached, leads_to(in)) : NULL;
+        if (flag && !*flag && !is_left(g, leads_to(in)))
+            more = *flag = true;
+        here &= !(ir_facts[in->op].props & IR_P_EXIT);
+    }
+    return more;
+}
+
+static bool find_function(struct ir_builder *b)
+{
+    struct region *g = b->region;
+    bool reached[REGION_TARGETS] = {0};
+    unsigned n = 0;
+    g->known = true;
+    g->end = UINT64_MAX;
+    leave_loops(b);
+    while (reach(b->u, g, reached))
+        ;
+    for (unsigned i = 0; i < g->n; i++)
+        if (reached[i] && find_insn(b->u, g->target[i]) != IR_NONE)
+            g->target[n++] = g->target[i];
+    g->n = n;
+    return n || g->went_on || g->nleft;
+}
+
 bool b_find_region(struct ir_builder *b)
 {
     struct region *g = b->region;
     unsigned n = 0;
+    if (!g || g->known)
+        return false;
+    if (g->function)
+        return find_function(b);
+    if (g->heat && (g->calls || (!g->loop && g->n))) {
+        g->function = true;
+        g->n = 0;
+        g->loop = g->went_on = false;
+        return true;
+    }
     g->known = true;
     if (g->loop) {
         g->end = region_end(b->u, g->last);

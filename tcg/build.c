@@ -137,6 +137,7 @@ ir_ref b_emit_at(struct ir_builder *b, struct ir_inst *in)
         b_note_jump(b, in);
         return b->last_exit = append(b, in);
     case IR_GOTO: b_note_jump(b, in); return b->last_exit = append(b, in);
+    case IR_GOTO_IND: b_note_jump(b, in); return append(b, in);
     case IR_CALL: {
         ir_ref r = append(b, in);
         if (in->helper->effects & (HELPER_WRITES_STATE | HELPER_FAULTS))
@@ -169,7 +170,7 @@ bool b_insn(struct ir_builder *b, uint64_t pc, uint64_t bits)
     if (label) { /* whoever jumps here does not bring values */
         b_forget(b);
         memset(b->recent, 0, sizeof b->recent);
-        b->last_exit = append(b, &(struct ir_inst){.op = IR_LABEL, .imm = pc});
+        b->last_exit = append(b, &(struct ir_inst){.op = IR_LABEL, .ir_sub = b->region->function, .imm = pc});
     }
     b->pc_needed = false;
     b->last_pc_inst = append(b, &(struct ir_inst){.op = IR_INSN, .imm = pc, .imm2 = bits});

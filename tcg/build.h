@@ -10,19 +10,30 @@
 
 enum { IR_MAX_SLOTS = 256 };
 
+/* What is known of the code at a pc: it has run seldom, often enough to be in a region, or has a hot unit already. */
+enum region_heat { HEAT_COLD, HEAT_WARM, HEAT_DONE };
+
 /*
- * A loop with what is inside: branches, inner loops. The guest code is gone through twice: first to see where jumps lead,
- * then with labels where they arrive.
+ * Several stretches of guest code: a loop with what is inside (branches, inner loops), or, where a profile says what runs,
+ * the rest of a function, whose calls come back into it. The guest code is gone through first to see where jumps lead, then
+ * with labels where they arrive; for a function, before that, to see that there is more than a loop.
  */
-enum { REGION_TARGETS = 64 };
+enum { REGION_TARGETS = 128, REGION_LEFT = 16 };
 struct region {
-    bool known;     /* the second time: `target` are the labels */
+    bool known;     /* the last time: `target` are the labels */
     bool went_on;   /* behind a terminator */
     unsigned n;
     uint64_t target[REGION_TARGETS], from[REGION_TARGETS];
     bool loop;      /* there is a jump to the start; */
     uint64_t last;  /* pc of the last one */
-    uint64_t end;   /* the second time: ends in front of this pc */
+    uint64_t end;   /* the last time: ends in front of this pc */
+    /* Of functions: */
+    enum region_heat (*heat)(const void *profile, uint64_t pc); /* NULL: there is no profile, and only loops are found */
+    const void *profile;
+    bool calls;     /* one was met from which the guest comes back */
+    bool function;
+    unsigned nleft;
+    uint64_t left[REGION_LEFT]; /* the last time: heads of loops that have hot units of their own */
 };
 
 struct ir_builder {
@@ -118,7 +129,9 @@ bool b_ends_here(const struct ir_builder *b, uint64_t pc);
 bool b_breaks_at(const struct ir_builder *b, uint64_t pc);
 /* Behind a terminator: goes the unit on, at *pc or further on? Then *pc says where. */
 bool b_goes_on(struct ir_builder *b, uint64_t *pc);
-/* After the first time: true if it is to be made a second time, with labels; b->region is ready for that. */
+/* In front of an instruction that b_ends_here(), behind the jump there: the same. */
+bool b_resumes(struct ir_builder *b, uint64_t *pc);
+/* After each time: true if it is to be made once more; b->region is ready for that. */
 bool b_find_region(struct ir_builder *b);
 /*
  * For the end of a unit: if it jumps back to its own start it is cut behind the last such jump, where the next guest

@@ -159,6 +159,8 @@ struct tcg_host {
                             struct host_entry *out);
     /* Does compile() keep jumps to LABELs inside the unit? */
     bool (*takes_labels)(void);
+    /* Of labels that calls of the unit return to, too? */
+    bool (*takes_functions)(void);
     /* Are vectors worth their making (ir_vectorize())? */
     bool (*takes_vectors)(void);
     /* Memory that compile() works in, for units of this guest; one for each thread that compiles at a time. */

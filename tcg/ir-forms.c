@@ -35,7 +35,7 @@ const struct ir_form ir_forms[IR_OP_COUNT] = {
     [IR_AXCHG] = {"m%%", I | TYPES_VECTOR},
     [IR_AADD ... IR_AUMAX] = {"m%%", I},
     /* leaving */
-    [IR_LABEL] = {"pd"},
+    [IR_LABEL] = {"pbd"},
     [IR_GOTO] = {"pjd"},
     [IR_GOTO_IF] = {"c%%pd", 0, TYPES_SCALAR},
     [IR_GOTO_IND] = {"%j"},

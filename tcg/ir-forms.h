@@ -28,7 +28,7 @@ struct ir_form {
      *   s  slot                    p  imm as an address                        k  imm          K  imm2
      *   u  sub                     j  kind of jump, with imm2                  d  dead slot    f  kind of fence
      *   r  rounding mode in `rm`   R  rounding mode in imm                     q  "quiet" if sub
-     *   C  a constant's bits       h  helper and its arguments
+     *   C  a constant's bits       h  helper and its arguments                  b  "border" if sub
      */
     const char *syntax;
     uint8_t types, types2; /* what T and S may be */

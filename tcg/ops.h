@@ -82,7 +82,7 @@
     OP(AUMIN, "T", "lT", IR_P_FAULT | IR_P_STORE | IR_P_BARRIER, "[a] = unsigned min([a], b)")                \
     OP(AUMAX, "T", "lT", IR_P_FAULT | IR_P_STORE | IR_P_BARRIER, "[a] = unsigned max([a], b)")                \
     /* --- leaving the unit ------------------------------------------------------------------------ */       \
-    OP(LABEL, "-", "", IR_P_KEEP, "jumps of this unit to guest pc imm arrive here; no value made before is used behind")   \
+    OP(LABEL, "-", "", IR_P_KEEP, "jumps of this unit to guest pc imm arrive here; no value made before is used behind; sub = 1: returns of its calls, too") \
     OP(GOTO, "-", "", IR_P_EXIT, "go to guest pc imm; sub: JUMP_PLAIN or JUMP_CALL (imm2: the return pc)")          \
     OP(GOTO_IF, "-", "SS", IR_P_SIDE_EXIT, "if `a cc b` in type2 go to guest pc imm, else go on")             \
     OP(GOTO_IND, "-", "l", IR_P_EXIT, "go to guest pc a; sub: JUMP_PLAIN, JUMP_CALL (imm2: return pc), JUMP_RETURN") \

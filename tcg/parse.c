@@ -256,6 +256,7 @@ static void fields(struct parser *p, struct ir_inst *in)
                 in->imm |= IR_RM_QUIET;
             break;
         case 'q': in->ir_sub = accept_word(p, "quiet"); break;
+        case 'b': in->ir_sub = accept_word(p, "border"); break;
         case 'C':
             in->imm = number(p);
             if (in->type == IR_I32 || in->type == IR_F32)

@@ -102,6 +102,10 @@ void ir_print_inst(FILE *f, const struct ir_unit *u, ir_ref r)
             if (in->ir_sub)
                 fputs(" quiet", f);
             break;
+        case 'b':
+            if (in->ir_sub)
+                fputs(" border", f);
+            break;
         case 'C':
             print_number(f, in->imm);
             if (in->type == IR_V128) {

@@ -94,6 +94,7 @@ static bool imm_ok(const struct ir_inst *in)
     case IR_VFTOS:
     case IR_VFTOU: return rm_ok(imm);
     case IR_FENCE: return in->ir_sub <= IR_FENCE_STORE;
+    case IR_LABEL: return in->ir_sub <= 1;
     case IR_GOTO: return in->ir_sub <= JUMP_CALL;
     case IR_GOTO_IND: return in->ir_sub <= JUMP_RETURN;
     default: return true;

@@ -110,16 +110,46 @@ static void start(struct test_cpu *c, const struct test_cpu *state, const uint8_
     memset(memory_start(), 0, now.memory - memory_start());
 }
 
+/* What is left of the unit when it is entered at its label of pc, appended to `out`, which is fresh. */
+static void enter_at_label(const struct ir_unit *u, uint64_t pc, struct ir_unit *out)
+{
+    bool there = false;
+    for (ir_ref r = 1; r < u->n; r++) {
+        const struct ir_inst *in = &u->inst[r];
+        there |= in->op == IR_LABEL && (uint64_t)in->imm == pc;
+        ir_append(out, there || in->op == IR_CONST ? in : &(struct ir_inst){.op = IR_NOP});
+    }
+}
+
+static bool is_label(const struct ir_unit *u, uint64_t pc)
+{
+    for (ir_ref r = 1; r < u->n; r++)
+        if (u->inst[r].op == IR_LABEL && (uint64_t)u->inst[r].imm == pc)
+            return true;
+    return false;
+}
+
 static void interpret(struct test_cpu *c, const struct ir_unit *u)
 {
-    struct interp_exit e;
+    struct interp_exit e = {.pc = UNIT_PC};
     unsigned rounds = 0;
-    do {
+    bool again = true;
+    while (again) {
         if (rounds++ > MAX_ROUNDS)
             raise(SIGALRM);
-        ir_interpret(u, c, &layout, NULL, &e);
-    } while (e.kind == INTERP_GOTO && e.pc == UNIT_PC);
-    c->cpu.pc = is_returner(e.pc) ? c->link : e.pc;
+        if (e.pc == UNIT_PC) {
+            ir_interpret(u, c, &layout, NULL, &e);
+        } else {
+            static struct ir_unit rest; /* a fault leaves it behind */
+            ir_unit_restart(&rest, u->guest, e.pc, 0);
+            enter_at_label(u, e.pc, &rest);
+            ir_interpret(&rest, c, &layout, NULL, &e);
+        }
+        if (e.kind == INTERP_GOTO && is_returner(e.pc))
+            e.pc = c->link;
+        again = e.kind == INTERP_GOTO && (e.pc == UNIT_PC || is_label(u, e.pc));
+    }
+    c->cpu.pc = e.pc;
     c->cpu.exit_reason = e.kind == INTERP_TRAP ? e.reason : EXIT_BREAKPOINT;
     c->cpu.exit_detail = e.kind == INTERP_TRAP ? e.detail : 0;
 }
@@ -156,7 +186,7 @@ static const uint8_t *no_code(void *opaque, uint64_t pc, size_t *avail) { return
 static uint32_t no_mode(const struct cpu *cpu) { return 0; }
 static void no_reset(struct cpu *cpu) {}
 
-/* At UNIT_PC the unit under test, elsewhere a unit that stops or returns to `link`. */
+/* At UNIT_PC the unit under test, behind it what follows its labels, elsewhere a unit that stops or returns to `link`. */
 static void translate(struct ir_builder *b, const struct code_reader *code, unsigned max_insns)
 {
     struct ir_unit *u = b->u;
@@ -168,6 +198,10 @@ static void translate(struct ir_builder *b, const struct code_reader *code, unsi
         return;
     }
     u->ninsns = 1;
+    if (is_label(now.unit, u->pc)) {
+        enter_at_label(now.unit, u->pc, u);
+        return;
+    }
     b_insn(b, u->pc, 0);
     if (is_returner(u->pc))
         b_goto_ind(b, b_get(b, SLOT_LINK), JUMP_RETURN, 0);

@@ -140,7 +140,7 @@ struct unit_maker {
     unsigned n[IR_TYPE_COUNT];
     unsigned reach;    /* how many of them are looked at: pressure on registers */
     unsigned dead;     /* 1 + the slot that exits may name as dead */
-    bool loop, faults, labels;
+    bool loop, faults, labels, borders;
     bool integers;     /* of integer ops only: quick units of these are compiled in a way of their own */
     uint64_t next_pc;
 };
@@ -229,9 +229,16 @@ static uint64_t random_label(const struct unit_maker *m)
 
 static void start_label(struct unit_maker *m)
 {
-    if (!below(4)) /* the only way here is by jumps */
+    if (m->borders && below(2)) { /* from a call, and by jumps */
+        uint64_t back = below(3) ? m->next_pc : random_label(m);
+        put(m, SLOT_LINK, IR_I64, constant(m, IR_I64, back));
+        struct ir_inst call = {.op = IR_GOTO, .ir_sub = JUMP_CALL, .imm = EXIT_STEP * (1 + below(RETURNERS)), .imm2 = back};
+        if (!below(3))
+            call = (struct ir_inst){.op = IR_GOTO_IND, .ir_sub = JUMP_CALL, .arg = {constant(m, IR_I64, call.imm)}, .imm2 = back};
+        add_quiet(m, call);
+    } else if (!below(4)) /* the only way here is by jumps */
         add_quiet(m, (struct ir_inst){.op = IR_GOTO, .imm = below(2) ? m->next_pc : EXIT_STEP * (NEXITS - 1)});
-    add_quiet(m, (struct ir_inst){.op = IR_LABEL, .imm = m->next_pc});
+    add_quiet(m, (struct ir_inst){.op = IR_LABEL, .ir_sub = m->borders, .imm = m->next_pc});
     memset(m->n, 0, sizeof m->n);
 }
 
@@ -453,6 +460,7 @@ static __attribute__((unused)) unsigned make_unit(struct ir_unit *u, const struc
     m->reach = 1 + below(below(3) ? 4 : RECENT);
     m->loop = !below(3);
     m->labels = labels && m->loop && below(2);
+    m->borders = m->labels && below(2);
     m->faults = !below(3);
     m->integers = !below(3);
     m->dead = below(2) ? 0 : 1 + SLOT_X + below(NX + ND);

@@ -68,9 +68,14 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
     const uint8_t *p = NULL;
     size_t avail = 0;
     while (!s.ended) {
-        if (u->ninsns == max_insns || b_ends_here(b, s.pc)) {
+        bool full = u->ninsns == max_insns;
+        if (full || b_ends_here(b, s.pc)) {
             a64_goto(&s, s.pc);
-            break;
+            if (full || !b_resumes(b, &s.pc))
+                break;
+            s.ended = false;
+            avail = 0;
+            continue;
         }
         if (avail < 4)
             p = code->window(code->opaque, s.pc, &avail);

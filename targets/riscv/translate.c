@@ -96,9 +96,14 @@ void rv_translate_all(struct ir_builder *b, const struct code_reader *code, unsi
         uint16_t low = 0, high = 0;
         bool have_low = fetch(code, s.pc, &p, &avail, &low), wide = have_low && (low & 3) == 3;
         bool readable = have_low && (!wide || fetch(code, s.pc + 2, &p, &avail, &high));
-        if (u->ninsns && (u->ninsns == max_insns || !readable || b_ends_here(b, s.pc))) {
+        bool full = u->ninsns == max_insns || !readable;
+        if (u->ninsns && (full || b_ends_here(b, s.pc))) {
             rv_goto(&s, s.pc);
-            break;
+            if (full || !b_resumes(b, &s.pc))
+                break;
+            s.ended = false;
+            avail = 0;
+            continue;
         }
         s.next = s.pc + (wide ? 4 : 2);
         s.room = b_breaks_at(b, s.next) || b_breaks_at(b, s.next + 4) ? 0 : max_insns - u->ninsns - 1;

@@ -31,7 +31,7 @@ static inline bool is_xmm(int r) { return r >= XMM0; }
 /* What the processor has: found once by host_init(). */
 struct x86_features {
     bool avx, avx2, fma, bmi1, bmi2, lzcnt, aes, pclmul, sha;
-    bool pins, loop_pins, regions, late_nans, vector_loops; /* register strategies, to measure what they give: docs/design/host-x86_64.rst */
+    bool pins, loop_pins, regions, late_nans, vector_loops, functions; /* register strategies, to measure what they give: docs/design/host-x86_64.rst */
 };
 extern struct x86_features x86;
 
@@ -80,11 +80,12 @@ struct slot_state {
 };
 
 /* Work postponed to the end of the unit, out of the hot path. */
-enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_SLOW, STUB_OWN, STUB_PROMOTE, STUB_NAN };
+enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_SLOW, STUB_OWN, STUB_PROMOTE, STUB_NAN, STUB_UNLINKED };
 struct stub {
     uint8_t kind;   /* enum stub_kind */
     bool loop;      /* STUB_LEAVE: local pins are to be stored too */
     uint8_t own;    /* STUB_OWN: enum own */
+    struct code_exit *exit; /* STUB_UNLINKED */
     uint8_t *jump;  /* place of the jump to it (patch_here) */
     uint8_t *back;  /* STUB_SLOW: where to continue; STUB_EXIT: place of a second jump to it */
     uint64_t from, pc; /* exits: guest instruction, guest target */
@@ -186,6 +187,7 @@ struct gen {
     uint32_t adc;         /* the last ADC that code was made for */
     int8_t rbx_in;        /* where the pin RBX is, for fault points: CMPXCHG16B needs the register */
     uint8_t *loop;        /* loop head behind the preheader, or NULL: not a loop */
+    bool borders;         /* its labels are as the borders between units: calls of the unit return to them */
     uint8_t *entry;
     struct code_exit *promote; /* quick units: see struct compiled */
     int32_t *counter;

@@ -17,7 +17,7 @@ static const struct {
 } features[] = {
 #define X(name) {#name, offsetof(struct x86_features, name)}
     X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul), X(sha), X(pins), X(loop_pins), X(regions), X(late_nans),
-    X(vector_loops),
+    X(vector_loops), X(functions),
 #undef X
 };
 
@@ -77,6 +77,7 @@ static void init(void)
         .regions = true,
         .late_nans = true,
         .vector_loops = true,
+        .functions = true,
     };
     const char *list = getenv("METIC_HOST_FEATURES");
     if (list)
@@ -110,14 +111,14 @@ static void begin(struct gen *g)
     g->a.p += sizeof nop5;
     if (g->ctx->quick)
         x86_count_entry(g);
-    if (!g->loop)
-        return;
-    x86_loop_enter(g);
-    while ((uintptr_t)asm_exec(&g->a) & 15)
-        emit8(&g->a, 0x90);
-    g->loop = g->a.p;
-    if (!g->label[0].inside)
-        g->label[0].at = g->loop;
+    if (g->loop) {
+        x86_loop_enter(g);
+        while ((uintptr_t)asm_exec(&g->a) & 15)
+            emit8(&g->a, 0x90);
+        g->loop = g->a.p;
+    }
+    if (g->nlabels && !g->label[0].inside)
+        g->label[0].at = g->a.p;
 }
 
 static void instruction(struct gen *g, const struct ir_inst *in)
@@ -181,6 +182,7 @@ static void emit_pool(struct gen *g)
 }
 
 static bool takes_labels(void) { return x86.regions; }
+static bool takes_functions(void) { return x86.regions && x86.functions; }
 static bool takes_vectors(void) { return x86.regions && x86.vector_loops; }
 
 static void *new_work(const struct ir_guest *guest)
@@ -277,6 +279,7 @@ const struct tcg_host tcg_host_x86_64 = {
     .make_direct = make_direct,
     .emit_prologue = emit_prologue,
     .takes_labels = takes_labels,
+    .takes_functions = takes_functions,
     .takes_vectors = takes_vectors,
     .new_work = new_work,
     .free_work = free_work,

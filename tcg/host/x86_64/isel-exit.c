@@ -265,7 +265,7 @@ static void jump_inside(struct gen *g, const struct label *l)
     struct stub *s = x86_stub(g, STUB_LEAVE);
     s->jump = jump;
     s->pc = l->pc & ~(uint64_t)IR_OWN;
-    s->loop = true;
+    s->loop = g->loop != NULL;
 }
 
 uint32_t x86_label_offset(const struct gen *g, uint64_t pc)
@@ -302,8 +302,15 @@ static void push_pc(struct gen *g, uint64_t pc)
 
 static void after_call(struct gen *g, uint64_t pc)
 {
+    const struct label *l = g->borders ? find_label(g, pc) : NULL;
+    const struct ir_inst *next = &g->u->inst[g->i + 1];
     emit_alu_imm(&g->a, ALU_ADD, true, RSP, 8);
-    jump_to(g, pc);
+    if (!l)
+        jump_to(g, pc);
+    else if (l->at)
+        emit_jmp(&g->a, g->a.exec + (l->at - g->a.start));
+    else if (g->i + 1 >= g->u->n || next->op != IR_LABEL || (uint64_t)next->imm != pc)
+        use_label(g, l, emit_jmp_forward(&g->a));
 }
 
 static void exit_goto(struct gen *g, const struct ir_inst *in)
@@ -336,8 +343,9 @@ static void exit_goto(struct gen *g, const struct ir_inst *in)
         } else {
             e = through_cell(g, pc, true);
         }
+        if (e)
+            x86_stub(g, STUB_UNLINKED)->exit = e;
         after_call(g, in->imm2);
-        leave_unlinked(g, e);
     } else {
         exit_tail(g, g->pc, pc);
     }
@@ -511,6 +519,9 @@ void x86_emit_stubs(struct gen *g)
         case STUB_PROMOTE:
             g->promote = through_cell(g, g->u->pc, false);
             leave_unlinked(g, g->promote);
+            break;
+        case STUB_UNLINKED:
+            leave_unlinked(g, s.exit);
             break;
         case STUB_SLOW:
             x86_emit_slow(g, &s);

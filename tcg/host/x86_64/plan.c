@@ -417,6 +417,7 @@ static bool find_labels(struct gen *g)
         if (in->op != IR_LABEL)
             continue;
         loop = true;
+        g->borders |= in->ir_sub;
         if ((uint64_t)in->imm == g->u->pc)
             g->label[0].inside = true;
         else
@@ -510,8 +511,11 @@ void x86_plan(struct gen *g)
         return;
     }
     bool loop = g->ctx->loops && !g->ctx->quick && find_labels(g);
-    if (!loop)
+    if (!loop) {
         g->nlabels = 0;
+        g->borders = false;
+    }
+    loop &= !g->borders;
     if (loop && x86.loop_pins) {
         g->all_touched = true;
         count_slots(g);
