@@ -101,6 +101,8 @@ struct block *block_open(const char *path, const struct block_options *o, struct
     b->pool = pool;
     b->read_only = o->read_only;
     b->discard = o->discard;
+    b->write_through = o->write_through;
+    b->no_flush = o->no_flush;
     b->depth = o->depth;
     b->fd = open(path, (o->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
     if (b->fd < 0)
@@ -166,7 +168,7 @@ int block_write(struct block *b, uint64_t offset, const void *buf, uint64_t n)
 
 int block_flush(struct block *b)
 {
-    return b->read_only ? 0 : b->format->flush(b);
+    return b->read_only || b->no_flush ? 0 : b->format->flush(b);
 }
 
 int block_discard(struct block *b, uint64_t offset, uint64_t n)

@@ -78,6 +78,8 @@ struct block {
     uint32_t granularity; /* bytes that are given back to the host together */
     bool read_only;
     bool discard;         /* discards reach the host */
+    bool write_through;   /* the guest is told of no cache until it asks for one */
+    bool no_flush;        /* flushes are not done: a crash may lose everything */
     bool guessed;         /* raw, since nothing else was recognised */
     const struct block_format *format;
     void *state;          /* the format's */
@@ -97,7 +99,7 @@ struct block {
 struct block_options {
     const char *format; /* NULL: by its first bytes */
     bool read_only;
-    bool discard;
+    bool discard, write_through, no_flush;
     bool force_share; /* do not lock the file against other users */
     unsigned depth;   /* how many images lie over this one as their backing file */
 };

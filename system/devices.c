@@ -5,6 +5,7 @@
 #include <glib-unix.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "softmmu/chardev-open.h"
@@ -128,16 +129,64 @@ static char *take_bank(struct backends *b, struct options *o, unsigned *bank)
     return NULL;
 }
 
-/* Parts: file, format, readonly, discard=unmap|ignore, if=none|virtio|pflash, unit (of pflash), id. */
+/* What cache= may be. The host's cache is always used: what goes past it elsewhere is as safe with it. */
+static const struct cache_mode {
+    const char *name;
+    bool write_through, no_flush;
+} cache_modes[] = {
+    {"writeback", false, false}, {"none", false, false}, {"writethrough", true, false}, {"directsync", true, false}, {"unsafe", false, true},
+};
+
+static bool read_cache(const char *text, struct block_options *how)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(cache_modes); i++)
+        if (!text || !strcmp(text, cache_modes[i].name)) {
+            how->write_through = cache_modes[i].write_through;
+            how->no_flush = cache_modes[i].no_flush;
+            return true;
+        }
+    return false;
+}
+
+/* A new image over the file, which is only read: it has no name any more when it is open. */
+static struct block *open_temporary(struct backends *b, const char *file, const struct block_options *how, char **line)
+{
+    struct block_options under = *how, over = *how;
+    under.read_only = true;
+    over.format = "qcow2";
+    over.no_flush = true;
+    struct block *base = block_open(file, &under, pool(b), line), *drive = NULL;
+    if (!base)
+        return NULL;
+    g_autofree char *backing = g_canonicalize_filename(file, NULL), *folder = g_strdup_printf("%s/metic-snapshot-XXXXXX", g_get_tmp_dir());
+    if (!g_mkdtemp(folder)) {
+        *line = device_error("cannot make a folder in %s for the disk's changes: %s", g_get_tmp_dir(), strerror(errno));
+        block_close(base);
+        return NULL;
+    }
+    g_autofree char *path = g_strdup_printf("%s/changes", folder);
+    struct qcow2_layout layout = {.size = base->size, .refcount_order = UINT32_MAX, .backing = backing, .backing_format = base->format->name};
+    block_close(base);
+    *line = qcow2_create(path, &layout);
+    if (!*line)
+        drive = block_open(path, &over, pool(b), line);
+    unlink(path);
+    rmdir(folder);
+    return drive;
+}
+
+/* Parts: file, format, readonly, discard=unmap|ignore, cache, snapshot, if=none|virtio|pflash, unit (of pflash), id. */
 static char *open_drive(struct backends *b, struct options *o, const char *id)
 {
     const char *file = options_get(o, "file"), *where = options_get(o, "if"), *discard = options_get(o, "discard");
     struct block_options how = {.format = options_get(o, "format"), .discard = discard && !strcmp(discard, "unmap")};
-    bool read_only, flash = where && !strcmp(where, "pflash");
+    bool read_only, temporary, flash = where && !strcmp(where, "pflash");
     unsigned bank = 0;
     if (!options_bool(o, "readonly", false, &read_only) || (discard && !how.discard && strcmp(discard, "ignore")) ||
         (where && !flash && strcmp(where, "none") && strcmp(where, "virtio")))
         return device_error("-drive: readonly is on or off, discard unmap or ignore, if none, virtio or pflash");
+    if (!read_cache(options_get(o, "cache"), &how) || !options_bool(o, "snapshot", b->temporary, &temporary))
+        return device_error("-drive: cache is writeback, none, writethrough, directsync or unsafe, snapshot on or off");
     if (!file)
         return device_error("-drive wants a file: -drive file=PATH,…");
     how.read_only = read_only;
@@ -146,7 +195,7 @@ static char *open_drive(struct backends *b, struct options *o, const char *id)
         return line;
     if (options_unknown(o))
         return device_error("-drive has no part %s", options_unknown(o));
-    struct block *drive = block_open(file, &how, pool(b), &line);
+    struct block *drive = temporary && !read_only ? open_temporary(b, file, &how, &line) : block_open(file, &how, pool(b), &line);
     if (!drive)
         return line;
     drive->failed = b->drive_failed;

@@ -19,6 +19,7 @@ struct backends {
     /* For every drive's failed(); set it before there are any. */
     void (*drive_failed)(void *opaque, struct block *b, const struct block_request *r, int error);
     void *drive_failed_opaque;
+    bool temporary;                       /* -snapshot: changes of drives that say nothing else are forgotten at the end */
     struct block *flash[BOARD_MAX_FLASH]; /* drives with if=pflash, by unit; NULL: none */
     GPtrArray *free_drives; /* ids of drives that no device has asked for and that want one (if=virtio) */
 };

@@ -251,6 +251,7 @@ static int run(struct run *r)
         return code;
     GMainContext *context = g_main_context_new();
     backends_init(&r->backends, context);
+    r->backends.temporary = r->o.temporary;
     r->backends.drive_failed = monitor_drive_failed;
     r->backends.drive_failed_opaque = &r->monitor;
     bool ok = add_all(r->o.chardevs, backends_add_chardev, &r->backends) && open_serial(r) &&

@@ -30,7 +30,8 @@
     X(QMP, "-qmp", "chardev", "the monitor protocol there: unix:PATH,server=on,wait=off, tcp:HOST:PORT, stdio")  \
     X(QMP_PRETTY, "-qmp-pretty", "chardev", "the same, in lines that people can read")                           \
     X(MON, "-mon", "chardev=ID,mode=M,...", "a monitor on a character device: mode control (QMP) or readline")   \
-    X(DRIVE, "-drive", "file=F,...", "a disk: raw or qcow2 (format=, readonly=, id=, if=none|virtio|pflash, unit=)") \
+    X(DRIVE, "-drive", "file=F,...", "a disk: raw or qcow2 (format=, readonly=, id=, if=none|virtio|pflash, unit=, cache=, discard=, snapshot=)") \
+    X(SNAPSHOT, "-snapshot", NULL, "what is written to disks is forgotten at the end (a drive's snapshot=off: not to this one)") \
     X(NETDEV, "-netdev", "kind,id=N,...", "a network: user (hostfwd=...), tap, socket")                          \
     X(DEVICE, "-device", "name,...", "plug a device in (\"help\", \"NAME,help\")")                              \
     X(NOGRAPHIC, "-nographic", NULL, "the serial line and Ctrl-a commands on the terminal")                      \
@@ -268,6 +269,7 @@ static enum system_result read_one(struct system_options *o, enum option which, 
             return wrong("-display", "none", value);
         o->no_defaults = true;
         break;
+    case OPT_SNAPSHOT: o->temporary = true; break;
     case OPT_NODEFAULTS: o->no_defaults = true; break;
     case OPT_NO_USER_CONFIG: break;
     case OPT_NAME: o->name = name_of(value); break;

@@ -237,7 +237,7 @@ static void fill_config(struct virtio_blk *s)
         .capacity = s->drive->size / BLOCK_SECTOR,
         .seg_max = SEGMENTS,
         .blk_size = BLOCK_SECTOR,
-        .wce = 1,
+        .wce = !s->drive->write_through,
         .num_queues = (uint16_t)s->queues,
         .max_discard_sectors = MAX_SECTORS,
         .max_discard_seg = MAX_RANGES,

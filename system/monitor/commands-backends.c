@@ -44,9 +44,9 @@ static struct json *node(const char *name, const struct block *b)
     for (unsigned i = 0; i < G_N_ELEMENTS(limits); i++)
         json_put_int(v, limits[i], 0);
     json_put(v, "image", image(b));
-    struct json *cache = json_put_bool(json_object(), "writeback", true);
+    struct json *cache = json_put_bool(json_object(), "writeback", !b->write_through);
     json_put_bool(cache, "direct", false);
-    json_put_bool(cache, "no-flush", false);
+    json_put_bool(cache, "no-flush", b->no_flush);
     return json_put(v, "cache", cache);
 }
 
@@ -137,13 +137,13 @@ struct json *qmp_blockdev_add(struct monitor *m, const struct qmp_blockdev_add_a
     while ((below = json_get(file, "file")) && below->type == JSON_OBJECT)
         file = below;
     const char *path = json_get_string(file, "filename");
-    bool true_value = json_get(a->cache, "direct") && json_get(a->cache, "direct")->truth;
+    const struct json *direct = json_get(a->cache, "direct"), *no_flush = json_get(a->cache, "no-flush");
     if (below)
         qmp_fail(e, "Cannot find device='' nor node-name='%s': name the file itself", below->text);
     else if (!a->node_name)
         qmp_fail(e, "'node-name' must be specified for the root node");
-    else if (true_value || (json_get(a->cache, "no-flush") && json_get(a->cache, "no-flush")->truth))
-        qmp_fail(e, "cache.direct and cache.no-flush must be off");
+    else if (direct && direct->truth)
+        qmp_fail(e, "cache.direct must be off");
     if (e->class)
         return NULL;
     struct json *v = json_put_string(json_object(), "id", a->node_name);
@@ -154,6 +154,7 @@ struct json *qmp_blockdev_add(struct monitor *m, const struct qmp_blockdev_add_a
     bool unmap = a->has_discard &&
                  (a->discard == QMP_BLOCKDEV_DISCARD_OPTIONS_UNMAP || a->discard == QMP_BLOCKDEV_DISCARD_OPTIONS_ON);
     json_put_string(v, "discard", unmap ? "unmap" : "ignore");
+    json_put_string(v, "cache", no_flush && no_flush->truth ? "unsafe" : "writeback");
     g_autofree char *text = monitor_option_text(v, NULL);
     json_free(v);
     qmp_fail_line(e, backends_add_drive(m->backends, text));
