@@ -20,7 +20,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import debian_image  # noqa: E402
 import qmp  # noqa: E402
 
-APPEND = "root=/dev/vda rw console=ttyS0 quiet"
+# The times after which systemd gives something up are for a machine that has nothing else to do.
+APPEND = "root=/dev/vda rw console=ttyS0 quiet systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900"
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

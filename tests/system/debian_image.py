@@ -49,6 +49,13 @@ def run(*command):
     return r.stdout
 
 
+def write_files(root):
+    for name, text in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).unlink(missing_ok=True)
+        (root / name).write_text(text)
+
+
 def install(root, metic):
     fetch = fetch_root_module()
     run("debootstrap", "--foreign", "--arch=riscv64", "--variant=minbase", f"--keyring={fetch.KEYRING}", f"--include={','.join(PACKAGES)}",
@@ -59,11 +66,14 @@ def install(root, metic):
             os.mknod(path, 0o20666, os.makedev(major, minor))
             os.chmod(path, 0o666)
     inside = [metic, "run", "--root", root, "--env", "DEBIAN_FRONTEND=noninteractive", "--env", "LC_ALL=C", "--env", "container=lxc", "--"]
+    write_files(root)  # the initial RAM disk is made after fstab
+    hasty = root / "etc/dpkg/dpkg.cfg.d/hasty"
+    hasty.parent.mkdir(parents=True, exist_ok=True)
+    hasty.write_text("force-unsafe-io\n")
     run(*inside, "/debootstrap/debootstrap", "--second-stage")  # container=lxc: it takes the devices that are there
+    hasty.unlink()
     run(*inside, "/bin/sh", "-ec", f"echo root:{PASSWORD} | chpasswd; systemctl enable systemd-networkd; apt-get clean")
-    for name, text in FILES.items():
-        (root / name).unlink(missing_ok=True)
-        (root / name).write_text(text)
+    write_files(root)
 
 
 def make_repository(root, where):
@@ -88,7 +98,7 @@ def make(folder, metic, img):
     root = folder / "root"
     install(root, metic)
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
-    (root / "root/.ssh").mkdir(mode=0o700)
+    (root / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
     shutil.copy(folder / "key.pub", root / "root/.ssh/authorized_keys")
     make_repository(root, folder / "repository")
     shutil.copy(next(root.glob("boot/vmlinu*")), folder / "kernel")
