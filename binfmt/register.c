@@ -158,6 +158,18 @@ int binfmt_mount(const char *folder)
     return mount("binfmt_misc", folder, "binfmt_misc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) ? -errno : 0;
 }
 
+int binfmt_look(char folder[BINFMT_PATH])
+{
+    int fs = fsopen("binfmt_misc", FSOPEN_CLOEXEC), fd = -1;
+    if (fs >= 0 && !fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+        fd = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    int e = fd < 0 ? -errno : fd;
+    if (fs >= 0)
+        close(fs);
+    snprintf(folder, BINFMT_PATH, "/proc/self/fd/%d", fd);
+    return e;
+}
+
 static int newer_first(const void *a, const void *b)
 {
     const struct timespec *x = &((const struct binfmt_entry *)a)->since, *y = &((const struct binfmt_entry *)b)->since;

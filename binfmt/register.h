@@ -20,6 +20,7 @@ enum {
     BINFMT_MAX_MAGIC = 256, /* the kernel's BINPRM_BUF_SIZE */
     BINFMT_MAX_ENTRIES = 256,
     BINFMT_LINE = 1920,     /* what the kernel takes at most */
+    BINFMT_PATH = 64,       /* the folder's name */
 };
 
 struct binfmt_entry {
@@ -61,6 +62,11 @@ bool binfmt_parse(const char *text, struct binfmt_entry *e);
 /* Is a binfmt_misc file system there? */
 bool binfmt_mounted(const char *folder);
 int binfmt_mount(const char *folder);
+/*
+ * Makes the table visible to this process alone, where nothing is mounted: its folder as a path. The descriptor that keeps it,
+ * or -errno.
+ */
+int binfmt_look(char folder[BINFMT_PATH]);
 /* All entries in the order in which the kernel tries them. */
 int binfmt_list(const char *folder, struct binfmt_table *t);
 int binfmt_add(const char *folder, const char *line);

@@ -51,6 +51,7 @@ struct request {
     const char *action, *prefix, *interpreter;
     bool credentials, takeover, persist;
     enum binfmt_form form; /* print: what; install with persist: where */
+    char folder[BINFMT_PATH]; /* where the kernel's table is */
     struct binfmt_table *table;
 };
 
@@ -115,7 +116,10 @@ static bool in_user_namespace(void)
     return f && !initial;
 }
 
-/* Reads the table; mounts it first where it is missing, or where a user namespace needs one of its own. */
+/*
+ * Reads the table. To write, mounts it first where it is missing, or where a user namespace needs one of its own. Others look at
+ * one that is mounted elsewhere, as the host's is from a container, without leaving a mount.
+ */
 static int open_table(struct request *r, bool to_write)
 {
     bool mounted = binfmt_mounted(BINFMT_FOLDER);
@@ -129,27 +133,28 @@ static int open_table(struct request *r, bool to_write)
         printf(BINFMT_FOLDER " is mounted now; entries last as long as it is\n"); /* since Linux 6.7, with its last mount */
     r->table = calloc(1, sizeof *r->table);
     CHECK(r->table);
-    if (!to_write && !mounted)
+    snprintf(r->folder, sizeof r->folder, BINFMT_FOLDER);
+    if (!to_write && !mounted && binfmt_look(r->folder) < 0)
         return 0; /* an empty one */
-    e = binfmt_list(BINFMT_FOLDER, r->table);
+    e = binfmt_list(r->folder, r->table);
     return e ? fail("can't read " BINFMT_FOLDER, BINFMT_STEP_LIST, e) : 0;
 }
 
 /* Registers the entry in place of `old` (NULL: none), which comes back if that fails. */
-static int add_entry(const struct binfmt_entry *e, const struct binfmt_entry *old)
+static int add_entry(const struct request *r, const struct binfmt_entry *e, const struct binfmt_entry *old)
 {
     char line[BINFMT_LINE], old_line[BINFMT_LINE];
     if (!binfmt_line(e, line)) {
         report_error("%s: the interpreter's name is too long for the kernel", e->interpreter);
         return COMMAND_FAILED;
     }
-    int error = old ? binfmt_remove(BINFMT_FOLDER, old->name) : 0;
+    int error = old ? binfmt_remove(r->folder, old->name) : 0;
     if (error)
         return fail(old->name, BINFMT_STEP_REMOVE, error);
-    error = binfmt_add(BINFMT_FOLDER, line);
+    error = binfmt_add(r->folder, line);
     if (!error)
         return 0;
-    if (old && binfmt_line(old, old_line) && binfmt_add(BINFMT_FOLDER, old_line))
+    if (old && binfmt_line(old, old_line) && binfmt_add(r->folder, old_line))
         report_error("%s: the entry that was there could not be put back", old->name);
     return fail(e->name, BINFMT_STEP_ADD, error);
 }
@@ -187,7 +192,7 @@ static int install_one(const struct request *r, const struct target *t)
     if (old && (!front || front == old) && same_entry(old, &e) && !binfmt_is_stale(old)) {
         printf("%s: already registered\n", e.name);
     } else {
-        int error = add_entry(&e, old);
+        int error = add_entry(r, &e, old);
         if (error)
             return error;
         printf("%s: %s programs are run by %s%s%s\n", e.name, t->name, e.interpreter, front && front != old ? ", no longer by " : "",
@@ -254,7 +259,7 @@ static int remove_one(const struct request *r, const struct target *t)
         report_error("%s: %s", where, strerror(-persistent));
         return COMMAND_FAILED;
     }
-    int e = old ? binfmt_remove(BINFMT_FOLDER, name) : 0;
+    int e = old ? binfmt_remove(r->folder, name) : 0;
     if (e && e != -ENOENT) /* update-binfmts removes it itself */
         return fail(name, BINFMT_STEP_REMOVE, e);
     printf("%s: %s%s%s\n", name, old || persistent ? "removed" : "not registered", persistent ? ", with " : "", persistent ? where : "");

@@ -10,8 +10,6 @@ test alone; `peer`: with the peer registered. Prints a line of time for each ste
 """
 
 import argparse
-import importlib.machinery
-import importlib.util
 import os
 import pathlib
 import shutil
@@ -22,11 +20,10 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tools")]
+import bootstrap  # noqa: E402
 import namespace  # noqa: E402
 import roots  # noqa: E402
 
-DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0),
-           "console": (5, 1), "ptmx": (5, 2)}
 SOURCE, ANSWER = "figlet", "figlet -I 1 && uname -m"
 
 parser = argparse.ArgumentParser()
@@ -40,40 +37,6 @@ args.metic = os.path.abspath(args.metic)
 cpu = roots.GUESTS[args.arch][0]
 
 
-def fetch_root_module():
-    loader = importlib.machinery.SourceFileLoader("fetch_root", str(HERE.parent.parent / "tools/fetch-root"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("fetch_root", loader))
-    loader.exec_module(module)
-    return module
-
-
-def first_stage(root):
-    fetch = fetch_root_module()
-    if not root.is_dir():
-        subprocess.run(["debootstrap", "--foreign", f"--arch={args.arch}", f"--keyring={fetch.KEYRING}", roots.SUITE, root, fetch.mirror()],
-                       check=True, stdout=subprocess.DEVNULL)
-    for name, (major, minor) in DEVICES.items():  # a user namespace may not make them
-        path = root / "dev" / name
-        if not path.exists():
-            os.mknod(path, 0o20666, os.makedev(major, minor))
-            os.chmod(path, 0o666)
-    return fetch.mirror()
-
-
-def configure(root, mirror):
-    """What the second stage leaves to the administrator."""
-    (root / "etc/apt/sources.list").write_text("".join(f"{kind} {mirror} {roots.SUITE} main\n" for kind in ("deb", "deb-src")))
-    for path in sorted(pathlib.Path("/etc/apt/apt.conf.d").glob("*")):
-        if "Acquire" in path.read_text(errors="replace"):
-            shutil.copy(path, root / "etc/apt/apt.conf.d")
-    for name in ("resolv.conf", "hosts"):
-        shutil.copy(f"/etc/{name}", root / "etc" / name)
-
-
-def bind_proc(root):
-    subprocess.run(["mount", "--rbind", "/proc", root / "proc"], check=True)
-
-
 class Steps:
     def __init__(self, root, who):
         self.root, self.failed, self.log, self.who = root, False, root.parent / "log", who
@@ -82,9 +45,7 @@ class Steps:
         if args.how == "run":
             return [args.metic, "run", "--root", self.root, "--env", "DEBIAN_FRONTEND=noninteractive", "--env", "LC_ALL=C", "--env", "container=lxc",
                     *(word for env in args.env for word in ("--env", env)), "--", "/bin/sh", "-ec", script]
-        # container=lxc: debootstrap takes the devices that are there.
-        return ["env", "-i", "container=lxc", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", *args.env,
-                "chroot", self.root, "/bin/sh", "-ec", script]
+        return bootstrap.command(self.root, script, *args.env)
 
     def step(self, name, script, want=None):
         if self.failed:
@@ -116,7 +77,7 @@ def main(root):
     if os.geteuid():
         print("debootstrap's first stage needs root")
         sys.exit(namespace.SKIP)
-    mirror = first_stage(root)
+    mirror = bootstrap.debootstrap(root, args.arch, "--foreign")
     who = {}
     if args.how == "run":
         namespace.private_mounts()
@@ -131,14 +92,14 @@ def main(root):
             line = subprocess.run([args.metic, "binfmt", "print", "--credentials", "--interpreter", roots.peer().format(cpu=cpu), cpu],
                                   check=True, stdout=subprocess.PIPE, text=True).stdout
             (namespace.FOLDER / "register").write_text(line.strip())
-        bind_proc(root)
+        bootstrap.bind_proc(root)
     steps = Steps(root, who)
     if (root / "debootstrap").is_dir():
         steps.step("second stage", "/debootstrap/debootstrap --second-stage", "Base system installed successfully")
     if not steps.failed:
-        configure(root, mirror)
+        bootstrap.configure(root, mirror)
     if args.how != "run" and not os.path.exists(root / "proc/self"):  # the second stage unmounts it
-        bind_proc(root)
+        bootstrap.bind_proc(root)
     steps.step("apt-get install build-essential", "apt-get -q update && apt-get -qy install build-essential sudo")
     steps.step("source package", f"mkdir -p /build && cd /build && apt-get -qy build-dep {SOURCE} && apt-get -q source {SOURCE}")
     steps.step("dpkg-buildpackage", f"cd /build/{SOURCE}-* && dpkg-buildpackage -b -us -uc")
@@ -153,8 +114,5 @@ if args.keep:
     sys.exit(main(args.keep.absolute()))
 with tempfile.TemporaryDirectory(prefix="metic-distribution-") as folder:
     os.chmod(folder, 0o755)
-    pid = os.fork()  # the namespace's root may not remove everything
-    if pid == 0:
-        sys.exit(main(pathlib.Path(folder) / "root"))
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    code = namespace.in_child(main, pathlib.Path(folder) / "root")  # the namespace's root may not remove everything
 sys.exit(code)

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import traceback
 
 CLONE_NEWNS, CLONE_NEWUSER, MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x00020000, 0x10000000, 1, 32, 0x1000, 0x4000, 1 << 18
 IDS = 1 << 30  # of this machine, that root's namespace has
@@ -62,6 +63,23 @@ def unmount():
     call("umount2", str(FOLDER).encode(), 0)
 
 
+def in_child(function, *words):
+    """The exit code of a process that runs the function: its namespaces end with it, and it cleans nothing of its parent's up."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = function(*words)
+        except SystemExit as e:
+            code = e.code
+        except BaseException:
+            traceback.print_exc()
+        sys.stdout.flush()
+        os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 def bind(source, target):
     call("mount", str(source).encode(), str(target).encode(), None, MS_BIND, None)
 
@@ -100,19 +118,15 @@ def give_to_user(root):
 
 def machine_entries():
     """The text of the machine's own table; None: this user may not see it."""
-    table, ready = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            if not (FOLDER / "register").exists():
-                private_mounts()
-                mount()
-            text = "".join(f"{f.name}\n{f.read_text()}\n" for f in sorted(FOLDER.iterdir()) if f.name != "register")
-        except OSError:
-            os._exit(1)
-        os.write(ready, text.encode())
-        os._exit(0)
-    os.close(ready)
-    with open(table) as f:
+    read, write = os.pipe()
+
+    def look():
+        if not (FOLDER / "register").exists():
+            private_mounts()
+            mount()
+        os.write(write, "".join(f"{f.name}\n{f.read_text()}\n" for f in sorted(FOLDER.iterdir()) if f.name != "register").encode())
+    code = in_child(look) if os.geteuid() == 0 else 1
+    os.close(write)
+    with open(read) as f:
         text = f.read()
-    return text if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0 else None
+    return text if code == 0 else None
