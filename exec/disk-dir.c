@@ -35,7 +35,7 @@ enum { PLACES = 1 << 16 };
 struct disk {
     char *user, *system; /* folders; NULL: none */
     uint64_t secret, max_bytes;
-    bool for_others;
+    bool for_others, for_copies;
 };
 
 /* --- what may be used --- */
@@ -135,6 +135,7 @@ struct disk *disk_new(const struct disk_options *o)
         return NULL;
     const char *system = o->system ? o->system : DISK_SYSTEM_FOLDER;
     d->for_others = o->for_others;
+    d->for_copies = o->for_copies;
     d->user = o->folder ? strdup(o->folder) : disk_default_folder();
     d->max_bytes = o->max_bytes ? o->max_bytes : (uint64_t)DISK_DEFAULT_MIB << 20;
     int fd = open_folder(system, true);
@@ -231,7 +232,10 @@ static bool portable(struct disk_key *key)
     return true;
 }
 
-bool disk_key_finish(const struct disk *d, struct disk_key *key) { return !d->for_others || portable(key); }
+bool disk_key_finish(const struct disk *d, struct disk_key *key)
+{
+    return ((d->for_others || d->for_copies) && portable(key)) || !d->for_others;
+}
 
 static int open_by_key(const char *folder, const struct disk_key *key, bool own)
 {

@@ -21,6 +21,7 @@ struct disk_options {
     const char *system;   /* the system's; NULL: DISK_SYSTEM_FOLDER; "": none */
     uint64_t max_bytes;   /* bound of the user's; 0: default */
     bool for_others;      /* what is stored is to be found by others and in copies, as in the system's folder */
+    bool for_copies;      /* files with a build id are known by it when they were copied, as between containers; others as ever */
 };
 
 enum { DISK_DEFAULT_MIB = 512 };

@@ -19,6 +19,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "cmd/command.h"
+#include "cmd/namespaces.h"
 #include "exec/disk.h"
 #include "exec/exec.h"
 #include "exec/target.h"
@@ -244,13 +245,16 @@ static uint64_t random_seed(const struct process *p, const struct options *o)
 }
 
 /*
- * The translation cache, and with it addresses that files keep. In a root that metic itself is not in, a container's or an image's, nothing is written to the home
- * folder, which is the image's; a system folder that was put there is used.
+ * The translation cache, and with it addresses that files keep. In a root that metic itself is not in, a container's or an
+ * image's, nothing is written to the home folder, which is the image's; a system folder that was put there is used. Such
+ * roots, and those of metic run, are copied for every build, and what one has left serves the next.
  */
 static struct disk *open_cache(const struct process *p, const struct options *o)
 {
     const bool at_home = o->code_cache || (p->self && p->self[0] != self_exe);
-    const struct disk_options d = {.folder = at_home ? o->code_cache : DISK_SYSTEM_FOLDER, .max_bytes = o->code_cache_size};
+    const bool in_place = o->code_cache && !strcmp(o->code_cache, PLACE_CACHE);
+    const struct disk_options d = {.folder = at_home ? o->code_cache : DISK_SYSTEM_FOLDER, .max_bytes = o->code_cache_size,
+                                   .for_copies = !at_home || in_place};
     if (!at_home && access(DISK_SYSTEM_FOLDER, F_OK))
         return NULL;
     if ((o->code_cache && !strcmp(o->code_cache, "off")) || o->engine != ENGINE_JIT || !tcg_host_native())

@@ -97,6 +97,22 @@ def check(metic, root, who):
         expect("user", inside("id -u; id -g", "--user", "1000:1001"), 0, "1000\n1001")
 
 
+def check_copies(metic, root, folder):
+    """What one root leaves in the cache serves its copies, which have other times of change."""
+    def bytes_kept(top):
+        env = {**os.environ, "METIC_CODE_CACHE": str(folder / "code")}
+        subprocess.run([metic, "run", "--root", top, "--", "bash", "-c", "for i in 1 2 3; do :; done"], check=True, env=env)
+        return {p.name: p.stat().st_ino for p in (folder / "code").iterdir()}
+    copy = folder / "copy"
+    time.sleep(3)  # files that have just changed are not kept
+    first = bytes_kept(root)
+    subprocess.run(["cp", "-a", root, copy], check=True)
+    time.sleep(3)
+    if len(first) < 3 or bytes_kept(copy) != first:
+        failures.append("a copy's translations")
+    shutil.rmtree(copy)
+
+
 os.umask(0o022)
 os.environ["B"] = "3"
 os.environ["METIC_TEST"] = "not passed on"
@@ -113,6 +129,7 @@ with tempfile.TemporaryDirectory(prefix="metic-run-") as name:
     if os.geteuid() == 0:
         subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", root], check=True)
         check(metic, root, {"user": NOBODY, "group": NOBODY, "extra_groups": []})
+    check_copies(metic, root, folder)
     before = listing(small)
     left = [p for p in (path.replace(str(root), "") for path in listing(root)) if str(small) + p not in before]
     if left:
