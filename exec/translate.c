@@ -97,7 +97,8 @@ static size_t copy_source(const struct exec *x, uint64_t pc, uint8_t *to, size_t
 /*
  * Guest code as a front end reads it while it makes one unit: the copy, and what is elsewhere (are flags alive at a
  * target?), where it asks for the same page again and again, and the answer does not change meanwhile. Behind a TLB a unit stays in
- * its page, but for one that is a single instruction across the page's end.
+ * its page, but for one that is a single instruction across the page's end. Other processors may map pages anew at any time: what is read of
+ * its page is what was found there by `physical`, or cannot be read.
  */
 struct page_reader {
     const struct exec *x;
@@ -107,7 +108,19 @@ struct page_reader {
     uint64_t pc;
     const uint8_t *p;
     size_t avail;
+    uint64_t physical; /* of unit->pc; behind a TLB */
+    uint64_t tail;     /* of the next page, as it was read; likewise */
 };
+
+/* A page has been read behind a TLB. False: it is not the one whose code is wanted. */
+static bool right_page(struct page_reader *r, uint64_t pc, const uint8_t *p)
+{
+    if ((pc ^ r->unit->pc) >> TLB_PAGE_SHIFT) {
+        r->tail = ALIGN_DOWN((uintptr_t)p, PAGE);
+        return true;
+    }
+    return (uintptr_t)p - pc == r->physical - r->unit->pc;
+}
 
 static bool may_read(const struct page_reader *r, uint64_t pc)
 {
@@ -131,7 +144,7 @@ static const uint8_t *page_window(void *opaque, uint64_t pc, size_t *avail)
         size_t n;
         const uint8_t *p = x->options.memory ? x->options.memory->window(r->cpu, pc, &n)
                                              : x->code.window(x->code.opaque, pc, &n);
-        if (!p)
+        if (!p || (x->options.memory && !right_page(r, pc, p)))
             return NULL;
         r->pc = pc;
         r->p = p;
@@ -183,12 +196,12 @@ static void spare_parts(struct exec *x, const struct code_block *b, const struct
 
 static bool breaks_at(const void *opaque, uint64_t pc) { return exec_has_breakpoint(opaque, pc); }
 
-static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const struct code_block *b, const struct source *source,
-                  unsigned max_insns)
+/* Makes the unit of b's place, and says into which page it reaches, if that is another one and a TLB is in front of it. */
+static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, struct code_block *b, const struct source *source, unsigned max_insns)
 {
     uint32_t mode = b->mode & ~MODE_STEP;
     struct ir_builder builder;
-    struct page_reader page = {.x = x, .cpu = cpu, .unit = u, .source = source};
+    struct page_reader page = {.x = x, .cpu = cpu, .unit = u, .source = source, .physical = b->physical};
     const struct code_reader code = {.opaque = &page, .window = page_window};
     struct region region;
     struct profile profile = {x, {b->pc, b->physical, b->mode}};
@@ -210,6 +223,7 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const stru
         b_insn(&builder, b->pc, 0);
         b_trap(&builder, EXIT_DEBUG, b->pc, DEBUG_BREAKPOINT);
         u->bytes = 1;
+        b->tail = 0;
         return;
     }
     x->target->translate(&builder, &code, max_insns);
@@ -222,6 +236,8 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, const stru
         builder.breaks = x;
         x->target->translate(&builder, &code, max_insns);
     }
+    bool across = x->options.memory && (b->pc ^ (b->pc + u->bytes - 1)) >> TLB_PAGE_SHIFT;
+    b->tail = across ? page.tail : 0;
     if (builder.region && builder.region->function)
         spare_parts(x, b, u);
     if (log_on(LOG_IN_ASM))
@@ -326,16 +342,6 @@ static bool source_is(const struct exec *x, uint64_t pc, const uint8_t *bytes, s
     return copy_source(x, pc, now, n) == n && !memcmp(now, bytes, n);
 }
 
-/* Does a unit behind a TLB reach into the next page? Then that one's physical address. */
-static uint64_t tail_of(const struct exec *x, struct cpu *cpu, const struct code_block *b)
-{
-    uint64_t next = ALIGN_DOWN(b->pc + b->bytes - 1, PAGE), physical;
-    if (!x->options.memory || ALIGN_DOWN(b->pc, PAGE) == next)
-        return 0;
-    CHECK(x->options.memory->locate(cpu, next, &physical)); /* its bytes have just been read */
-    return physical;
-}
-
 struct code_block *exec_add_block(struct exec *x, const struct code_block *new, struct ir_unit *u)
 {
     struct code_block *b = arena_copy(&x->arena, new, sizeof *new);
@@ -379,7 +385,6 @@ static struct code_block *translate(struct exec *x, struct cpu *cpu, struct bloc
     if (x->host)
         compile_always(x, cpu, &new, &u, &source, max_insns);
     new.bytes = u.bytes;
-    new.tail = tail_of(x, cpu, &new);
     /* Not before now: compiling may have dropped everything. */
     if (new.bytes + CODE_MAX_INSN <= source.n) /* else some may have been read elsewhere */
         new.source = arena_copy(&x->arena, source.bytes, new.bytes);
