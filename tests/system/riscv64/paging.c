@@ -175,6 +175,54 @@ static void code(void)
     CHECK(cause == FETCH_FAULT && value == AREA + 3 * PAGE);
 }
 
+/* Page tables that change, and no fence yet: either page may be used, but code stays that of its page, and the machine goes on. */
+static void late_fence(void)
+{
+    static const unsigned offsets[] = {0x200, 0, PAGE - 2}; /* the last: half of it in the next page */
+    for (unsigned i = 0; i < 3; i++) {
+        uint8_t a[8], b[8];
+        unsigned offset = offsets[i];
+        map(4, memory[2], V | X | A); /* the page in question; behind it memory[3] and memory[6], in front of it nothing */
+        map(5, memory[3], V | X | A);
+        map(3, memory[2], 0);
+        put_code(memory[2] + 0x100, 20);
+        put_code(memory[4] + 0x100, 20);
+        put_code(a, 21 + i);
+        put_code(b, 41 + i);
+        for (unsigned k = 0; k < 8; k++) {
+            *(offset + k < PAGE ? &memory[2][offset + k] : &memory[3][offset + k - PAGE]) = a[k];
+            *(offset + k < PAGE ? &memory[4][offset + k] : &memory[6][offset + k - PAGE]) = b[k];
+        }
+        fence_i();
+        sfence();
+        CHECK(call(AREA + 4 * PAGE + 0x100) == 20); /* so that the processor knows the page */
+        map(4, memory[4], V | X | A);
+        map(5, memory[6], V | X | A);
+        uint64_t got = call(AREA + 4 * PAGE + offset);
+        CHECK(got == 21 + i || got == 41 + i);
+        map(4, memory[2], V | X | A);
+        map(5, memory[3], V | X | A);
+        sfence();
+        CHECK(call(AREA + 4 * PAGE + offset) == 21 + i);
+        map(4, memory[4], V | X | A);
+        map(5, memory[6], V | X | A);
+        sfence();
+        CHECK(call(AREA + 4 * PAGE + offset) == 41 + i);
+        /* the page goes away */
+        fence_i();
+        CHECK(call(AREA + 4 * PAGE + 0x100) == 20);
+        put_code(memory[4] + 0x300, 30);
+        put_code(memory[4], 31);
+        fence_i();
+        map(4, memory[4], 0);
+        got = call(AREA + 4 * PAGE + (i ? 0x300 : 0));
+        CHECK(cause == FETCH_FAULT ? value == AREA + 4 * PAGE + (i ? 0x300 : 0) : got == (i ? 30 : 31));
+        map(4, memory[4], V | X | A);
+        sfence();
+        CHECK(call(AREA + 4 * PAGE + (i ? 0x300 : 0)) == (i ? 30 : 31));
+    }
+}
+
 int main(void)
 {
     write_csr(pmpaddr0, UINT64_MAX);
@@ -185,6 +233,7 @@ int main(void)
     write_csr(satp, UINT64_C(8) << 60 | (uint64_t)root >> 12);
     data();
     code();
+    late_fence();
     print("right\n");
     finish(0);
 }
