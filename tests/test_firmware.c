@@ -172,7 +172,7 @@ Test(pflash, programs_and_erases)
     for (unsigned i = 0; i < 16; i++)
         cr_assert_eq(rd(&b, 0x20040 + 4 * i, 4), i);
     both(&b, 0x20040, 0xe8);
-    both(&b, 0x20040, 16);
+    both(&b, 0x20040, 512);
     cr_assert_eq(status(&b), 0x900090, "more than the buffer holds");
     both(&b, 0, 0x50);
     both(&b, 0x2ff00, 0x20);

@@ -1,8 +1,9 @@
 /*
- * Parallel NOR flash with the Intel command set (JEDEC JEP137/JESD68.01, Common Flash Interface; Intel 28F128J3 data sheet):
- * two 16-bit chips beside each other on a 32-bit bus, as the virt machines have them. Reads find the array until a command
- * is written. What is programmed goes to the drive at once. A bank without a drive keeps its bytes inverted, so that an erased
- * one costs neither memory nor room in snapshots; it can be read, but code does not run there.
+ * Parallel NOR flash with the Intel command set (JEDEC JEP137/JESD68.01, Common Flash Interface; Intel 28F128J3 data sheet,
+ * with the buffer of its successor P30-65nm, more of which EDK II uses than the older one had): two 16-bit chips beside each other on a
+ * 32-bit bus, as the virt machines have them. Reads find the array until a command is written. What is programmed goes to
+ * the drive at once. A bank without a drive keeps its bytes inverted, so that an erased one costs neither memory nor room in
+ * snapshots; it can be read, but code does not run there.
  */
 #include "hw/device.h"
 
@@ -11,7 +12,7 @@
 #include "base/log.h"
 #include "softmmu/block.h"
 
-enum { CHIPS = 2, BANK = CHIPS * 2, WRITE_BUFFER = 32 * CHIPS };
+enum { CHIPS = 2, BANK = CHIPS * 2, BUFFER_LOG = 10, WRITE_BUFFER = CHIPS << BUFFER_LOG };
 enum { STATUS_READY = 0x80, STATUS_ERASE_ERROR = 0x20, STATUS_PROGRAM_ERROR = 0x10 };
 /* What reads find; a saved state holds these numbers; the content is the drive's, or saved with the machine's memory. */
 enum mode { ARRAY, STATUS, ID, QUERY, MODES };
@@ -89,7 +90,7 @@ static uint8_t query(const struct pflash *s, uint64_t i)
     const uint8_t table[] = {
         'Q', 'R', 'Y', 1, 0, 0x31, 0, 0, 0, 0, 0,              /* 0x10: Intel's command set, its table at 0x31 */
         0x45, 0x55, 0, 0, 7, 7, 10, 0, 4, 4, 4, 0,             /* 0x1b: voltages and times */
-        size_log, 2, 0, 5, 0, 1,                               /* 0x27: size, 8 and 16 bits, buffer of 32 bytes, one kind of sector */
+        size_log, 2, 0, BUFFER_LOG, 0, 1,                      /* 0x27: size, 8 and 16 bits, size of the buffer, one kind of sector */
         (uint8_t)sectors, (uint8_t)(sectors >> 8), (uint8_t)sector, (uint8_t)(sector >> 8),
         'P', 'R', 'I', '1', '0', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 0x31: nothing that is optional */
     };
@@ -144,14 +145,15 @@ static void command(struct pflash *s, uint64_t offset, uint8_t c)
     }
 }
 
-/* A byte count for each chip, less one, then data within one buffer, then the confirmation. */
-static void buffer_count(struct pflash *s, uint64_t offset, uint8_t count)
+/* A count of 16-bit words for each chip, less one, then data within one buffer, then the confirmation. */
+static void buffer_count(struct pflash *s, uint64_t offset, uint16_t count)
 {
-    s->left = (uint16_t)((count + 1u) * 2 * CHIPS);
+    unsigned bytes = (count + 1u) * BANK;
     s->step = BUFFER_DATA;
     s->buffer_at = offset & ~(uint64_t)(WRITE_BUFFER - 1);
     memset(s->buffer, 0xff, sizeof s->buffer);
-    s->broken = s->left > WRITE_BUFFER;
+    s->left = (uint16_t)bytes;
+    s->broken = bytes > WRITE_BUFFER;
     if (s->broken) {
         s->status |= STATUS_PROGRAM_ERROR;
         set_mode(s, STATUS);
@@ -185,7 +187,7 @@ static void flash_write(void *device, uint64_t offset, uint64_t value, unsigned 
             s->status |= STATUS_ERASE_ERROR | STATUS_PROGRAM_ERROR;
         s->step = COMMAND;
         return;
-    case BUFFER_COUNT: buffer_count(s, offset, c); return;
+    case BUFFER_COUNT: buffer_count(s, offset, (uint16_t)value); return;
     case BUFFER_DATA: buffer_data(s, offset, value, size); return;
     case BUFFER_CONFIRM:
         if (c == 0xd0 && !s->broken)
@@ -262,7 +264,7 @@ const struct device_class device_pflash = {
     .name = "pflash",
     .doc = "parallel NOR flash, Intel command set",
     .state_size = sizeof(struct pflash),
-    .state_version = 1,
+    .state_version = 2,
     .windows = windows,
     .nwindows = ARRAY_SIZE(windows),
     .props = props,

@@ -83,6 +83,17 @@ static void pflash(void)
     command(0, 0xd0);
     command(0, 0xff);
     CHECK(*flash(8) == UINT32_MAX && *flash(SECTOR) == 1);
+    command(0, 0xe8); /* a buffer of 32 words, as EDK II fills it */
+    CHECK(*flash(0) == 0x00800080);
+    command(0, 31);
+    for (uint32_t i = 0; i < 32; i++)
+        *flash(4 * i) = 0xd0000000 + i;
+    command(0, 0xd0);
+    CHECK(*flash(0) == 0x00800080);
+    command(0, 0xff);
+    for (uint32_t i = 0; i < 32; i++)
+        CHECK(*flash(4 * i) == 0xd0000000 + i);
+    CHECK(*flash(128) == UINT32_MAX);
 }
 
 int main(void)
