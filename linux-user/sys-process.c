@@ -100,8 +100,8 @@ int64_t sys_clone3(struct task *t, const uint64_t a[6])
         return -EINVAL;
     if (c.flags & CLONE_INTO_CGROUP_FLAG && (c.cgroup > INT_MAX || a[1] < sizeof c))
         return -EINVAL;
-    if (c.set_tid_size && c.flags & CLONE_THREAD) {
-        report_unimp("clone3: a thread's id can't be chosen");
+    if (c.set_tid_size > 1 && c.flags & CLONE_THREAD) {
+        report_unimp("clone3: a thread's id can be chosen in one namespace only");
         return -EPERM;
     }
     struct clone_request r = {

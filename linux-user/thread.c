@@ -110,8 +110,20 @@ static int make_first_thread(struct task *t, const pthread_attr_t *attr)
     return error;
 }
 
-/* Starts a detached host thread of t's process on the stack, with all signals blocked. */
-static int start_thread(struct task *t, struct host_stack *s, void *(*fn)(void *), void *arg)
+/* The next process or thread that anybody makes in this namespace gets the id, if that is free (proc(5)). 0 or -errno. */
+static int64_t choose_next_id(int32_t id)
+{
+    char text[16];
+    int64_t fd = host_call(SYS_openat, AT_FDCWD, "/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return fd == -EACCES ? -EPERM : fd;
+    int64_t ret = host_call(SYS_write, fd, text, snprintf(text, sizeof text, "%d", id - 1));
+    host_call(SYS_close, fd);
+    return ret < 0 ? ret : 0;
+}
+
+/* Starts a detached host thread of t's process on the stack, with all signals blocked; id: that it may get, 0: any. */
+static int start_thread(struct task *t, struct host_stack *s, void *(*fn)(void *), void *arg, int32_t id)
 {
     pthread_attr_t attr;
     pthread_t thread;
@@ -123,7 +135,9 @@ static int start_thread(struct task *t, struct host_stack *s, void *(*fn)(void *
     int error = __libc_single_threaded ? make_first_thread(t, &attr) : 0;
     if (!error) {
         host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all); /* the library has let its own in */
-        error = pthread_create(&thread, &attr, fn, arg);
+        error = id ? (int)-choose_next_id(id) : 0;
+        if (!error)
+            error = pthread_create(&thread, &attr, fn, arg);
     }
     pthread_attr_destroy(&attr);
     host_call(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof all);
@@ -225,7 +239,8 @@ static void *thread_main(void *arg)
     struct task *t = start->task;
     struct process *p = t->process;
     struct host_stack *stack = t->stack;
-    int64_t result = unshare_rest(start->request);
+    const struct clone_request *r = start->request;
+    int64_t result = r->nset_tid && gettid() != r->set_tid[0] ? -EEXIST : unshare_rest(r);
     bool ok = result == 0;
     if (ok) {
         ok = task_signals_start(t);
@@ -244,7 +259,7 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-int64_t thread_create(struct task *t, const struct clone_request *r)
+static int64_t create_thread(struct task *t, const struct clone_request *r)
 {
     struct thread_start start = {.request = r};
     struct process *p = t->process;
@@ -261,10 +276,11 @@ int64_t thread_create(struct task *t, const struct clone_request *r)
     start.task->stack = stack;
     child_registers(start.task, r);
     sem_init(&start.ready, 0, 0);
-    if (start_thread(t, stack, thread_main, &start)) {
+    int error = start_thread(t, stack, thread_main, &start, r->nset_tid ? r->set_tid[0] : 0);
+    if (error) {
         task_free(start.task);
         stack_put(p, stack, 0);
-        start.result = -EAGAIN;
+        start.result = r->nset_tid ? -error : -EAGAIN;
     } else {
         while (sem_wait(&start.ready))
             ;
@@ -273,6 +289,19 @@ int64_t thread_create(struct task *t, const struct clone_request *r)
     store_pidfd(t, r, start.result);
     signal_set_mask(t, t->signals.mask);
     return start.result;
+}
+
+/* The C library that makes the thread knows nothing of a chosen id: others may take it first, in a row at worst. */
+int64_t thread_create(struct task *t, const struct clone_request *r)
+{
+    enum { TRIES = 16 };
+    int64_t result = -EEXIST;
+    bool taken = false;
+    for (unsigned i = 0; i < (r->nset_tid ? TRIES : 1) && result == -EEXIST && !taken; i++) {
+        result = create_thread(t, r);
+        taken = result == -EEXIST && host_call(SYS_kill, r->set_tid[0], 0) != -ESRCH;
+    }
+    return result;
 }
 
 void thread_leave(struct task *t)
@@ -459,7 +488,7 @@ static int64_t share_beside(struct task *t, const struct clone_request *r)
     bool prepared = sharing_prepare(&h->start, t, &h->request);
     sem_init(&news.told, 0, 0);
     h->start.news = &news;
-    if (prepared && h->stack && !start_thread(t, h->stack, sharing_helper_main, h)) {
+    if (prepared && h->stack && !start_thread(t, h->stack, sharing_helper_main, h, 0)) {
         while (sem_wait(&news.told))
             ;
     } else {

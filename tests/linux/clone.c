@@ -106,6 +106,43 @@ static pid_t free_id(void)
             return id;
 }
 
+/* A thread that ends at once; it has no stack and needs none. */
+static long thread3(struct args *a)
+{
+#if defined __x86_64__
+    long ret = SYS_clone3;
+    __asm__ volatile("syscall\n test %%rax, %%rax\n jnz 1f\n mov %2, %%eax\n xor %%edi, %%edi\n syscall\n1:"
+                     : "+a"(ret) : "D"(a), "i"(SYS_exit), "S"(sizeof *a) : "rcx", "r11", "memory");
+#elif defined __aarch64__
+    register long ret __asm__("x0") = (long)a;
+    register long x1 __asm__("x1") = sizeof *a, x8 __asm__("x8") = SYS_clone3;
+    __asm__ volatile("svc #0\n cbnz x0, 1f\n mov x8, %3\n svc #0\n1:" : "+r"(ret) : "r"(x1), "r"(x8), "i"(SYS_exit) : "memory");
+#else
+    register long ret __asm__("a0") = (long)a;
+    register long a1 __asm__("a1") = sizeof *a, a7 __asm__("a7") = SYS_clone3;
+    __asm__ volatile("ecall\n bnez a0, 1f\n li a7, %3\n ecall\n1:" : "+r"(ret) : "r"(a1), "r"(a7), "i"(SYS_exit) : "memory");
+#endif
+    return ret;
+}
+
+static void chosen_thread_id(pid_t id)
+{
+    volatile pid_t alive = -1, told = 0;
+    pid_t taken = getpid(), bad[] = {-5, INT_MAX};
+    struct args a = {.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_SETTID |
+                              CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID,
+                     .child_tid = (uintptr_t)&alive, .parent_tid = (uintptr_t)&told, .set_tid = (uintptr_t)&id, .set_tid_size = 1};
+    CHECK(thread3(&a) == id && told == id);
+    while (alive)
+        sched_yield();
+    a.set_tid = (uintptr_t)&taken;
+    CHECK(thread3(&a) == -EEXIST);
+    for (int i = 0; i < 2; i++) {
+        a.set_tid = (uintptr_t)&bad[i];
+        CHECK(thread3(&a) == -EINVAL);
+    }
+}
+
 static volatile int shared;
 
 static void chosen_ids(void)
@@ -125,6 +162,7 @@ static void chosen_ids(void)
         _exit(getpid() == id ? 42 : 1);
     }
     CHECK(pid == id && code_of(id) == 42 && shared == 42);
+    chosen_thread_id(free_id());
     pid_t taken = getpid();
     a.set_tid = (uintptr_t)&taken;
     CHECK(clone3(&a, sizeof a) == -EEXIST);
