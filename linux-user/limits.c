@@ -1,8 +1,9 @@
-/* Resource limits on memory that are kept for the guest: see limits.h, and getrlimit(2). */
+/* Resource limits on memory that are kept for the guest, and what it may do: see limits.h, getrlimit(2), capabilities(7). */
 #include "linux-user/limits.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,4 +136,11 @@ void limits_after_failed_exec(const struct process_limits *saved)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
         host_set(kept[i].resource, &saved->v[i]);
+}
+
+bool has_capability(unsigned capability)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
+    return !host_call(SYS_capget, &head, caps) && caps[0].effective >> capability & 1;
 }

@@ -39,4 +39,7 @@ void limit_changed(struct process *p, unsigned resource);
 void limits_before_exec(struct process *p, struct process_limits *saved);
 void limits_after_failed_exec(const struct process_limits *saved);
 
+/* Has the thread one of the CAP_… below 32? */
+bool has_capability(unsigned capability);
+
 #endif

@@ -150,11 +150,7 @@ unsigned seccomp_count(const struct task *t)
 /* no_new_privs, or CAP_SYS_ADMIN in the user namespace. */
 static bool may_install(void)
 {
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
-    if (host_call(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-        return true;
-    return !host_call(SYS_capget, &head, caps) && caps[0].effective >> CAP_SYS_ADMIN & 1;
+    return host_call(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 || has_capability(CAP_SYS_ADMIN);
 }
 
 /* The program at guest address `at`. 0 or -errno. */
@@ -381,9 +377,7 @@ static int64_t nth_filter(pid_t pid, uint64_t at, uint64_t index, const struct s
                           struct seccomp_filter *head)
 {
     struct task_seccomp s;
-    struct __user_cap_header_struct version = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
-    if (host_call(SYS_capget, &version, caps) || !(caps[0].effective >> CAP_SYS_ADMIN & 1))
+    if (!has_capability(CAP_SYS_ADMIN))
         return -EACCES;
     if (!at || !remote_read(pid, &s, at, sizeof s))
         return -EIO;

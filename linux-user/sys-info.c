@@ -3,6 +3,7 @@
  * machine; requests that belong to another processor get the error a kernel of the guest's architecture gives.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/prctl.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -14,6 +15,7 @@
 #include "linux-user/abi.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
+#include "linux-user/mm.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
 
@@ -172,13 +174,55 @@ static int64_t set_mm_map(struct task *t, const uint64_t a[6])
     return 0;
 }
 
+/* One address. The break is the kernel's own business here, too, and the program's file stays. */
+static int64_t set_mm_word(struct task *t, int which, uint64_t address, uint64_t size, uint64_t rest)
+{
+    enum { LOWEST = 1 << 16 };
+    struct process *p = t->process;
+    uint64_t *const word[] = {
+        [PR_SET_MM_START_CODE] = &p->code_start, [PR_SET_MM_END_CODE] = &p->code_end,   [PR_SET_MM_START_DATA] = &p->data_start,
+        [PR_SET_MM_END_DATA] = &p->data_end,     [PR_SET_MM_START_STACK] = &p->stack_start, [PR_SET_MM_ARG_START] = &p->arg_start,
+        [PR_SET_MM_ARG_END] = &p->arg_end,       [PR_SET_MM_ENV_START] = &p->env_start, [PR_SET_MM_ENV_END] = &p->env_end,
+    };
+    if (rest || (size && which != PR_SET_MM_AUXV))
+        return -EINVAL;
+    if (!has_capability(CAP_SYS_RESOURCE) || which == PR_SET_MM_EXE_FILE || which == PR_SET_MM_BRK || which == PR_SET_MM_START_BRK)
+        return -EPERM;
+    if (which == PR_SET_MM_AUXV) {
+        if (size > sizeof p->given_auxv)
+            return -EINVAL;
+        memset(p->given_auxv, 0, sizeof p->given_auxv);
+        if (copy_from_guest(t, p->given_auxv, address, size))
+            return -EFAULT;
+        p->auxv_start = (uintptr_t)p->given_auxv;
+        p->auxv_end = p->auxv_start + size;
+        guest_show_to_host(p, false);
+        return 0;
+    }
+    if (which < 0 || which >= (int)ARRAY_SIZE(word) || !word[which] || address < LOWEST ||
+        address >> t->abi->target->address_bits)
+        return -EINVAL;
+    if (which >= PR_SET_MM_START_STACK && mm_protection(p->mm, address) < 0)
+        return -EFAULT;
+    pthread_mutex_lock(&p->lock);
+    uint64_t old = *word[which];
+    *word[which] = address;
+    bool ok = p->code_start < p->code_end && p->data_start <= p->data_end && p->arg_start <= p->arg_end && p->env_start <= p->env_end;
+    if (ok)
+        guest_show_to_host(p, false);
+    else
+        *word[which] = old;
+    pthread_mutex_unlock(&p->lock);
+    return ok ? 0 : -EINVAL;
+}
+
 static int64_t set_mm(struct task *t, const uint64_t a[6])
 {
     unsigned size = sizeof(struct prctl_mm_map);
     switch ((int)a[1]) {
     case PR_SET_MM_MAP: return set_mm_map(t, a);
     case PR_SET_MM_MAP_SIZE: return put_user(t, size, a[2]);
-    default: return -EPERM; /* words of their own need rights that no guest has over the emulator */
+    default: return set_mm_word(t, (int)a[1], a[2], a[3], a[4]);
     }
 }
 

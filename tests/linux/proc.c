@@ -314,6 +314,22 @@ static void change_names(void)
     CHECK(prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) == 0);
     CHECK(slurp("/proc/self/cmdline") == sizeof words && !memcmp(text, words, sizeof words));
     CHECK(entry_in("/proc/self/auxv") == 0x1234560);
+    /* one after the other: for those who may */
+    int changed = prctl(PR_SET_MM, PR_SET_MM_ARG_END, words + 8, 0, 0), error = errno;
+    if (changed == 0) {
+        CHECK(slurp("/proc/self/cmdline") == 8 && !memcmp(text, words, 8));
+        CHECK(prctl(PR_SET_MM, PR_SET_MM_ARG_START, words + 9, 0, 0) == -1 && errno == EINVAL);
+        CHECK(prctl(PR_SET_MM, PR_SET_MM_ARG_START, 0x123456789000, 0, 0) == -1 && errno == EFAULT);
+        CHECK(prctl(PR_SET_MM, PR_SET_MM_ARG_START, 16, 0, 0) == -1 && errno == EINVAL);
+        CHECK(prctl(PR_SET_MM, PR_SET_MM_ARG_START, words, 1, 0) == -1 && errno == EINVAL);
+        CHECK(prctl(PR_SET_MM, 77, words, 0, 0) == -1 && errno == EINVAL);
+        auxv[1] = 0x7654320;
+        CHECK(prctl(PR_SET_MM, PR_SET_MM_AUXV, auxv, sizeof auxv, 0) == 0 && entry_in("/proc/self/auxv") == 0x7654320);
+        auxv[1] = 0x1234560;
+        CHECK(prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) == 0);
+    } else {
+        CHECK(error == EPERM);
+    }
     map.end_code = map.start_code - 1;
     CHECK(prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) == -1 && errno == EINVAL);
     CHECK(prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map - 1, 0) == -1 && errno == EINVAL);
