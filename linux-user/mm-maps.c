@@ -159,6 +159,17 @@ void areas_print_maps(const struct area_list *list, int host_maps, int fd)
     }
 }
 
+bool mm_copy_areas(struct mm *mm, struct area_list *out)
+{
+    pthread_mutex_lock(&mm->op);
+    mm_learn_growth(mm, 0, mm->limit);
+    *out = (struct area_list){.v = malloc((mm->list.n + 1) * sizeof *out->v), .n = mm->list.n, .room = mm->list.n + 1};
+    if (out->v)
+        memcpy(out->v, mm->list.v, mm->list.n * sizeof *out->v);
+    pthread_mutex_unlock(&mm->op);
+    return out->v;
+}
+
 const struct area_list *mm_areas(const struct mm *mm)
 {
     return &mm->list;

@@ -96,6 +96,8 @@ typedef void mapping_fn(void *opaque, const struct mapping *m);
 /* By rising address; fn must not change mappings. */
 void mm_each_mapping(struct mm *mm, bool detailed, mapping_fn *fn, void *opaque);
 
+/* A copy, areas_free()d by the caller. False without memory. */
+bool mm_copy_areas(struct mm *mm, struct area_list *out);
 /* Writes /proc/self/maps (or, detailed, smaps) as the guest has it to fd. */
 void mm_print_maps(struct mm *mm, int fd, bool detailed);
 

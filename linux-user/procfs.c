@@ -18,19 +18,11 @@
 
 #include "base/bits.h"
 #include "linux-user/abi.h"
-#include "linux-user/areas.h"
 #include "linux-user/guest-process.h"
 #include "linux-user/mm.h"
+#include "linux-user/procfs-internal.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
-
-/* One open of a file: whose it is, the host's file and the new one. */
-struct view {
-    struct task *t;
-    pid_t pid, tid;                   /* 0: a file of the machine; tid 0: not below task/ */
-    const struct guest_record *other; /* NULL: the calling process itself */
-    int host, out;
-};
 
 static void write_guest(struct task *t, int fd, uint64_t from, uint64_t to)
 {
@@ -43,8 +35,7 @@ static void write_guest(struct task *t, int fd, uint64_t from, uint64_t to)
     }
 }
 
-/* The whole of the host's file with a NUL behind it; freed by the caller. NULL without memory. */
-static char *read_host(int fd)
+char *procfs_read(int fd)
 {
     size_t n = 0, room = 4096;
     char *text = malloc(room);
@@ -66,21 +57,6 @@ static char *read_host(int fd)
 }
 
 /* --- the views --- */
-
-static void view_maps(const struct view *v, bool detailed)
-{
-    struct area_list areas;
-    if (!v->other) {
-        mm_print_maps(v->t->process->mm, v->out, detailed);
-    } else if (guest_areas(v->pid, v->other, &areas)) {
-        areas_print_maps(&areas, v->host, v->out);
-        areas_free(&areas);
-    }
-}
-
-static void view_short_maps(const struct view *v) { view_maps(v, false); }
-
-static void view_smaps(const struct view *v) { view_maps(v, true); }
 
 static void view_cmdline(const struct view *v)
 {
@@ -116,6 +92,8 @@ struct seen {
     bool known;       /* the thread that the file is about is one of them: */
     uint64_t mask;
     unsigned mode, filters;
+    bool in_call;
+    const struct cpu *cpu; /* in the process's memory */
 };
 
 static void see_task(struct seen *s, const struct view *v, const struct task *t)
@@ -125,6 +103,8 @@ static void see_task(struct seen *s, const struct view *v, const struct task *t)
         return;
     s->known = true;
     s->mask = t->signals.mask;
+    s->in_call = t->in_call;
+    s->cpu = t->cpu;
     s->mode = (unsigned)t->seccomp.mode;
     s->filters = v->other ? seccomp_remote_count(v->pid, &t->seccomp) : seccomp_count(t);
 }
@@ -157,38 +137,56 @@ static bool see(const struct view *v, struct seen *s)
     return ok;
 }
 
-/* The host's lines but for those that tell of the emulator's threads and signal handlers. */
+/* Of the line with the name; 0: there is none. */
+static uint64_t number_in(const char *status, const char *name)
+{
+    const char *line = status ? strstr(status, name) : NULL;
+    return line ? strtoull(line + strlen(name) + 1, NULL, 10) : 0;
+}
+
+/* The host's lines but for those that tell of the emulator's threads, signal handlers and mappings. */
 static void view_status(const struct view *v)
 {
+    static const char decimal[] = "%" PRIu64 "\n", set[] = "%016" PRIx64 "\n", kilobytes[] = "%8" PRIu64 " kB\n";
     struct seen s;
-    char *text = read_host(v->host), *save = NULL;
+    char *text = procfs_read(v->host), *save = NULL;
     if (!see(v, &s)) {
         dprintf(v->out, "%s", text ? text : "");
         free(text);
         return;
     }
+    struct view_sizes sizes;
+    const bool sized = view_sizes(v, &sizes);
+    const uint64_t vm = number_in(text, "VmSize"), peak = number_in(text, "VmPeak"), program = number_in(text, "VmExe");
+    const uint64_t size = sizes.all >> 10, code = sizes.code >> 10;
     const struct {
         const char *name;
-        bool known, decimal;
+        bool known;
+        const char *format;
         uint64_t value;
     } lines[] = {
-        {"Threads", true, true, s.threads},
-        {"SigBlk", s.known, false, s.mask},
-        {"Seccomp", s.known, true, s.mode},
-        {"Seccomp_filters", s.known, true, s.filters},
-        {"SigIgn", true, false, handled(s.process, (uintptr_t)SIG_IGN, (uintptr_t)SIG_IGN)},
-        {"SigCgt", true, false, handled(s.process, (uintptr_t)SIG_IGN + 1, UINT64_MAX)},
+        {"Threads", true, decimal, s.threads},
+        {"SigBlk", s.known, set, s.mask},
+        {"Seccomp", s.known, decimal, s.mode},
+        {"Seccomp_filters", s.known, decimal, s.filters},
+        {"SigIgn", true, set, handled(s.process, (uintptr_t)SIG_IGN, (uintptr_t)SIG_IGN)},
+        {"SigCgt", true, set, handled(s.process, (uintptr_t)SIG_IGN + 1, UINT64_MAX)},
+        {"VmPeak", sized, kilobytes, size + (peak - vm)},
+        {"VmSize", sized, kilobytes, size},
+        {"VmData", sized, kilobytes, sizes.data >> 10},
+        {"VmStk", sized, kilobytes, sizes.stack >> 10},
+        {"VmLib", sized, kilobytes, code > program ? code - program : 0},
     };
     for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
         size_t n = strcspn(line, ":"), i = 0;
         while (i < ARRAY_SIZE(lines) && (strncmp(lines[i].name, line, n) || lines[i].name[n] || !lines[i].known))
             i++;
-        if (i == ARRAY_SIZE(lines))
+        if (i == ARRAY_SIZE(lines)) {
             dprintf(v->out, "%s\n", line);
-        else if (lines[i].decimal)
-            dprintf(v->out, "%s:\t%" PRIu64 "\n", lines[i].name, lines[i].value);
-        else
-            dprintf(v->out, "%s:\t%016" PRIx64 "\n", lines[i].name, lines[i].value);
+        } else {
+            dprintf(v->out, "%s:\t", lines[i].name);
+            dprintf(v->out, lines[i].format, lines[i].value);
+        }
     }
     free(s.copy);
     free(text);
@@ -200,6 +198,7 @@ static void view_stat(const struct view *v)
     enum {
         STATE = 3,
         THREADS = 20,
+        VSIZE = 23,
         START_CODE = 26,
         END_CODE,
         START_STACK,
@@ -210,18 +209,21 @@ static void view_stat(const struct view *v)
         START_BRK
     };
     struct seen s;
-    char *text = read_host(v->host), *rest = text ? strrchr(text, ')') : NULL, *save = NULL;
+    char *text = procfs_read(v->host), *rest = text ? strrchr(text, ')') : NULL, *save = NULL;
     if (!see(v, &s)) {
         dprintf(v->out, "%s", text ? text : "");
         free(text);
         return;
     }
     const struct process *p = s.process;
+    struct view_sizes sizes;
+    const bool sized = view_sizes(v, &sizes);
     const struct {
         int field;
         uint64_t value;
     } own[] = {
         {THREADS, s.threads},
+        {sized ? VSIZE : 0, sizes.all},
         {START_CODE, p->code_start},
         {END_CODE, p->code_end},
         {START_STACK, p->stack_start},
@@ -249,6 +251,55 @@ static void view_stat(const struct view *v)
     free(text);
 }
 
+/* The host's "NAME (PID, #threads: N)" counts the emulator's. */
+static void view_sched(const struct view *v)
+{
+    static const char before[] = "#threads: ";
+    struct seen s;
+    char *text = procfs_read(v->host), *count = text ? strstr(text, before) : NULL, *rest = count ? strchr(count, ')') : NULL;
+    if (rest && see(v, &s)) {
+        dprintf(v->out, "%.*s%u%s", (int)(count + strlen(before) - text), text, s.threads, rest);
+        free(s.copy);
+    } else {
+        dprintf(v->out, "%s", text ? text : "");
+    }
+    free(text);
+}
+
+/* The call that the thread is in, by the guest's number, with its arguments, stack pointer and pc. */
+static void print_call(const struct view *v, const struct cpu *cpu)
+{
+    uint64_t a[6];
+    const struct linux_abi *abi = v->t->abi;
+    dprintf(v->out, "%" PRIu64, abi->syscall_args(cpu, a));
+    for (unsigned i = 0; i < ARRAY_SIZE(a); i++)
+        dprintf(v->out, " 0x%" PRIx64, a[i]);
+    dprintf(v->out, " 0x%" PRIx64 " 0x%" PRIx64 "\n", abi->stack_pointer(cpu), cpu->pc);
+}
+
+static void view_syscall(const struct view *v)
+{
+    const struct target *target = v->t->abi->target;
+    struct seen s;
+    char *text = procfs_read(v->host);
+    bool seen = (!v->other || v->other->machine == target->elf_machine) && see(v, &s);
+    if (!seen || !text || !*text) { /* not to be told */
+        dprintf(v->out, "%s", text ? text : "");
+    } else if (!s.known || !s.in_call) {
+        dprintf(v->out, "running\n");
+    } else if (!v->other) {
+        print_call(v, s.cpu);
+    } else {
+        struct cpu *cpu = aligned_alloc(64, ALIGN_UP(target->state_size, (size_t)64));
+        if (cpu && remote_read(v->pid, cpu, (uintptr_t)s.cpu, target->state_size))
+            print_call(v, cpu);
+        free(cpu);
+    }
+    if (seen)
+        free(s.copy);
+    free(text);
+}
+
 static void view_cpuinfo(const struct view *v)
 {
     v->t->abi->print_cpuinfo(v->out, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
@@ -258,7 +309,7 @@ static void view_arch(const struct view *v) { dprintf(v->out, "%s\n", v->t->abi-
 
 static void view_release(const struct view *v)
 {
-    char *text = read_host(v->host);
+    char *text = procfs_read(v->host);
     const char *release = v->t->process->uname_release;
     dprintf(v->out, release ? "%s\n" : "%s", release ? release : text ? text : "");
     free(text);
@@ -273,8 +324,13 @@ static const struct {
     enum scope scope;
     void (*write)(const struct view *v);
 } files[] = {
-    {"maps", OF_GUESTS, view_short_maps},
+    {"maps", OF_GUESTS, view_maps},
     {"smaps", OF_GUESTS, view_smaps},
+    {"smaps_rollup", OF_GUESTS, view_smaps_rollup},
+    {"numa_maps", OF_GUESTS, view_numa_maps},
+    {"statm", OF_GUESTS, view_statm},
+    {"syscall", OF_GUESTS, view_syscall},
+    {"sched", OF_GUESTS, view_sched},
     {"cmdline", OF_SELF, view_cmdline},
     {"auxv", OF_GUESTS, view_auxv},
     {"stat", OF_GUESTS, view_stat},
@@ -307,8 +363,7 @@ static bool is_proc(int fd)
     return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* The name of an open file below /proc, without that; false if it is not there. */
-static bool name_in_proc(int fd, char name[PATH_MAX])
+bool procfs_name(int fd, char name[PATH_MAX])
 {
     char link[40];
     if (!is_proc(fd))
@@ -325,8 +380,7 @@ static bool name_in_proc(int fd, char name[PATH_MAX])
     return true;
 }
 
-/* "PID/…" or "PID/task/TID/…" at *name: what is behind it stays. False: no process's. */
-static bool take_process(const char **name, pid_t *pid, pid_t *tid)
+bool procfs_take_process(const char **name, pid_t *pid, pid_t *tid)
 {
     char *end;
     *pid = *tid = 0;
@@ -346,11 +400,11 @@ static bool name_of_opened(int fd, int dirfd, const char *path, char name[PATH_M
 {
     struct statfs fs;
     if (is_proc(fd))
-        return name_in_proc(fd, name);
+        return procfs_name(fd, name);
     if (fstatfs(fd, &fs) || fs.f_type != TMPFS_MAGIC)
         return false;
     int file = openat(dirfd, path, O_PATH | O_CLOEXEC);
-    bool found = file >= 0 && name_in_proc(file, name);
+    bool found = file >= 0 && procfs_name(file, name);
     if (file >= 0)
         close(file);
     return found;
@@ -364,13 +418,13 @@ int64_t procfs_opened(struct task *t, int fd, int dirfd, const char *host_path, 
     struct view v = {.t = t, .host = fd};
     if (!name_of_opened(fd, dirfd, host_path, path))
         return fd;
-    bool of_process = take_process(&name, &v.pid, &v.tid);
+    bool of_process = procfs_take_process(&name, &v.pid, &v.tid);
     unsigned i = 0;
     while (i < ARRAY_SIZE(files) && ((files[i].scope == OF_MACHINE) == of_process || strcmp(files[i].name, name)))
         i++;
     if (of_process && !strcmp(name, "mem") && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
         watch_memory_files(t);
-    if (i == ARRAY_SIZE(files))
+    if (i == ARRAY_SIZE(files) || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY)
         return fd;
     if (of_process && v.pid != getpid()) {
         if (files[i].scope != OF_GUESTS || !guest_record_read(v.pid, &record))
@@ -400,7 +454,7 @@ bool procfs_exe(struct task *t, int dirfd, const char *path, char out[PATH_MAX])
     int fd = openat(dirfd, *folder ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    bool is_process = name_in_proc(fd, name) && take_process(&rest, &pid, &tid) && !*rest;
+    bool is_process = procfs_name(fd, name) && procfs_take_process(&rest, &pid, &tid) && !*rest;
     close(fd);
     if (!is_process)
         return false;

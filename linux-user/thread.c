@@ -246,8 +246,10 @@ static void *thread_main(void *arg)
         ok = task_signals_start(t);
         result = ok ? gettid() : -ENOMEM;
     }
-    if (ok)
+    if (ok) {
+        t->tid = (int32_t)result; /* who asks for the process's threads now finds it */
         child_words(t, start->request);
+    }
     start->result = result;
     sem_post(&start->ready);
     if (ok) {

@@ -3,6 +3,7 @@
  * "wait" it tells its addresses and waits for the end of its input.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -285,6 +286,107 @@ static void others(bool execute)
     close(out[0]);
 }
 
+/* -- nothing of a machine beneath */
+
+static struct {
+    unsigned long start, end;
+} map[200];
+static unsigned nmaps;
+
+static unsigned long read_maps(void)
+{
+    char line[512], name[32];
+    unsigned long sum = 0;
+    FILE *f = fopen("/proc/self/maps", "re");
+    CHECK(f != NULL);
+    for (nmaps = 0; f && nmaps < 200 && fgets(line, sizeof line, f);) {
+        *name = 0;
+        if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %31s", &map[nmaps].start, &map[nmaps].end, name) >= 2 && strcmp(name, "[vsyscall]"))
+            sum += map[nmaps].end - map[nmaps].start, nmaps++;
+    }
+    if (f)
+        fclose(f);
+    return sum;
+}
+
+static bool is_mapped(unsigned long at)
+{
+    for (unsigned i = 0; i < nmaps; i++)
+        if (at >= map[i].start && at < map[i].end)
+            return true;
+    return false;
+}
+
+/* Entries of a folder; each as a number, to be mapped if asked for. */
+static unsigned entries(const char *path, bool mapped)
+{
+    unsigned n = 0;
+    DIR *d = opendir(path);
+    CHECK(d != NULL);
+    for (const struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.') {
+            CHECK(!mapped || is_mapped(strtoul(e->d_name, NULL, 16)));
+            n++;
+        }
+    if (d)
+        closedir(d);
+    return n;
+}
+
+static void *count_threads(void *arg)
+{
+    CHECK(entries("/proc/self/task", false) == 2 && entries("/proc/thread-self/../../task", false) == 2);
+    return NULL;
+}
+
+static void whole_process(void)
+{
+    volatile unsigned busy = 0;
+    int in[2], status;
+    char path[64], line[256];
+    unsigned long n, a[6], sp, pc, sum;
+    pthread_t thread;
+    for (unsigned i = 0; i < 20000000; i++) /* an emulator has made a thread to compile this */
+        busy += i;
+    CHECK(entries("/proc/self/task", false) == 1);
+    CHECK(pthread_create(&thread, NULL, count_threads, NULL) == 0 && pthread_join(thread, NULL) == 0);
+    CHECK(slurp("/proc/self/sched") > 0 && (!strstr(text, "#threads") || strstr(text, "#threads: 1)")));
+    sum = read_maps();
+    CHECK(entries("/proc/self/map_files", true) > 0 || errno == EPERM);
+    CHECK(slurp("/proc/self/statm") > 0 && strtoul(text, NULL, 10) * 4096 == sum);
+    CHECK(slurp("/proc/self/status") > 0 && strstr(text, "VmSize:") && strtoul(strstr(text, "VmSize:") + 7, NULL, 10) * 1024 == sum);
+    FILE *f = fopen("/proc/self/numa_maps", "re"); /* not in every kernel */
+    while (f && fgets(line, sizeof line, f))
+        CHECK(is_mapped(strtoul(line, NULL, 16)));
+    if (f)
+        fclose(f);
+    if (slurp("/proc/self/smaps_rollup") > 0) {
+        const char *rss = strstr(text, "\nRss:");
+        CHECK(strtoul(text, NULL, 16) == map[0].start && rss && strtoul(rss + 5, NULL, 10) > 4 && strtoul(rss + 5, NULL, 10) < 4000);
+    }
+
+    CHECK(pipe2(in, O_CLOEXEC) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char c;
+        close(in[1]);
+        _exit(read(in[0], &c, 1) != 0);
+    }
+    snprintf(path, sizeof path, "/proc/%d/syscall", pid);
+    for (int i = 0; i < 1000; i++) { /* until it waits */
+        if (slurp(path) <= 0 || strncmp(text, "running", 7))
+            break;
+        usleep(1000);
+    }
+    if (sscanf(text, "%lu 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx", &n, &a[0], &a[1], &a[2], &a[3], &a[4], &a[5], &sp, &pc) == 9) {
+        read_maps();
+        CHECK(n == SYS_read && a[0] == (unsigned long)in[0] && a[2] == 1 && is_mapped(a[1]) && is_mapped(sp) && is_mapped(pc));
+    }
+    close(in[0]);
+    close(in[1]);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 /* -- what an emulator tells of the program it runs */
 
 static void change_names(void)
@@ -370,6 +472,7 @@ int main(int argc, char **argv)
     links();
     own_state();
     own_files();
+    whole_process();
     CHECK(pthread_create(&thread, NULL, in_thread, NULL) == 0 && pthread_join(thread, NULL) == 0);
     others(false);
     others(true);
