@@ -228,10 +228,12 @@ void trace_enter(struct task *t, struct trace_line *l, int call, uint64_t number
     memcpy(l->a, a, sizeof l->a);
     if (!l->hidden) {
         trace_refine(t, l);
-        for (unsigned i = 0; i < l->nargs; i++)
+        for (unsigned i = 0; i < l->nargs; i++) {
+            l->saved[i] = 0; /* a length fills its low half */
             if ((l->arg[i].kind == KIND_len && copy_from_guest(t, &l->saved[i], a[i], 4)) ||
                 (l->arg[i].kind == KIND_pos && copy_from_guest(t, &l->saved[i], a[i], 8)))
                 l->saved[i] = 0;
+        }
         if (call == CALL_unknown)
             trace_put(l, "syscall_%#" PRIx64 "(", number);
         else

@@ -76,6 +76,10 @@ void guest_show_to_host(const struct process *p, bool with_auxv) {}
 bool guest_areas(pid_t pid, const struct guest_record *r, struct area_list *out) { return false; }
 void areas_print_maps(const struct area_list *list, int host_maps, int fd) {}
 void areas_free(struct area_list *l) {}
+const struct area *areas_first(const struct area_list *l, uint64_t start, uint64_t end) { return NULL; }
+bool mm_copy_areas(struct mm *mm, struct area_list *out) { return false; }
+int mm_protection(struct mm *mm, uint64_t addr) { return -1; }
+bool guest_has_thread(pid_t pid, const struct guest_record *r, pid_t tid) { return false; }
 unsigned seccomp_count(const struct task *t) { return 0; }
 unsigned seccomp_remote_count(pid_t pid, const struct task_seccomp *s) { return 0; }
 bool remote_read(pid_t pid, void *to, uint64_t from, uint64_t n) { return false; }
