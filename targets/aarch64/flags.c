@@ -209,49 +209,79 @@ ir_ref a64_carry(DisasContext *s)
 
 /* --- liveness across exits --- */
 
-/* Instruction classes by bit picture (C4.1): what they do to NZCV. */
+/* Instruction classes by bit picture (C4.1): what they do to NZCV. The first that fits counts. */
+enum effect { READS /* or goes where the scan does not follow */, WRITES, NOTHING, JUMPS, BRANCHES_19, BRANCHES_14 };
 static const struct {
     uint32_t mask, value;
-    bool writes; /* else: reads, or goes where the scan does not follow */
+    uint8_t effect;
 } flag_class[] = {
-    {0x3f800000, 0x31000000, true},  /* ADDS, SUBS (immediate) */
-    {0x3f000000, 0x2b000000, true},  /* ADDS, SUBS (shifted, extended register) */
-    {0x7f800000, 0x72000000, true},  /* ANDS (immediate) */
-    {0x7f000000, 0x6a000000, true},  /* ANDS, BICS (shifted register) */
-    {0xff20fc07, 0x1e202000, true},  /* FCMP, FCMPE */
-    {0x1c000000, 0x14000000, false}, /* branches, exceptions, system */
-    {0x1fe00000, 0x1a000000, false}, /* ADC, SBC, RMIF, SETF */
-    {0x1fe00000, 0x1a400000, false}, /* CCMP, CCMN */
-    {0x1fe00000, 0x1a800000, false}, /* CSEL … */
-    {0xff200c00, 0x1e200400, false}, /* FCCMP */
-    {0xff200c00, 0x1e200c00, false}, /* FCSEL */
+    {0x3f800000, 0x31000000, WRITES},      /* ADDS, SUBS (immediate) */
+    {0x3f000000, 0x2b000000, WRITES},      /* ADDS, SUBS (shifted, extended register) */
+    {0x7f800000, 0x72000000, WRITES},      /* ANDS (immediate) */
+    {0x7f000000, 0x6a000000, WRITES},      /* ANDS, BICS (shifted register) */
+    {0xff20fc07, 0x1e202000, WRITES},      /* FCMP, FCMPE */
+    {0x7c000000, 0x14000000, JUMPS},       /* B, BL */
+    {0x7e000000, 0x34000000, BRANCHES_19}, /* CBZ, CBNZ */
+    {0x7e000000, 0x36000000, BRANCHES_14}, /* TBZ, TBNZ */
+    {0xfffff01f, 0xd503201f, NOTHING},     /* hints: BTI, PACIASP … */
+    {0xffffffe0, 0xd53bd040, NOTHING},     /* MRS TPIDR_EL0 */
+    {0x1c000000, 0x14000000, READS},       /* other branches, exceptions, system */
+    {0x1fe00000, 0x1a000000, READS},       /* ADC, SBC, RMIF, SETF */
+    {0x1fe00000, 0x1a400000, READS},       /* CCMP, CCMN */
+    {0x1fe00000, 0x1a800000, READS},       /* CSEL … */
+    {0xff200c00, 0x1e200400, READS},       /* FCCMP */
+    {0xff200c00, 0x1e200c00, READS},       /* FCSEL */
 };
 
 /* Bits 28 to 24 of those: the other instructions, most, are left out at once. */
 static const uint32_t flag_groups = 1u << 0x0a | 1u << 0x0b | 1u << 0x11 | 1u << 0x12 | 0xfu << 0x14 | 1u << 0x1a | 1u << 0x1e;
 
-bool a64_flags_dead_at(const struct code_reader *code, uint64_t pc)
+static enum effect effect_of(uint32_t w)
 {
-    enum { SCAN_MAX = 12 };
+    if (!(flag_groups >> (w >> 24 & 31) & 1))
+        return NOTHING;
+    for (unsigned k = 0; k < ARRAY_SIZE(flag_class); k++)
+        if ((w & flag_class[k].mask) == flag_class[k].value)
+            return flag_class[k].effect;
+    return NOTHING;
+}
+
+/* Looks at no more instructions than *budget says, both ways of branches included. */
+static bool dead_at(const struct code_reader *code, uint64_t pc, unsigned *budget)
+{
     const uint8_t *p = NULL;
     size_t avail = 0;
-    for (unsigned i = 0; i < SCAN_MAX; i++, pc += 4, p += 4, avail -= 4) {
+    for (; *budget; --*budget, pc += 4, p += 4, avail -= 4) {
         if (avail < 4)
             p = code->window(code->opaque, pc, &avail);
         if (!p || avail < 4)
             return false;
         uint32_t w;
         memcpy(&w, p, 4);
-        if (!(flag_groups >> (w >> 24 & 31) & 1))
-            continue;
-        if ((w & 0x7c000000) == 0x14000000) { /* B, BL */
+        switch (effect_of(w)) {
+        case READS: return false;
+        case WRITES: return true;
+        case NOTHING: break;
+        case JUMPS:
             pc += sextract64(w, 0, 26) * 4 - 4;
             avail = 4; /* of another place, from now on */
-            continue;
+            break;
+        case BRANCHES_19:
+        case BRANCHES_14: {
+            int64_t distance = effect_of(w) == BRANCHES_19 ? sextract64(w, 5, 19) : sextract64(w, 5, 14);
+            --*budget;
+            if (!dead_at(code, pc + distance * 4, budget) || !*budget)
+                return false;
+            avail = 4; /* the window may have been exchanged */
+            break;
         }
-        for (unsigned k = 0; k < ARRAY_SIZE(flag_class); k++)
-            if ((w & flag_class[k].mask) == flag_class[k].value)
-                return flag_class[k].writes;
+        }
     }
     return false;
+}
+
+bool a64_flags_dead_at(const struct code_reader *code, uint64_t pc, bool quick)
+{
+    unsigned budget = quick ? 12 : 64;
+    return dead_at(code, pc, &budget);
 }

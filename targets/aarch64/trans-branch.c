@@ -15,7 +15,7 @@ bool a64_trans_BL(DisasContext *s, arg_BL *a)
 {
     a64_write(s, true, 30, b_i64(s->b, s->pc + 4));
     b_call_to(s->b, s->pc + (int64_t)a->imm * 4, s->pc + 4);
-    if (a64_flags_dead_at(s->code, s->pc + (int64_t)a->imm * 4))
+    if (a64_flags_dead_at(s->code, s->pc + (int64_t)a->imm * 4, s->b->quick))
         b_exit_dead(s->b, A64_NZCV);
     s->ended = true;
     return true;

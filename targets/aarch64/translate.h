@@ -88,7 +88,7 @@ struct cond a64_cond(DisasContext *s, unsigned cond);
 ir_ref a64_cond_value(DisasContext *s, unsigned cond);
 ir_ref a64_carry(DisasContext *s);
 /* True if NZCV is surely written before it is read from pc on. */
-bool a64_flags_dead_at(const struct code_reader *code, uint64_t pc);
+bool a64_flags_dead_at(const struct code_reader *code, uint64_t pc, bool quick);
 
 /* target->translate */
 void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigned max_insns);
