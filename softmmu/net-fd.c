@@ -42,6 +42,7 @@ static void unwatch(GSource **watch)
 static void watch(struct net_fd *s, GSource **watch, int fd, GUnixFDSourceFunc call)
 {
     *watch = g_unix_fd_source_new(fd, G_IO_IN | G_IO_HUP);
+    g_source_set_can_recurse(*watch, TRUE); /* else each dispatch wakes the loop once more */
     g_source_set_callback(*watch, G_SOURCE_FUNC(call), s, NULL);
     g_source_attach(*watch, s->context);
 }

@@ -24,9 +24,12 @@ struct net_user {
         struct net_user *user;
     } *source;
     GArray *polled; /* struct polled */
+    guint npolled;  /* as many of them are wanted this time */
 };
 
 struct polled {
+    int fd;
+    GIOCondition events;
     gpointer tag;
 };
 
@@ -46,12 +49,22 @@ static int from_glib(int glib)
            (glib & G_IO_HUP ? SLIRP_POLL_HUP : 0);
 }
 
+/* What was polled last time stays as it is: every change wakes the loop that is about to sleep. */
 static int add_poll(int fd, int events, void *opaque)
 {
     struct net_user *s = opaque;
-    struct polled p = {g_source_add_unix_fd(&s->source->source, fd, (GIOCondition)to_glib(events))};
-    g_array_append_val(s->polled, p);
-    return (int)s->polled->len - 1;
+    struct polled p = {.fd = fd, .events = (GIOCondition)to_glib(events)};
+    struct polled *old = s->npolled < s->polled->len ? &g_array_index(s->polled, struct polled, s->npolled) : NULL;
+    if (!old || old->fd != fd || old->events != p.events) {
+        if (old)
+            g_source_remove_unix_fd(&s->source->source, old->tag);
+        p.tag = g_source_add_unix_fd(&s->source->source, fd, p.events);
+        if (old)
+            *old = p;
+        else
+            g_array_append_val(s->polled, p);
+    }
+    return (int)s->npolled++;
 }
 
 static int get_revents(int index, void *opaque)
@@ -62,21 +75,23 @@ static int get_revents(int index, void *opaque)
     return from_glib((int)g_source_query_unix_fd(&s->source->source, g_array_index(s->polled, struct polled, index).tag));
 }
 
-static void forget_polled(struct net_user *s)
+/* Those from the n-th on are not polled any more. */
+static void forget_polled(struct net_user *s, guint n)
 {
-    for (guint i = 0; i < s->polled->len; i++)
+    for (guint i = n; i < s->polled->len; i++)
         g_source_remove_unix_fd(&s->source->source, g_array_index(s->polled, struct polled, i).tag);
-    g_array_set_size(s->polled, 0);
+    g_array_set_size(s->polled, n);
 }
 
 static gboolean prepare(GSource *source, gint *timeout)
 {
     struct net_user *s = ((struct source *)source)->user;
     uint32_t ms = 1000;
-    forget_polled(s);
+    s->npolled = 0;
     pthread_mutex_lock(&s->lock);
     slirp_pollfds_fill(s->slirp, &ms, add_poll, s);
     pthread_mutex_unlock(&s->lock);
+    forget_polled(s, s->npolled);
     *timeout = (gint)ms;
     return FALSE;
 }
@@ -182,7 +197,7 @@ static void user_close(struct net *n)
 {
     struct net_user *s = (struct net_user *)n;
     if (s->source) {
-        forget_polled(s);
+        forget_polled(s, 0);
         g_source_destroy(&s->source->source);
         g_source_unref(&s->source->source);
     }
@@ -298,6 +313,7 @@ char *net_user_open(struct options *o, GMainContext *context, struct net **out)
         return line;
     }
     s->source = (struct source *)g_source_new(&source_functions, sizeof *s->source);
+    g_source_set_can_recurse(&s->source->source, TRUE); /* else its descriptors are taken out and put back each time, too */
     s->source->user = s;
     g_source_attach(&s->source->source, context);
     *out = &s->net;

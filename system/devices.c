@@ -111,6 +111,7 @@ static struct block_pool *pool(struct backends *b)
         b->pool = block_pool_new(BLOCK_THREADS);
         CHECK(b->pool);
         b->pool_source = g_unix_fd_source_new(block_pool_fd(b->pool), G_IO_IN);
+        g_source_set_can_recurse(b->pool_source, TRUE); /* else each dispatch wakes the loop once more */
         g_source_set_callback(b->pool_source, G_SOURCE_FUNC(dispatch_pool), b->pool, NULL);
         g_source_attach(b->pool_source, b->context);
     }

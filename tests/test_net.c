@@ -351,6 +351,8 @@ static void ask_router(struct net *n)
     n->send(n, arp, sizeof arp);
 }
 
+static gboolean again(gpointer opaque) { return G_SOURCE_CONTINUE; }
+
 Test(netdev, user_answers_arp_and_forwards_ports)
 {
     /* a port of the host's that is free */
@@ -403,6 +405,13 @@ Test(netdev, user_answers_arp_and_forwards_ports)
     ssize_t k = 1;
     UNTIL((k = recv(client, &byte, 1, 0)) == 0 || (k < 0 && errno != EAGAIN));
     close(client);
+    /* nothing is going on: the loop sleeps */
+    unsigned turns = 0;
+    guint tick = g_timeout_add(50, again, NULL);
+    for (gint64 end = g_get_monotonic_time() + 300000; g_get_monotonic_time() < end; turns++)
+        g_main_context_iteration(NULL, TRUE);
+    g_source_remove(tick);
+    cr_assert(turns < 40, "%u turns", turns);
     net_connect(n, &(struct net_front){0});
     net_close(n);
 }
