@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/io_uring.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -441,6 +442,36 @@ static void processes(const char *self)
     CALL(wait4, child, &status, __WALL, NULL);
 }
 
+/* Rings and what is registered with them. */
+static void rings(void)
+{
+    struct io_uring_params p = {.flags = 0};
+    char bytes[96];
+    struct iovec v[2] = {{bytes, 64}, {bytes, 32}};
+    int files[3] = {0, -1, 1}, event = eventfd(0, 0);
+    unsigned long cpus = 1;
+    int fd = (int)CALL(io_uring_setup, 4, &p);
+    CALL(io_uring_register, fd, IORING_REGISTER_BUFFERS, v, 2);
+    CALL(io_uring_register, fd, IORING_REGISTER_BUFFERS, 8, 2);
+    CALL(io_uring_register, fd, IORING_UNREGISTER_BUFFERS, NULL, 0);
+    CALL(io_uring_register, fd, IORING_REGISTER_FILES, files, 3);
+    CALL(io_uring_register, fd, IORING_UNREGISTER_FILES, NULL, 0);
+    CALL(io_uring_register, fd, IORING_REGISTER_EVENTFD, &event, 1);
+    CALL(io_uring_register, fd, IORING_UNREGISTER_EVENTFD, NULL, 0);
+    CALL(io_uring_register, fd, IORING_REGISTER_PERSONALITY, NULL, 0);
+    CALL(io_uring_register, fd, IORING_UNREGISTER_PERSONALITY, NULL, 1);
+    CALL(io_uring_register, fd, IORING_REGISTER_IOWQ_AFF, &cpus, sizeof cpus);
+    CALL(io_uring_register, fd, IORING_UNREGISTER_IOWQ_AFF, NULL, 0);
+    CALL(io_uring_register, fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+    CALL(io_uring_register, fd, IORING_REGISTER_FILES2, 8, 32);
+    CALL(close, fd);
+    p = (struct io_uring_params){.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CLAMP};
+    fd = (int)CALL(io_uring_setup, 2, &p);
+    CALL(io_uring_register, fd, IORING_REGISTER_RESTRICTIONS, 8, 1);
+    CALL(close, fd);
+    CALL(close, event);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2 || !strcmp(argv[1], "exit"))
@@ -466,6 +497,7 @@ int main(int argc, char **argv)
     signals();
     others();
     rare();
+    rings();
     processes(self);
     mark("end");
     return 0;
