@@ -157,7 +157,7 @@ static void fill(struct processor *p, struct tlb *t, uint64_t address, const str
     uint64_t none = page ^ PAGE;
     uint64_t first;
     unsigned watched = exec_watched(p->cpu->exec, page, PAGE, &first);
-    bool writable = tr->allows[ACCESS_STORE] && mem_is_direct(&at->range, true) && !(watched & DEBUG_STORE);
+    bool writable = tr->allows[ACCESS_STORE] && mem_is_direct(&at->range, true) && !watched; /* atomics look for stores only */
     *e = (struct tlb_entry){
         .load = tr->allows[ACCESS_LOAD] && !(watched & DEBUG_LOAD) ? page : none,
         .store = writable && all_dirty(at) ? page : none,

@@ -41,9 +41,9 @@ static struct mem guest_address(struct gen *g, const struct ir_inst *in, int *te
 /*
  * Guests whose memory is behind a TLB: the place of the entry from the address; reach() compares once for page, permission
  * and "not across the page's end" (struct tlb_entry), and the host's address is then the sum of two registers. A miss
- * goes to C with the operands as they are there, and comes back behind the access.
+ * goes to C with the operands as they are there, and comes back behind the access. `entry`: a register to use, NO_REG: any.
  */
-static struct mem find_entry(struct gen *g, const struct ir_inst *in)
+static struct mem find_entry(struct gen *g, const struct ir_inst *in, int entry)
 {
     enum { ENTRY_SHIFT = 5 };
     _Static_assert(sizeof(struct tlb_entry) == 1 << ENTRY_SHIFT, "the mask counts bytes");
@@ -57,7 +57,8 @@ static struct mem find_entry(struct gen *g, const struct ir_inst *in)
     struct mem m = guest_address(g, in, &at);
     if (at == NO_REG)
         at = ra_temp(g, false);
-    int entry = ra_temp(g, false);
+    if (entry == NO_REG)
+        entry = ra_temp(g, false);
     if (m.base == NO_REG && m.index == NO_REG)
         emit_const(a, at, (int64_t)m.disp, true);
     else if (m.index == NO_REG && !m.disp)
@@ -75,7 +76,14 @@ static struct mem find_entry(struct gen *g, const struct ir_inst *in)
 static struct mem address(struct gen *g, const struct ir_inst *in)
 {
     int temp;
-    return g->ctx->tlb ? find_entry(g, in) : guest_address(g, in, &temp);
+    return g->ctx->tlb ? find_entry(g, in, NO_REG) : guest_address(g, in, &temp);
+}
+
+/* For an atomic. Behind a TLB m.base is a register that is free behind reach_atomic(), taken already or NO_REG. */
+static struct mem atomic_address(struct gen *g, const struct ir_inst *in, int entry)
+{
+    int temp;
+    return g->ctx->tlb ? find_entry(g, in, entry) : guest_address(g, in, &temp);
 }
 
 /*
@@ -98,21 +106,12 @@ static void check_alignment(struct gen *g, const struct ir_inst *in, struct mem 
     behind[-1] = a->p - behind;
 }
 
-/*
- * The instruction emitted next accesses guest memory at m, which address() gave. Registers have been chosen: what a
- * choice stores away must have been stored on the way over C, too.
- */
-static void reach(struct gen *g, const struct ir_inst *in, struct mem m)
+/* Behind a TLB: m becomes the host's address in two registers. `aligned`: what is not goes to C. */
+static void compare_entry(struct gen *g, struct mem m, unsigned size, bool is_store, bool aligned)
 {
     enum { PAGE = 1 << TLB_PAGE_SHIFT };
     struct asmbuf *a = &g->a;
-    bool is_store = in->op == IR_ST;
-    unsigned size = in->mem & MEM_SIZE, turned = in->mem & MEM_ALIGN ? size : 0;
-    if (!g->ctx->tlb) {
-        check_alignment(g, in, m);
-        x86_fault_point(g);
-        return;
-    }
+    unsigned turned = aligned ? size : 0;
     int entry = m.base, at = m.index;
     emit_rm(a, 0x2b | OP_W, at, MEM(entry, is_store ? offsetof(struct tlb_entry, store) : offsetof(struct tlb_entry, load)));
     if (turned) /* low bits of a misaligned one make it larger than any in the page */
@@ -123,6 +122,34 @@ static void reach(struct gen *g, const struct ir_inst *in, struct mem m)
     if (turned)
         emit_shift_imm(a, SHIFT_ROL, true, at, turned);
     emit_load(a, true, entry, MEM(entry, offsetof(struct tlb_entry, host)));
+}
+
+/*
+ * The instruction emitted next accesses guest memory at m, which address() gave. Registers have been chosen: what a
+ * choice stores away must have been stored on the way over C, too.
+ */
+static void reach(struct gen *g, const struct ir_inst *in, struct mem m)
+{
+    if (g->ctx->tlb) {
+        compare_entry(g, m, in->mem & MEM_SIZE, in->op == IR_ST, in->mem & MEM_ALIGN);
+        return;
+    }
+    check_alignment(g, in, m);
+    x86_fault_point(g);
+}
+
+/* The same for an atomic at m, which atomic_address() gave; the result is where it is. Only stores are looked for: nothing can be stored to
+   that cannot be loaded. */
+static struct mem reach_atomic(struct gen *g, const struct ir_inst *in, struct mem m)
+{
+    if (g->ctx->tlb) {
+        compare_entry(g, m, in->mem & MEM_SIZE, true, true);
+        emit_alu(&g->a, ALU_ADD, true, m.index, m.base);
+        return MEM(m.index, 0);
+    }
+    check_alignment(g, in, m);
+    x86_fault_point(g);
+    return m;
 }
 
 static void swap_bytes(struct gen *g, int r, unsigned size)
@@ -291,14 +318,16 @@ static void exchange(struct gen *g, const struct ir_inst *in)
 {
     unsigned size = in->mem & MEM_SIZE;
     bool add = in->op == IR_AADD;
-    struct mem m = address(g, in);
+    struct mem m = atomic_address(g, in, NO_REG);
     ra_use(g, in->arg[1]);
-    int t = ra_temp(g, false); /* the operand is kept: a fault must not find it changed */
+    int t = g->ctx->tlb ? m.base : ra_temp(g, false); /* the operand is kept: a fault must not find it changed */
+    if (g->ctx->tlb)
+        m = reach_atomic(g, in, m);
     ra_copy_to(g, in->arg[1], t);
     if (in->mem & MEM_BE)
         swap_bytes(g, t, size);
-    check_alignment(g, in, m);
-    x86_fault_point(g);
+    if (!g->ctx->tlb)
+        m = reach_atomic(g, in, m);
     if (add)
         emit8(&g->a, 0xf0);
     emit_rm(&g->a, add ? OP_0F | sized(0xc1, size) : sized(0x87, size), t, m); /* XADD, XCHG */
@@ -312,8 +341,10 @@ static void compare_and_swap(struct gen *g, const struct ir_inst *in)
 {
     unsigned size = in->mem & MEM_SIZE;
     ra_take(g, RAX);
-    struct mem m = address(g, in);
+    struct mem m = atomic_address(g, in, RAX);
     int new = ra_use(g, in->arg[2]);
+    if (g->ctx->tlb)
+        m = reach_atomic(g, in, m);
     ra_copy_to(g, in->arg[1], RAX);
     if (in->mem & MEM_BE) {
         int t = ra_temp(g, false);
@@ -322,8 +353,8 @@ static void compare_and_swap(struct gen *g, const struct ir_inst *in)
         swap_bytes(g, RAX, size);
         new = t;
     }
-    check_alignment(g, in, m);
-    x86_fault_point(g);
+    if (!g->ctx->tlb)
+        m = reach_atomic(g, in, m);
     emit8(&g->a, 0xf0);
     emit_rm(&g->a, OP_0F | sized(0xb1, size), new, m); /* CMPXCHG */
     if (in->mem & MEM_BE)
@@ -339,10 +370,9 @@ static void read_modify_write(struct gen *g, const struct ir_inst *in)
     unsigned size = in->mem & MEM_SIZE, bits = 8 << size;
     bool w = size == 3, be = (in->mem & MEM_BE) && size;
     ra_take(g, RAX);
-    struct mem m = address(g, in);
-    int y = ra_use(g, in->arg[1]), t = ra_temp(g, false), old = be ? ra_temp(g, false) : RAX;
-    check_alignment(g, in, m);
-    x86_fault_point(g);
+    struct mem m = atomic_address(g, in, NO_REG);
+    int y = ra_use(g, in->arg[1]), t = g->ctx->tlb ? m.base : ra_temp(g, false), old = be ? ra_temp(g, false) : RAX;
+    m = reach_atomic(g, in, m);
     emit_rm(a, size == 0 ? OP_0F | 0xb6 : size == 1 ? OP_0F | 0xb7 : 0x8b | op_w(w), RAX, m);
     uint8_t *again = a->p;
     if (be) {
@@ -385,7 +415,8 @@ static void read_modify_write(struct gen *g, const struct ir_inst *in)
     }
     if (be)
         swap_bytes(g, t, size);
-    x86_fault_point(g);
+    if (!g->ctx->tlb)
+        x86_fault_point(g);
     emit8(a, 0xf0);
     emit_rm(a, OP_0F | sized(0xb1, size), t, m);
     emit_jcc(a, X_NE, a->exec + (again - a->start));
@@ -497,11 +528,17 @@ static bool access(struct gen *g, const struct ir_inst *in)
     }
 }
 
-bool isel_mem(struct gen *g, const struct ir_inst *in)
+/* Behind a TLB: are there not registers enough? */
+static bool needs_c(const struct ir_inst *in)
 {
     bool is_atomic = ir_props(in) & IR_P_BARRIER && ir_props(in) & IR_P_STORE;
-    bool swapped = (in->op == IR_LD || in->op == IR_ST) && in->mem & MEM_BE;
-    if (g->ctx->tlb && (is_atomic || swapped)) { /* there are not registers enough */
+    bool swapped = (in->op == IR_LD || in->op == IR_ST || is_atomic) && in->mem & MEM_BE;
+    return swapped || (is_atomic && (in->type == IR_V128 || (in->mem & MEM_SIZE) < 2));
+}
+
+bool isel_mem(struct gen *g, const struct ir_inst *in)
+{
+    if (g->ctx->tlb && needs_c(in)) {
         isel_slow(g, in);
         return true;
     }
