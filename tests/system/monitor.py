@@ -318,35 +318,40 @@ def damage(raw, rng):
     return bytes(raw)
 
 
+def storm(c, rng, rounds, left_out):
+    """Sends as many requests; returns how many answers there were of each class of error, and without one ("return")."""
+    schema = c.command("query-qmp-schema")
+    maker = Maker(schema, rng)
+    candidates = [s for s in schema if s["meta-type"] == "command" and s["name"] not in LEFT_OUT | left_out]
+    counts = {}
+    for i in range(rounds):
+        s = rng.choice(candidates)
+        request = {"execute": s["name"], "arguments": maker.make(s["arg-type"]), "id": i}
+        if rng.random() < 0.1:
+            request = {"execute": "human-monitor-command", "arguments": {"command-line": human_line(rng)}}
+        raw = json.dumps(request, ensure_ascii=rng.random() < 0.5).encode()
+        if rng.random() < 0.3:
+            raw = damage(raw, rng)
+        # Whatever that was, this ends it, and the answer to what follows says that it is over.
+        c.send(raw + b'\n"\n\xff{"execute":"query-status","id":"mark"}')
+        while (answer := c.answer()).get("id") != "mark":
+            if "error" in answer:
+                check(answer["error"]["class"] in CLASSES and answer["error"]["desc"], request, answer)
+                counts[answer["error"]["class"]] = counts.get(answer["error"]["class"], 0) + 1
+            else:
+                check("return" in answer, answer)
+                counts["return"] = counts.get("return", 0) + 1
+        check("return" in answer, raw, answer)
+    return counts
+
+
 def random_requests(machine, rounds):
     seed = int(os.environ.get("SEED", random.randrange(2**32)))
     print("seed", seed)
     rng = random.Random(seed)
     with qmp.Machine(machine, *BARE, "-no-shutdown", "-device", "pcie-root-port,id=p", "-device", "pcie-root-port,id=p2,slot=1", "-netdev", "user,id=n",
                      "-chardev", "ringbuf,id=ring") as m:
-        c = m.qmp
-        schema = m.command("query-qmp-schema")
-        maker = Maker(schema, rng)
-        candidates = [s for s in schema if s["meta-type"] == "command" and s["name"] not in LEFT_OUT]
-        counts = {}
-        for i in range(rounds):
-            s = rng.choice(candidates)
-            request = {"execute": s["name"], "arguments": maker.make(s["arg-type"]), "id": i}
-            if rng.random() < 0.1:
-                request = {"execute": "human-monitor-command", "arguments": {"command-line": human_line(rng)}}
-            raw = json.dumps(request, ensure_ascii=rng.random() < 0.5).encode()
-            if rng.random() < 0.3:
-                raw = damage(raw, rng)
-            # Whatever that was, this ends it, and the answer to what follows says that it is over.
-            c.send(raw + b'\n"\n\xff{"execute":"query-status","id":"mark"}')
-            while (answer := c.answer()).get("id") != "mark":
-                if "error" in answer:
-                    check(answer["error"]["class"] in CLASSES and answer["error"]["desc"], request, answer)
-                    counts[answer["error"]["class"]] = counts.get(answer["error"]["class"], 0) + 1
-                else:
-                    check("return" in answer, answer)
-                    counts["return"] = counts.get("return", 0) + 1
-            check("return" in answer, raw, answer)
+        counts = storm(m.qmp, rng, rounds, set())
         print(rounds, "requests:", counts)
         check(counts["return"] > rounds / 20 and counts["GenericError"] > rounds / 20)
         m.command("quit")
@@ -366,4 +371,5 @@ def main():
     random_requests(machine, int(sys.argv[2]) if len(sys.argv) > 2 else 1000)
 
 
-main()
+if __name__ == "__main__":
+    main()
