@@ -360,29 +360,34 @@ static void init(struct request *r, int out, const sigset_t *before)
 
 static int run(int argc, char **argv)
 {
-    static struct request r = {.folder = "/"};
+    struct request *r = calloc(1, sizeof *r); /* as long as the process */
     static char *const defaults[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "USER=root"};
     int result[2], status = COMMAND_FAILED << 8;
     sigset_t all, before;
     (void)argc;
+    if (!r) {
+        report_error("run: not enough memory");
+        return COMMAND_FAILED;
+    }
+    r->folder = "/";
     for (unsigned i = 0; i < ARRAY_SIZE(defaults); i++)
-        set_env(&r, defaults[i]);
-    add_env(&r, "TERM");
-    int code = read_words(&r, argv);
+        set_env(r, defaults[i]);
+    add_env(r, "TERM");
+    int code = read_words(r, argv);
     if (code >= 0)
         return code;
     if (access("/proc/self/exe", F_OK) || pipe2(result, O_CLOEXEC)) {
         report_error("run: /proc is needed: mount -t proc proc /proc");
         return COMMAND_FAILED;
     }
-    add_cache(&r);
-    if (!place_unshare(&r.place))
+    add_cache(r);
+    if (!place_unshare(&r->place))
         return COMMAND_FAILED;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
     pid_t child = fork();
     if (!child)
-        init(&r, result[1], &before);
+        init(r, result[1], &before);
     close(result[1]);
     if (child > 0)
         place_wait(child);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# One object out of capstone's static library, its constant data with pointers in a section of its own (late_data).
+# One object out of capstone's static library, its data in a section of its own (late_data).
 # usage: latedata.sh CC... OUTPUT LIBDIR SYMBOL...   (OUTPUT is the word that ends in .o)
 set -eu
 compiler=
@@ -14,4 +14,8 @@ for symbol; do
     wanted="$wanted -Wl,-u,$symbol"
 done
 $compiler -nostdlib -r $wanted "$libdir/libcapstone.a" -o "$output"
-objcopy --rename-section .data.rel.ro=late_data --rename-section .data.rel.ro.local=late_data "$output"
+sections=
+for section in .data .data.rel .data.rel.local .data.rel.ro .data.rel.ro.local; do
+    sections="$sections --rename-section $section=late_data"
+done
+objcopy $sections "$output"
