@@ -191,6 +191,30 @@ static int find_loader(struct process *p, struct program *prog, const char *want
 static const char self_exe[] = "/proc/self/exe";
 
 /*
+ * The absolute name without links that the kernel knows an open file by, from its link below /proc; owned by the caller. NULL:
+ * there is no /proc, or the file has no name any more. (One call instead of realpath()'s for each folder.)
+ */
+static char *name_of(const char *link)
+{
+    static const char deleted[] = " (deleted)";
+    char name[PATH_MAX];
+    ssize_t n = readlink(link, name, sizeof name - 1);
+    if (n <= 0 || name[0] != '/')
+        return NULL;
+    name[n] = '\0';
+    bool gone = (size_t)n >= strlen(deleted) && !strcmp(name + n - strlen(deleted), deleted);
+    return gone ? NULL : strdup(name);
+}
+
+static char *program_name(const struct program *prog)
+{
+    char link[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", prog->file.fd);
+    char *name = name_of(link);
+    return name ? name : realpath(prog->path, NULL);
+}
+
+/*
  * metic's own file by a name that is good in this root; owned by the caller. NULL: it has none, as in a container that the
  * kernel brought it into. Without /proc it is the name it was executed by, or the program's if the kernel did that.
  */
@@ -199,7 +223,7 @@ static char *own_name(bool by_kernel)
     const char *executed = (const char *)getauxval(AT_EXECFN);
     struct stat own, found;
     bool proc = !stat(self_exe, &own);
-    char *name = proc ? realpath(self_exe, NULL) : executed && !by_kernel ? realpath(executed, NULL) : NULL;
+    char *name = proc ? name_of(self_exe) : executed && !by_kernel ? realpath(executed, NULL) : NULL;
     if (name && proc && (stat(name, &found) || found.st_dev != own.st_dev || found.st_ino != own.st_ino)) {
         free(name);
         name = NULL;
@@ -315,11 +339,12 @@ int main(int argc, char **argv, char **envp)
 {
     static struct options options; /* both live as long as the process */
     static struct process process;
-    struct program prog = {.file.fd = -1, .loader.fd = -1};
+    static struct program prog; /* large: only what is used of it is touched */
     const struct target *only;
     const struct kernel_start start = kernel_start();
     const bool by_kernel = start.argv0 || start.fd >= 0;
     int at = 1;
+    prog.file.fd = prog.loader.fd = -1;
     mallopt(M_TOP_PAD, HEAP_STEP);
     if (!target_of_name(argv[0], &only))
         return EXIT_USAGE;
@@ -367,7 +392,7 @@ int main(int argc, char **argv, char **envp)
     process.options = &options;
     process.self = self_command(&options, own_name(by_kernel));
     process.uname_release = options.release;
-    char *absolute = realpath(prog.path, NULL);
+    char *absolute = program_name(&prog);
     process.exe_path = absolute ? absolute : prog.path;
     pthread_mutex_init(&process.lock, NULL);
     return run(&process, &prog, &options);
