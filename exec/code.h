@@ -2,9 +2,9 @@
  * What generated code and the run loop share about translations: blocks, the per-thread jump table, and the
  * memory that code lives in.
  *
- * Jump table (struct cpu.jump_table): direct-mapped, one per guest thread, so that generated code reads a pair
- * without a race:   i = JUMP_HASH(pc);  if (table[i].pc == pc) jump to table[i].entry.
- * Other threads only ever overwrite `pc` with JUMP_EMPTY (invalidation).
+ * Jump table (struct cpu.jump_table points to its entries): direct-mapped, one per guest thread, so that generated code reads
+ * a pair without a race:   i = JUMP_HASH(pc, mask);  if (table[i].pc == pc) jump to table[i].entry.
+ * Other threads only ever overwrite `pc` with JUMP_EMPTY (invalidation). `mask`, the 8 bytes before the entries, is 2 (size - 1).
  */
 #ifndef EXEC_CODE_H
 #define EXEC_CODE_H
@@ -14,13 +14,20 @@
 #include "base/bits.h"
 #include "tcg/host.h"
 
-enum { JUMP_TABLE_BITS = 13, JUMP_TABLE_SIZE = 1 << JUMP_TABLE_BITS };
-#define JUMP_HASH(pc) (((pc) >> 1 ^ (pc) >> (JUMP_TABLE_BITS + 1)) & (JUMP_TABLE_SIZE - 1))
+enum { JUMP_TABLE_SIZE = 1 << 13, JUMP_TABLE_FIRST = JUMP_TABLE_SIZE / 16 }; /* entries at most, and of a new thread */
+enum { JUMP_HASH_SHIFT = 13 };
+#define JUMP_HASH(pc, mask) ((((pc) ^ (pc) >> JUMP_HASH_SHIFT) & (mask)) >> 1)
 #define JUMP_EMPTY    UINT64_C(1) /* matches no pc; entry 0 of a fresh (zeroed) table must be set to it */
 
 struct jump_entry {
     _Atomic uint64_t pc;
     void *entry; /* host address */
+};
+
+struct jump_table {
+    uint64_t unused[7]; /* entries share no cache line with it, nor with each other more than need be */
+    uint64_t mask;
+    struct jump_entry entry[JUMP_TABLE_SIZE];
 };
 
 /* A translated unit. Lives until the whole cache is flushed; `dead` ones are unreachable for new lookups. */

@@ -107,7 +107,7 @@ static size_t prediction_bytes(const struct exec *x) { return jumps_bytes(jump_m
 
 static bool attach(struct exec *x, struct cpu *cpu)
 {
-    size_t table = jumps_bytes(1), tables = jumps_bytes(jump_modes(x));
+    size_t tables = jumps_bytes(jump_modes(x));
     char *p = mmap(NULL, prediction_bytes(x), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return false;
@@ -116,7 +116,8 @@ static bool attach(struct exec *x, struct cpu *cpu)
         munmap(p, prediction_bytes(x));
         return false;
     }
-    madvise(p, table, MADV_POPULATE_WRITE); /* each page would fault twice, when it is read and when it is written */
+    /* Each page would fault twice, when it is read and when it is written. */
+    madvise(p, ALIGN_UP(offsetof(struct jump_table, entry[JUMP_TABLE_FIRST]), (size_t)4096), MADV_POPULATE_WRITE);
     mprotect(p + tables, GUARD_SIZE, PROT_NONE);
     cpu->ret_stack = p + tables;
     uint64_t *base = (uint64_t *)(p + tables + GUARD_SIZE + RET_STACK_SIZE - RET_STACK_BASE);

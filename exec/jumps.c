@@ -5,7 +5,14 @@
 
 size_t jumps_bytes(unsigned n)
 {
-    return n * JUMP_TABLE_SIZE * sizeof(struct jump_entry);
+    return ALIGN_UP(n * sizeof(struct jump_table), (size_t)4096);
+}
+
+static uint64_t size_of(const struct jump_table *t) { return t->mask / 2 + 1; }
+
+static void set_size(struct jump_table *t, uint64_t entries)
+{
+    __atomic_store_n(&t->mask, 2 * (entries - 1), __ATOMIC_RELAXED);
 }
 
 static void empty(struct jump_entry *e)
@@ -20,12 +27,13 @@ bool jumps_init(struct cpu *cpu, void *memory, unsigned n)
         return false;
     j->n = n;
     for (unsigned i = 0; i < n; i++) {
-        j->set[i].table = (struct jump_entry *)memory + i * JUMP_TABLE_SIZE;
-        empty(j->set[i].table);
+        j->set[i].table = (struct jump_table *)memory + i;
+        set_size(j->set[i].table, n == 1 ? JUMP_TABLE_FIRST : JUMP_TABLE_SIZE);
+        empty(j->set[i].table->entry);
     }
     j->set[0].mode = cpu->mode;
     cpu->jumps = j;
-    cpu->jump_table = j->set[0].table;
+    cpu->jump_table = j->set[0].table->entry;
     return true;
 }
 
@@ -37,10 +45,10 @@ void jumps_free(struct cpu *cpu)
 static void forget_set(struct jump_set *s)
 {
     for (unsigned i = 0; s->nfilled <= JUMP_FEW && i < s->nfilled; i++)
-        empty(&s->table[s->filled[i]]);
-    for (unsigned i = 0; s->nfilled > JUMP_FEW && i < JUMP_TABLE_SIZE; i++)
-        if (s->table[i].pc) /* untouched pages stay untouched */
-            empty(&s->table[i]);
+        empty(&s->table->entry[s->filled[i]]);
+    for (unsigned i = 0; s->nfilled > JUMP_FEW && i < size_of(s->table); i++)
+        if (s->table->entry[i].pc) /* untouched pages stay untouched */
+            empty(&s->table->entry[i]);
     s->nfilled = 0;
 }
 
@@ -57,7 +65,7 @@ void jumps_select(struct cpu *cpu, uint32_t mode)
         j->set[i].mode = mode;
     }
     j->current = i;
-    cpu->jump_table = j->set[i].table;
+    cpu->jump_table = j->set[i].table->entry;
 }
 
 void jumps_forget_all(struct cpu *cpu)
@@ -67,13 +75,28 @@ void jumps_forget_all(struct cpu *cpu)
         forget_set(&j->set[i]);
 }
 
+/*
+ * A table begins small, since each page that is touched costs as much as translating several instructions, and grows when jumps
+ * displace each other. What is in it would be looked for elsewhere then: it is forgotten.
+ */
+static void grow(struct jump_set *s)
+{
+    forget_set(s);
+    set_size(s->table, 4 * size_of(s->table) < JUMP_TABLE_SIZE ? 4 * size_of(s->table) : JUMP_TABLE_SIZE);
+    s->replaced = 0;
+}
+
 void jumps_fill(struct cpu *cpu, uint64_t pc, void *entry)
 {
     struct jump_set *s = &cpu->jumps->set[cpu->jumps->current];
-    unsigned i = JUMP_HASH(pc);
-    struct jump_entry *e = &s->table[i];
+    if (s->replaced > size_of(s->table) / 8 && size_of(s->table) < JUMP_TABLE_SIZE)
+        grow(s);
+    unsigned i = JUMP_HASH(pc, s->table->mask);
+    struct jump_entry *e = &s->table->entry[i];
     uint64_t was = atomic_load_explicit(&e->pc, memory_order_relaxed);
-    if (!was || was == JUMP_EMPTY) {
+    if (was && was != JUMP_EMPTY) {
+        s->replaced += was != pc;
+    } else {
         if (s->nfilled < JUMP_FEW)
             s->filled[s->nfilled] = i;
         s->nfilled += s->nfilled <= JUMP_FEW;
@@ -92,12 +115,12 @@ static void forget_one(struct jump_entry *e, uint64_t start, uint64_t end)
 void jumps_forget(struct cpu *cpu, uint64_t start, uint64_t end)
 {
     struct jump_sets *j = cpu->jumps;
-    bool few = (end - start) / 2 < JUMP_TABLE_SIZE; /* instructions are at even addresses */
     for (unsigned k = 0; k < j->n; k++) {
-        struct jump_entry *table = j->set[k].table;
+        struct jump_table *t = j->set[k].table;
+        bool few = (end - start) / 2 < size_of(t); /* instructions are at even addresses */
         for (uint64_t pc = start; few && pc < end; pc += 2)
-            forget_one(&table[JUMP_HASH(pc)], start, end);
-        for (unsigned i = 0; !few && i < JUMP_TABLE_SIZE; i++)
-            forget_one(&table[i], start, end);
+            forget_one(&t->entry[JUMP_HASH(pc, t->mask)], start, end);
+        for (unsigned i = 0; !few && i < size_of(t); i++)
+            forget_one(&t->entry[i], start, end);
     }
 }

@@ -11,10 +11,11 @@
 enum { JUMP_MODES = 4, JUMP_FEW = 256 };
 
 struct jump_set {
-    struct jump_entry *table;
+    struct jump_table *table;
     uint32_t mode;
     uint32_t nfilled;          /* since it was empty; more than JUMP_FEW: */
     uint16_t filled[JUMP_FEW]; /* which is not known */
+    uint32_t replaced;         /* entries by others since the table has its size */
 };
 
 /* Other threads take entries out, only the own one puts them in and exchanges sets. */
@@ -23,7 +24,10 @@ struct jump_sets {
     struct jump_set set[JUMP_MODES];
 };
 
-/* Empty tables for n modes in fresh memory of jumps_bytes(n), all zero. False without memory. */
+/*
+ * Empty tables for n modes in fresh memory of jumps_bytes(n), all zero and aligned to a page. False without memory. Where there is one
+ * mode, hardly any of the memory is touched before the table has to grow.
+ */
 bool jumps_init(struct cpu *cpu, void *memory, unsigned n);
 size_t jumps_bytes(unsigned n);
 void jumps_free(struct cpu *cpu);

@@ -1,4 +1,4 @@
-/* The tables of translated units (exec/blocks.c) against a model: an array searched from its end. */
+/* The tables of translated units (exec/blocks.c) against a model: an array searched from its end; jump tables (exec/jumps.c). */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -86,4 +86,69 @@ Test(blocks, model, .timeout = 60)
     free(removed);
     free(b);
     free(x);
+}
+
+/* --- jump tables --- */
+
+static void *entry_for(uint64_t pc) { return (void *)(uintptr_t)(pc * 3 + 1); }
+
+/* As generated code looks: NULL means leaving it. */
+static void *jump(const struct cpu *cpu, uint64_t pc)
+{
+    const struct jump_entry *table = cpu->jump_table;
+    uint64_t mask = ((const uint64_t *)table)[-1];
+    const struct jump_entry *e = &table[JUMP_HASH(pc, mask)];
+    return e->pc == pc ? e->entry : NULL;
+}
+
+static uint64_t entries(const struct cpu *cpu) { return ((const uint64_t *)cpu->jump_table)[-1] / 2 + 1; }
+
+Test(jumps, grow, .timeout = 60)
+{
+    enum { HOT = 1500 };
+    struct cpu *cpu = calloc(1, sizeof *cpu);
+    void *memory = aligned_alloc(4096, jumps_bytes(1));
+    cr_assert(cpu && memory);
+    memset(memory, 0, jumps_bytes(1));
+    cr_assert(jumps_init(cpu, memory, 1));
+    cr_assert_eq(entries(cpu), JUMP_TABLE_FIRST);
+    cr_assert_null(jump(cpu, 0));
+    for (unsigned i = 0; i < 100; i++)
+        jumps_fill(cpu, 0x400000 + 2 * i, entry_for(0x400000 + 2 * i));
+    for (unsigned i = 0; i < 100; i++)
+        cr_assert_eq(jump(cpu, 0x400000 + 2 * i), entry_for(0x400000 + 2 * i));
+    cr_assert_eq(entries(cpu), JUMP_TABLE_FIRST, "the table grows without need");
+
+    unsigned misses = 0;
+    for (unsigned round = 0; round < 20; round++) {
+        misses = 0;
+        for (unsigned i = 0; i < HOT; i++) {
+            uint64_t pc = 0x10000 + 256 * i;
+            void *found = jump(cpu, pc);
+            cr_assert(!found || found == entry_for(pc));
+            misses += !found;
+            if (!found)
+                jumps_fill(cpu, pc, entry_for(pc));
+        }
+    }
+    cr_assert_gt(entries(cpu), JUMP_TABLE_FIRST, "jumps displace each other for ever");
+    cr_assert_lt(misses, HOT / 4);
+
+    /* A few by their hash, many by looking at all. */
+    jumps_forget(cpu, 0x10000, 0x10200);
+    cr_assert(!jump(cpu, 0x10000) && !jump(cpu, 0x10100));
+    jumps_forget(cpu, 0x10000, 0x10000 + 256 * (HOT / 2));
+    unsigned left = 0;
+    for (unsigned i = 0; i < HOT; i++) {
+        void *found = jump(cpu, 0x10000 + 256 * i);
+        cr_assert(!found || i >= HOT / 2);
+        left += found != NULL;
+    }
+    cr_assert_gt(left, HOT / 4);
+    jumps_forget_all(cpu);
+    for (unsigned i = 0; i < HOT; i++)
+        cr_assert_null(jump(cpu, 0x10000 + 256 * i));
+    jumps_free(cpu);
+    free(memory);
+    free(cpu);
 }

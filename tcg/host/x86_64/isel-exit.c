@@ -451,14 +451,14 @@ static void exit_goto_ind(struct gen *g, const struct ir_inst *in)
     through_table(g, in->ir_sub, in->imm2);
 }
 
-/* exec/code.h: entry i = JUMP_HASH(pc), 16 bytes each: {pc, host address}. */
+/* exec/code.h: entry i = JUMP_HASH(pc, mask), 16 bytes each: {pc, host address}. */
 void x86_table_lookup(struct asmbuf *a, const struct host_layout *l)
 {
     emit_mov(a, true, RCX, RAX);
     emit_shift_imm(a, SHIFT_SHR, true, RCX, 13);
-    emit_alu(a, ALU_XOR, false, RCX, RAX);
-    emit_alu_imm(a, ALU_AND, false, RCX, 0x3ffe);
     emit_load(a, true, RDX, state_mem(l->jump_table));
+    emit_alu(a, ALU_XOR, false, RCX, RAX);
+    emit_rm(a, 0x23, RCX, MEM(RDX, -8));
     emit_rm(a, 0x39 | OP_W, RAX, (struct mem){RDX, RCX, 3, 0});
 }
 
