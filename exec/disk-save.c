@@ -7,6 +7,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -567,18 +569,47 @@ void disk_save(struct exec *x, bool is_end)
     }
 }
 
+bool exec_stores(const struct exec *x) { return x->disk.disk != NULL; }
+
+/*
+ * Beside a process that goes on with several threads: as a process for the moment, which shares its memory and has descriptors of its
+ * own. The calling thread stands still meanwhile, and nobody is told of the end.
+ */
+enum { SAVING_STACK = 256 * 1024 };
+
+static int save_beside(void *x)
+{
+    disk_save(x, false);
+    return 0;
+}
+
+static void save_apart(struct exec *x)
+{
+    char *stack = mmap(NULL, SAVING_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED)
+        return;
+    int pid = clone(save_beside, stack + SAVING_STACK, CLONE_VM | CLONE_VFORK, x);
+    if (pid > 0)
+        waitpid(pid, NULL, __WCLONE);
+    munmap(stack, SAVING_STACK);
+}
+
 void exec_save(struct exec *x, bool is_end)
 {
     sigset_t all, before;
     if (!x->disk.disk)
         return;
     /* Other threads could close the descriptors used here, or open files by the same numbers: a table of one's own. */
-    if (x->cpus && x->cpus->next_cpu && (!is_end || unshare(CLONE_FILES)))
+    bool threads = x->cpus && x->cpus->next_cpu;
+    if (threads && is_end && unshare(CLONE_FILES))
         return;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_mutex_lock(&x->lock);
-    disk_save(x, is_end);
+    if (threads && !is_end)
+        save_apart(x);
+    else
+        disk_save(x, is_end);
     pthread_mutex_unlock(&x->lock);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -70,6 +70,8 @@ void exec_renew(struct exec *x, uint64_t start, uint64_t end);
  * another program in its place.
  */
 void exec_save(struct exec *x, bool is_end);
+/* Is there a cache on disk at all? */
+bool exec_stores(const struct exec *x);
 /* Translates what can be reached from n guest addresses, nothing run, and stores it: number of units stored. */
 uint64_t exec_warm(struct cpu *cpu, const uint64_t *pc, size_t n);
 

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/log.h"
@@ -36,6 +37,10 @@ enum { HANDLER_DEFAULT = 0, HANDLER_IGNORE = 1 };
 static const uint8_t sync_signals[SYNC_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE};
 #define SYNC_MASK (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE))
 #define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+/* Those that programs are ended by without a core file: signal(7). */
+#define ENDING_SIGNALS                                                                                       \
+    (SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGPIPE) | SIGNAL_BIT(SIGALRM) | SIGNAL_BIT(SIGTERM) | \
+     SIGNAL_BIT(SIGUSR1) | SIGNAL_BIT(SIGUSR2))
 
 /* Its place in sync_signals, or -1. */
 static int sync_index(int signo)
@@ -156,13 +161,19 @@ static bool is_shown(int signo, const struct linux_sigaction *a)
     return log_on(LOG_STRACE) && a->handler == HANDLER_DEFAULT && !(SIGNAL_BIT(signo) & (stops | SIGNAL_BIT(SIGKILL)));
 }
 
+/* metic ends the process by itself, having stored its translations. */
+static bool stores_first(const struct process *p, int signo, const struct linux_sigaction *a)
+{
+    return p->actions.stores && a->handler == HANDLER_DEFAULT && ENDING_SIGNALS & SIGNAL_BIT(signo);
+}
+
 /* The disposition of the host that makes the guest's true; flags about children are the kernel's to keep. */
 static int64_t give_host_action(const struct process *p, int signo, const struct linux_sigaction *a)
 {
     bool dumps = a->handler == HANDLER_DEFAULT && CORE_SIGNALS & SIGNAL_BIT(signo); /* not the emulator's core */
     bool debugged = a->handler == HANDLER_DEFAULT && debug_catches(p, signo);
     struct host_sigaction h = {.handler = a->handler, .flags = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)};
-    if (is_caught(a) || dumps || debugged || is_shown(signo, a) || sync_index(signo) >= 0) {
+    if (is_caught(a) || dumps || debugged || stores_first(p, signo, a) || is_shown(signo, a) || sync_index(signo) >= 0) {
         h.handler = (uintptr_t)host_handler;
         /* SA_RESTART: the kernel shows by what it does which calls it would restart (host/calls.h). */
         h.flags |= SA_SIGINFO | SA_ONSTACK | SA_RESTART;
@@ -171,17 +182,31 @@ static int64_t give_host_action(const struct process *p, int signo, const struct
     return host_sigaction(signo, &h, NULL);
 }
 
+/* The first process of a pid namespace is spared what it has no handler for: there the kernel has to see that it has none. */
+static bool may_catch_defaults(const struct process *p) { return exec_stores(p->exec) && getpid() != 1; }
+
 void signals_start(struct process *p)
 {
+    p->actions.stores = may_catch_defaults(p);
     for (int s = 1; s <= LINUX_NSIG; s++) {
         struct host_sigaction old;
         if (host_sigaction(s, NULL, &old))
             continue;
         p->actions.action[s] = (struct linux_sigaction){.handler = old.handler == HANDLER_IGNORE};
         const struct linux_sigaction *a = &p->actions.action[s];
-        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s) || debug_catches(p, s) || is_shown(s, a))
+        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s) || debug_catches(p, s) || stores_first(p, s, a) || is_shown(s, a))
             give_host_action(p, s, a);
     }
+}
+
+void signals_fork_child(struct process *p)
+{
+    if (!p->actions.stores || may_catch_defaults(p))
+        return;
+    p->actions.stores = false;
+    for (int s = 1; s <= LINUX_NSIG; s++)
+        if (ENDING_SIGNALS & SIGNAL_BIT(s))
+            give_host_action(p, s, &p->actions.action[s]);
 }
 
 void signals_retake(struct process *p)

@@ -32,6 +32,7 @@ struct linux_sigaction {
 
 struct signal_actions {
     struct linux_sigaction action[LINUX_NSIG + 1]; /* by number */
+    bool stores; /* before a signal's default action ends the process its translations are stored */
 };
 
 struct linux_stack {
@@ -80,6 +81,8 @@ int signal_set_stack(struct task *t, const struct linux_stack *s, uint64_t sp);
 bool signal_disguise(int signo, siginfo_t *info);
 /* Takes over the dispositions the process was started with. */
 void signals_start(struct process *p);
+/* In a forked child, when only its own thread is left. */
+void signals_fork_child(struct process *p);
 /* The host's C library has made its first thread, and with it has taken its reserved signals from the guest. */
 void signals_retake(struct process *p);
 /* A new thread's host side: alternate stack. The guest's mask becomes the host's. False without memory. */

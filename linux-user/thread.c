@@ -552,6 +552,7 @@ static void forked_child(struct task *t, const struct clone_request *r)
     t->signals.held = 0;
     child_registers(t, r);
     child_words(t, r);
+    signals_fork_child(p);
     if (r->flags & CLONE_CLEAR_SIGHAND)
         clear_handlers(p);
     debug_fork_child(t);

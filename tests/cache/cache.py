@@ -238,6 +238,56 @@ class Cache(unittest.TestCase):
         self.assertEqual(self.stats["files of the disk cache"], 1)
         self.check_warm()
 
+    def test_executes_beside_threads(self):
+        """What a process has made with several threads is there for the program that it executes."""
+        want = 2 * self.answer()
+        self.assertEqual(self.run_guest("1", "execute"), want)
+        self.assertEqual(self.stats["files of the disk cache"], 1)
+        self.assertLess(self.stats["units translated"], 100)
+
+    def waiting(self, before=()):
+        """A process that has printed its answer and waits for its standard input to end."""
+        p = subprocess.Popen([*before, METIC, STATIC, "1", "wait"], env=self.environment(), text=True, stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, start_new_session=True)
+        self.addCleanup(p.stdout.close)
+        self.addCleanup(p.wait, 20)
+        self.addCleanup(p.stdin.close)
+        self.assertEqual(p.stdout.readline(), self.answer())
+        return p
+
+    def test_ended_by_signals(self):
+        for signo in signal.SIGTERM, signal.SIGPIPE, signal.SIGHUP:
+            shutil.rmtree(self.cache, ignore_errors=True)
+            p = self.waiting()
+            p.send_signal(signo)
+            self.assertEqual((p.stdout.read(), p.wait(20)), ("", -signo))
+            self.assertEqual(len(self.files()), 1, signo)
+            self.run_guest()  # (its end is new)
+            self.assertEqual(self.stats["files of the disk cache"], 1)
+            self.check_warm()
+
+    def test_killed_at_once(self):
+        p = self.waiting()
+        p.kill()
+        self.assertEqual(p.wait(20), -signal.SIGKILL)
+        self.assertEqual(self.files(), [])
+
+    def test_first_process_is_spared(self):
+        """The kernel does not end it by signals that it has no handler for, as it would if metic had one."""
+        for before in (["unshare", "--pid", "--fork"], ["unshare", "--user", "--map-root-user", "--pid", "--fork"]):
+            if not subprocess.run([*before, "true"], capture_output=True).returncode:
+                break
+        else:
+            self.skipTest("needs a pid namespace")
+        p = self.waiting(before)
+        child = pathlib.Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
+        self.assertEqual(len(child), 1)
+        os.kill(int(child[0]), signal.SIGTERM)
+        time.sleep(0.2)
+        self.assertIsNone(p.poll())
+        p.stdin.close()
+        self.assertEqual(p.wait(20), 0)
+
     def test_two_metics(self):
         want = self.answer()
         data = bytearray(pathlib.Path(METIC).read_bytes())

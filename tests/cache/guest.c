@@ -67,6 +67,21 @@ static int load_and_unload(unsigned rounds)
 
 #endif
 
+static void *sleep_on(void *arg)
+{
+    for (;;)
+        pause();
+    return arg;
+}
+
+static void execute_beside_a_thread(char **argv)
+{
+    pthread_t thread;
+    if (!pthread_create(&thread, NULL, sleep_on, NULL))
+        execv(argv[0], (char *[]){argv[0], NULL});
+    _exit(3);
+}
+
 int main(int argc, char **argv)
 {
     unsigned rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 1, v[sizeof functions / sizeof *functions], x = 1;
@@ -85,5 +100,7 @@ int main(int argc, char **argv)
             ;
     if (argc > 2 && !strcmp(argv[2], "abort"))
         abort();
+    if (argc > 2 && !strcmp(argv[2], "execute"))
+        execute_beside_a_thread(argv);
     return 0;
 }
