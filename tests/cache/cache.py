@@ -243,7 +243,7 @@ class Cache(unittest.TestCase):
         want = 2 * self.answer()
         self.assertEqual(self.run_guest("1", "execute"), want)
         self.assertEqual(self.stats["files of the disk cache"], 1)
-        self.assertLess(self.stats["units translated"], 100)
+        self.assertGreater(self.stats["units found on disk"], 50)  # (its end is new)
 
     def waiting(self, before=()):
         """A process that has printed its answer and waits for its standard input to end."""
