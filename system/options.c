@@ -2,6 +2,7 @@
 #include "system/options.h"
 
 #include <ctype.h>
+#include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,10 @@
     X(DRIVE, "-drive", "file=F,...", "a disk: raw or qcow2 (format=, readonly=, id=, if=none|virtio|pflash, unit=, cache=, discard=, snapshot=)") \
     X(SNAPSHOT, "-snapshot", NULL, "what is written to disks is forgotten at the end (a drive's snapshot=off: not to this one)") \
     X(NETDEV, "-netdev", "kind,id=N,...", "a network: user (hostfwd=...), tap, socket")                          \
+    X(NIC, "-nic", "kind,...", "a network and its device at once (model=, mac=): user,hostfwd=...; none")       \
+    X(VIRTFS, "-virtfs", "local,...", "a folder of the host at once: path=, mount_tag=, readonly=on")            \
+    X(OBJECT, "-object", "rng-...,id=N", "accepted: rng-builtin and rng-random; random numbers are the host's")   \
+    X(ACCEL, "-accel", "tcg", "accepted: code is always translated")                                             \
     X(DEVICE, "-device", "name,...", "plug a device in (\"help\", \"NAME,help\")")                              \
     X(NOGRAPHIC, "-nographic", NULL, "the serial line and Ctrl-a commands on the terminal")                      \
     X(DISPLAY, "-display", "none", "there are no displays: only \"none\" is accepted")                           \
@@ -96,6 +101,28 @@ static enum system_result wrong(const char *word, const char *wants, const char 
     return SYSTEM_BAD;
 }
 
+static void append(char ***list, const char *text)
+{
+    size_t n = 0;
+    while (*list && (*list)[n])
+        n++;
+    *list = realloc(*list, (n + 2) * sizeof **list);
+    CHECK(*list);
+    (*list)[n] = (char *)text;
+    (*list)[n + 1] = NULL;
+}
+
+/* ",key=value", commas in the value doubled. */
+static void append_part(GString *text, const char *key, const char *value)
+{
+    g_string_append_printf(text, ",%s=", key);
+    for (; *value; value++) {
+        g_string_append_c(text, *value);
+        if (*value == ',')
+            g_string_append_c(text, ',');
+    }
+}
+
 static enum system_result read_machine(struct system_options *o, const char *value)
 {
     struct options parts;
@@ -125,7 +152,10 @@ static enum system_result read_memory(struct system_options *o, const char *valu
 {
     static const char units[] = "KMG";
     static const uint64_t most = UINT64_C(1) << 40;
+    static const char key[] = "size=";
     char *end;
+    if (!strncmp(value, key, strlen(key)))
+        value += strlen(key);
     uint64_t n = strtoull(value, &end, 0);
     const char *unit = *end ? strchr(units, *end & ~0x20) : "M";
     unsigned shift = unit && *end ? 10 * (unsigned)(1 + (unit - units)) : 20;
@@ -138,12 +168,91 @@ static enum system_result read_memory(struct system_options *o, const char *valu
 
 static enum system_result read_smp(struct system_options *o, const char *value)
 {
+    static const char key[] = "cpus=";
     char *end;
-    unsigned long n = strtoul(value, &end, 10);
+    unsigned long n = strtoul(!strncmp(value, key, strlen(key)) ? value + strlen(key) : value, &end, 10);
     if (!n || *end || n > MACHINE_MAX_PROCESSORS)
         return wrong("-smp", "a number of processors", value);
     o->b.processors = (unsigned)n;
     return SYSTEM_RUN;
+}
+
+/* Those that only say what is so anyway. */
+static enum system_result read_accel(const char *value)
+{
+    return !strcmp(value, "tcg") || !strncmp(value, "tcg,", 4) ? SYSTEM_RUN : wrong("-accel", "tcg", value);
+}
+
+static enum system_result read_object(const char *value)
+{
+    struct options parts;
+    char *line = options_parse(&parts, value, "qom-type");
+    const char *type = line ? NULL : options_get(&parts, "qom-type"), *file = line ? NULL : options_get(&parts, "filename");
+    bool ok = type && options_get(&parts, "id") && !options_unknown(&parts) &&
+              ((!strcmp(type, "rng-builtin") && !file) ||
+               (!strcmp(type, "rng-random") && (!file || !strcmp(file, "/dev/urandom") || !strcmp(file, "/dev/random"))));
+    options_free(&parts);
+    free(line);
+    return ok ? SYSTEM_RUN : wrong("-object", "rng-builtin,id=N or rng-random,id=N,filename=/dev/urandom", value);
+}
+
+/* An option that stands for two: the text of -device made of the parts `device` names, `driver` in front. Owned by the option list. */
+static char *device_of(struct options *parts, const char *driver, const char *const *device)
+{
+    GString *text = g_string_new(driver);
+    for (; *device; device++) {
+        const char *value = options_get(parts, *device);
+        if (value)
+            append_part(text, *device, value);
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* -nic KIND,model=DEVICE,mac=ADDRESS,… */
+static enum system_result read_nic(struct system_options *o, const char *value)
+{
+    static const char *const of_device[] = {"mac", NULL};
+    struct options parts;
+    char *line = options_parse(&parts, value, "type");
+    const char *type = line ? NULL : options_get(&parts, "type"), *model = line ? NULL : options_get(&parts, "model");
+    enum system_result result = SYSTEM_RUN;
+    if (!type) {
+        result = wrong("-nic", "a kind of network (user, tap, socket) or none", value);
+    } else if (strcmp(type, "none")) {
+        g_autofree char *id = g_strdup_printf("nic%u", o->nnics++), *made = device_of(&parts, model ? model : "virtio-net-pci", of_device);
+        GString *net = g_string_new(type), *device = g_string_new(made);
+        append_part(net, "id", id);
+        append_part(device, "netdev", id);
+        for (unsigned i = 0; i < parts.n; i++)
+            if (!parts.part[i].taken)
+                append_part(net, parts.part[i].key, parts.part[i].value);
+        append(&o->netdevs, g_string_free(net, FALSE));
+        append(&o->devices, g_string_free(device, FALSE));
+    }
+    options_free(&parts);
+    free(line);
+    return result;
+}
+
+/* -virtfs local,path=FOLDER,mount_tag=TAG,…; what the guest may do is what this user may, whatever security_model says. */
+static enum system_result read_virtfs(struct system_options *o, const char *value)
+{
+    static const char *const of_device[] = {"path", "mount_tag", "readonly", NULL};
+    struct options parts;
+    char *line = options_parse(&parts, value, "fsdriver");
+    const char *driver = line ? NULL : options_get(&parts, "fsdriver"), *model = line ? NULL : options_get(&parts, "security_model");
+    bool ok = driver && !strcmp(driver, "local") && options_get(&parts, "path") && options_get(&parts, "mount_tag") &&
+              (!model || !strcmp(model, "none") || !strcmp(model, "passthrough"));
+    options_get(&parts, "id");
+    char *device = ok ? device_of(&parts, "virtio-9p-pci", of_device) : NULL;
+    ok = ok && !options_unknown(&parts);
+    if (ok)
+        append(&o->devices, device);
+    else
+        g_free(device);
+    options_free(&parts);
+    free(line);
+    return ok ? SYSTEM_RUN : wrong("-virtfs", "local,path=FOLDER,mount_tag=TAG, perhaps readonly=on and security_model=none", value);
 }
 
 static enum system_result read_cpu(const char *value)
@@ -239,17 +348,6 @@ static enum system_result read_action(struct system_options *o, const char *valu
     return ok ? SYSTEM_RUN : wrong("-action", "reboot=reset|shutdown or shutdown=poweroff|pause", value);
 }
 
-static void append(char ***list, const char *text)
-{
-    size_t n = 0;
-    while (*list && (*list)[n])
-        n++;
-    *list = realloc(*list, (n + 2) * sizeof **list);
-    CHECK(*list);
-    (*list)[n] = (char *)text;
-    (*list)[n + 1] = NULL;
-}
-
 static enum system_result read_one(struct system_options *o, enum option which, const char *value)
 {
     switch (which) {
@@ -281,6 +379,10 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_CHARDEV: append(&o->chardevs, value); break;
     case OPT_DRIVE: append(&o->drives, value); break;
     case OPT_NETDEV: append(&o->netdevs, value); break;
+    case OPT_NIC: return read_nic(o, value);
+    case OPT_VIRTFS: return read_virtfs(o, value);
+    case OPT_OBJECT: return read_object(value);
+    case OPT_ACCEL: return read_accel(value);
     case OPT_DEVICE:
         if (devices_help(value))
             return SYSTEM_DONE;

@@ -19,6 +19,7 @@ struct system_options {
     char **chardevs, **drives, **netdevs, **devices; /* as given: NULL-terminated, owned; NULL: none */
     char **fw_cfg; /* -fw_cfg, likewise */
     char **qmp, **qmp_pretty, **monitors; /* -qmp, -qmp-pretty, -mon */
+    unsigned nnics; /* of -nic */
     bool on_terminal; /* -nographic: the serial line and Ctrl-a commands on the terminal */
 };
 

@@ -7,6 +7,7 @@ enum { PART = 256 }; /* getrandom() gives as many at once, whatever happens */
 
 struct virtio_rng {
     struct virtio virtio;
+    char *rng;
 };
 
 static void notify(struct virtio *v, unsigned queue)
@@ -33,6 +34,9 @@ static void started(struct virtio *v) { virtio_notify(v, 0); }
 
 static const struct virtio_class kind = {
     .id = 4, .nqueues = 1, .queue_size = 64, .pci_class = 0xff0000, .notify = notify, .started = started};
+static const struct device_prop props[] = {
+    {"rng", PROP_STRING, offsetof(struct virtio_rng, rng), NULL, "accepted, the id of an -object: the numbers are the host's in any case"},
+};
 static const struct device_saved saved[] = {VIRTIO_SAVED};
 
 const struct device_class device_virtio_rng = {
@@ -43,6 +47,8 @@ const struct device_class device_virtio_rng = {
     .bus_class = &kind,
     .state_size = sizeof(struct virtio_rng),
     .state_version = 1,
+    .props = props,
+    .nprops = ARRAY_SIZE(props),
     .saved = saved,
     .nsaved = ARRAY_SIZE(saved),
     .realize = realize,

@@ -140,6 +140,34 @@ def begun(machine):
             check(m.command("query-pci")[0]["devices"][0]["pci_bridge"]["devices"][0]["qdev_id"] == "r")
 
 
+def short_forms(machine):
+    """Options that stand for several, or for what is so anyway; how drives are kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        disks = [pathlib.Path(folder) / f"disk{i}" for i in range(3)]
+        for d in disks:
+            d.write_bytes(b"x" * 1024)
+        with qmp.Machine(machine, *BARE, "-S", "-accel", "tcg", "-smp", "cpus=2", "-m", "size=32M", "-nic", "user,mac=52:54:00:aa:bb:cc,hostname=foo", "-virtfs",
+                         f"local,path={folder},mount_tag=h,security_model=none", "-object", "rng-random,id=r,filename=/dev/urandom", "-device",
+                         "virtio-rng-pci,rng=r", "-drive", f"file={disks[0]},format=raw,id=a,cache=unsafe,snapshot=off", "-drive",
+                         f"file={disks[1]},format=raw,id=b,cache=writethrough,readonly=on", "-drive", f"file={disks[2]},format=raw,id=c", "-snapshot") as m:
+            tree = m.command("human-monitor-command", {"command-line": "info qtree"})
+            for text in ('mac = "52:54:00:aa:bb:cc"', 'netdev = "nic0"', f'path = "{folder}"', 'mount_tag = "h"', 'rng = "r"'):
+                check(text in tree, text, tree)
+            check(len(m.command("query-cpus-fast")) == 2)
+            drives = {b["device"]: b["inserted"] for b in m.command("query-block")}
+            check([drives[d]["cache"]["writeback"] for d in "abc"] == [True, False, True], drives)
+            check([drives[d]["cache"]["no-flush"] for d in "abc"] == [True, False, True], drives)
+            check([drives[d]["drv"] for d in "abc"] == ["raw", "raw", "qcow2"] and drives["c"]["backing_file"] == str(disks[2]), drives)
+            check(not os.path.exists(drives["c"]["file"]), "the changes have a name")
+            m.command("quit")
+            check(m.end() == (0, ""))
+        for options, text in ((["-nic", "foo"], b"one of user, tap and socket"), (["-virtfs", "local,path=/"], b"mount_tag="),
+                              (["-object", "x"], b"rng-builtin"), (["-accel", "kvm"], b"tcg"), (["-drive", f"file={disks[0]},cache=x"], b"writethrough"),
+                              (["-snapshot", "-drive", "file=/nothing"], b"No such file")):
+            r = subprocess.run([machine, *BARE, "-S", "-display", "none", *options], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+            check(r.returncode == 1 and text in r.stderr, options, r)
+
+
 def human_session(machine):
     """Lines typed at a socket: echo, editing, recall."""
     with tempfile.TemporaryDirectory() as folder:
@@ -364,6 +392,7 @@ def main():
     protocol(machine)
     commands(machine)
     begun(machine)
+    short_forms(machine)
     human_session(machine)
     shared_terminal(machine)
     streams(machine)
