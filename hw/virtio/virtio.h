@@ -79,7 +79,7 @@ struct virtio {
     uint64_t offered, features;
     uint32_t generation; /* of the configuration */
     uint8_t status, nqueues;
-    uint8_t config[VIRTIO_MAX_CONFIG]; /* little-endian, as the driver sees it */
+    _Alignas(8) uint8_t config[VIRTIO_MAX_CONFIG]; /* little-endian, as the driver sees it; devices lay structs over it */
     struct virtq queue[VIRTIO_MAX_QUEUES];
     struct virtio_transport transport;
 };
