@@ -50,9 +50,9 @@ class Debian(qmp.Machine):
         super().__init__(program, "-M", "virt", "-m", "1G", "-smp", "2", "-kernel", installed / "kernel", "-initrd", installed / "initrd",
                          "-append", APPEND, "-drive", f"file={disk},if=none,id=disk{drive}", "-device", "virtio-blk-pci,drive=disk,id=blk",
                          "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{self.port}-:22", "-device", "virtio-net-pci,netdev=net,id=nic",
-                         "-device", "virtio-rng-pci", *options)
+                         "-device", "virtio-rng-pci", "-device", "virtio-keyboard-pci", *options)
 
-    def login(self, timeout=600):
+    def login(self, timeout=3000):
         """Seconds from now to the prompt for a name."""
         start = time.monotonic()
         self.wait_for("login:", timeout)
@@ -60,22 +60,23 @@ class Debian(qmp.Machine):
 
     def shell(self):
         self.type("root\n")
-        self.wait_for("Password:")
+        self.wait_for("Password:", 300)
         self.type(debian_image.PASSWORD + "\n")
-        self.wait_for("# ", 120)
+        self.wait_for("# ", 300)
 
-    def ssh(self, command, check=True, timeout=600):
+    def ssh(self, command, check=True, timeout=1200):
         """What the command prints."""
         r = subprocess.run(["ssh", "-i", self.key, "-p", str(self.port), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-                            "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=60", "root@127.0.0.1", command], stdin=subprocess.DEVNULL,
+                            "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=300", "root@127.0.0.1", command], stdin=subprocess.DEVNULL,
                            capture_output=True, text=True, errors="replace", timeout=timeout)
         if check and r.returncode:
             raise AssertionError(f"{command}: exit code {r.returncode}\n{r.stdout[-3000:]}{r.stderr[-3000:]}")
         return r.stdout
 
     def power_off(self):
-        self.ssh("systemctl poweroff", check=False)
-        data = self.event("SHUTDOWN", 300)["data"]
+        """By the power button."""
+        self.command("system_powerdown")
+        data = self.event("SHUTDOWN", 900)["data"]
         code = self.end(120)
         if data != {"guest": True, "reason": "guest-shutdown"} or code != (0, ""):
             raise AssertionError((data, code))
@@ -104,7 +105,7 @@ def use(m, repository):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     m.shell()
     m.type("uname -m; systemctl is-system-running --wait\n")
-    expect(m.wait_for("# ", 300), "riscv64\r\nrunning\r\n")
+    expect(m.wait_for("# ", 900), "riscv64\r\nrunning\r\n")
     m.type("exit\n")
     expect(m.ssh("cat /etc/os-release"), "trixie")
     m.ssh(f"echo 'deb [trusted=yes] http://10.0.2.2:{server.server_port} ./' > /etc/apt/sources.list")
@@ -118,7 +119,7 @@ def use(m, repository):
 
 def reboot(m):
     m.ssh("sync; systemctl reboot", check=False)
-    m.event("RESET", 300)
+    m.event("RESET", 900)
     m.login()
     expect(m.ssh("jq --version; journalctl -q -p err -b"), "jq-")
 
