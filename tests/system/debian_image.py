@@ -72,6 +72,9 @@ def install(root, metic):
     hasty.write_text("force-unsafe-io\n")
     run(*inside, "/debootstrap/debootstrap", "--second-stage")  # container=lxc: it takes the devices that are there
     hasty.unlink()
+    if not (root / "proc").is_dir():  # debootstrap takes it away where there are no mounts
+        (root / "proc").unlink(missing_ok=True)
+        (root / "proc").mkdir()
     run(*inside, "/bin/sh", "-ec", f"echo root:{PASSWORD} | chpasswd; systemctl enable systemd-networkd; apt-get clean")
     write_files(root)
 
