@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds a container image of another architecture by buildah, with metic and with the peer registered in turn.
 
-usage: containers.py [--file FILE] [--md FILE] [--json FILE] [--who metic,peer,run] METIC ARCH=ROOT...
+usage: containers.py [--file FILE] [--md FILE] [--json FILE] [--driver overlay|vfs] [--who metic,peer,run] METIC ARCH=ROOT...
 
 ROOT is a folder with a Debian of the architecture (as tests/binfmt/distribution.py --keep leaves it); it becomes the base
 image. All happens in a user namespace with a binfmt_misc of its own; but for `run`: the same steps in a copy of ROOT by
@@ -28,7 +28,7 @@ import roots  # noqa: E402
 
 CACHE = "/var/cache/metic"
 # Files that hold the time, or an order that no build promises.
-VARYING = ("var/log/", "var/cache/", "var/lib/apt/lists/", "tmp/", "run/", "etc/ld.so.cache", "etc/resolv.conf", "etc/hosts",
+VARYING = ("var/log/", "var/cache/", "var/lib/apt/lists/", "tmp/", "run/", "etc/ld.so.cache", "etc/resolv.conf", "etc/hosts", "etc/hostname",
            "var/lib/dpkg/status-old", "proc/", "sys/", "dev/", "root/.cache")
 KEPT = ("metic", "run")  # those whose translations are kept
 
@@ -36,7 +36,7 @@ KEPT = ("metic", "run")  # those whose translations are kept
 def buildah(storage, *words, **options):
     env = dict(os.environ, _CONTAINERS_USERNS_CONFIGURED="1", BUILDAH_ISOLATION="chroot", HOME="/root",
                CONTAINERS_STORAGE_CONF=str(storage / "storage.conf"))
-    return ["buildah", "--storage-driver", "vfs", "--root", str(storage / "root"), "--runroot", str(storage / "run"), *map(str, words)], env
+    return ["buildah", "--root", str(storage / "root"), "--runroot", str(storage / "run"), *map(str, words)], env
 
 
 def run(storage, *words):
@@ -116,7 +116,7 @@ def measure_run(args, folder, root):
     who = {**user, "cwd": "/", "env": {"PATH": os.environ["PATH"], "HOME": str(home)}}
     builds = []
     for _ in range(2):
-        copy = folder / "root"
+        copy = folder / "copy"  # not buildah's
         subprocess.run(["cp", "-a", root, copy], check=True)
         namespace.give_to_user(copy)
         builds.append(build_in(copy, metic, args.file, who))
@@ -198,7 +198,7 @@ def table(arch, results):
 
 
 def build_all(args, storage, arch, root):
-    (storage / "storage.conf").write_text('[storage]\ndriver = "vfs"\n')
+    (storage / "storage.conf").write_text(f'[storage]\ndriver = "{args.driver}"\n')
     namespace.enter()
     namespace.mount()
     return measure(args, storage, arch, root)
@@ -209,6 +209,7 @@ def main():
     parser.add_argument("--md", type=pathlib.Path)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--who", type=lambda s: s.split(","), default=["metic", "peer"])
+    parser.add_argument("--driver", default="overlay", help="of buildah's storage: overlay, vfs")
     parser.add_argument("--file", default="Containerfile", help="one of bench/container")
     parser.add_argument("metic", type=os.path.abspath)
     parser.add_argument("roots", nargs="+", metavar="ARCH=ROOT")
