@@ -62,7 +62,7 @@ def modules(root, names):
 
 
 def initrd(root, program, options):
-    kernel_modules = modules(root, ["crc32c_generic", "ext4", "virtio_blk"])
+    kernel_modules = modules(root, ["crc32c_generic", "ext4", "virtio_mmio", "virtio_blk"])
     script = SCRIPT.format(modules=" ".join(n for n, _ in kernel_modules), options=options)
     files = [(d, 0o40755, b"") for d in ("bin", "dev", "lib", "mnt")]
     files += [("bin/busybox", 0o100755, (root / "usr/bin/busybox").read_bytes()), ("bin/powerloss", 0o100755, program.read_bytes()),
