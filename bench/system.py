@@ -17,18 +17,20 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "tools"), str(HERE.parent / "tests/system")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 import cpio  # noqa: E402
-import debian  # noqa: E402
-import debian_image  # noqa: E402
 import roots  # noqa: E402
 from run import compile_all, geomean  # noqa: E402
+
+sys.path.append(str(HERE.parent / "tests/system"))
+import debian  # noqa: E402
+import debian_image  # noqa: E402
 
 KERNELS = ["crc", "fib", "interp", "qsort", "sha256", "sieve", "sort", "string"]
 PEER = ["qemu-system-riscv"]
 PROMPT = "prompt"
 CHROOT = ["unshare", "--mount", "sh", "-c",
-          'mkdir -p "$1/proc" "$1/dev" "$1/mnt" && mount --rbind /dev "$1/dev" && mount --rbind /proc "$1/proc" && '
+          'mkdir -p "$1/proc" "$1/dev" "$1/mnt" "$1/var/tmp" && mount --rbind /dev "$1/dev" && mount --rbind /proc "$1/proc" && '
           'mount --bind "$2" "$1/mnt" && r=$1 && shift 2 && exec chroot "$r" "$@"', "chroot"]
 
 
