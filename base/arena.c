@@ -6,7 +6,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 
-enum { BLOCK = 64 * 1024, ALIGNMENT = 8 };
+enum { BLOCK = 16 * 1024, ALIGNMENT = 8 }; /* many arenas hold little */
 
 struct arena_block {
     struct arena_block *older;

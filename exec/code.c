@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 /* Of code. The smallest quick units are two instructions with two exits and their counter's: about 150 bytes. */
-enum { READY_STEP = 64 * 1024, READY_AHEAD = 4096 };
+enum { READY_STEP = 16 * 1024, READY_AHEAD = 4096, FILLED_STEP = 64 * 1024 };
 enum { EXIT_CELLS_PER_KB = 20, COUNTERS_PER_KB = 7 };
 
 /* Bytes of the cells and counters behind the code. */
@@ -18,7 +18,9 @@ static size_t data_size(const struct code_memory *m)
 
 bool code_memory_init(struct code_memory *m, size_t bytes)
 {
-    memset(m, 0, sizeof *m);
+    memset(m, 0, offsetof(struct code_memory, chunk)); /* chunks are described as they are made */
+    m->nchunks = 0;
+    m->closed = false;
     m->size = ALIGN_UP(bytes, (size_t)CODE_CHUNK_SIZE);
     if (m->size > (size_t)CODE_MAX_CHUNKS * CODE_CHUNK_SIZE)
         m->size = (size_t)CODE_MAX_CHUNKS * CODE_CHUNK_SIZE;
@@ -40,7 +42,8 @@ bool code_memory_init(struct code_memory *m, size_t bytes)
 }
 
 /*
- * Asking for several pages at once costs less than a fault for each. Kernels before 5.14 refuse: then there are faults.
+ * Asking for several pages at once costs less than a fault for each, and an unused page as much as a used one: processes that find
+ * their code on disk, and forked children, translate little. Kernels before 5.14 refuse: then there are faults.
  */
 static uint8_t *make_ready(uint8_t *p, int how)
 {
@@ -132,7 +135,7 @@ uint8_t *code_memory_room(struct code_memory *m, size_t need, uint8_t **exec, si
             return NULL;
     }
     while (c->ready < c->size && c->ready < c->used + READY_AHEAD) {
-        size_t filled = ALIGN_DOWN(c->used, (size_t)READY_STEP);
+        size_t filled = ALIGN_DOWN(c->used, (size_t)FILLED_STEP);
         if (filled > c->filled) /* the bytes count twice in what the process uses, and are seldom written again */
             madvise(c->write + c->filled, filled - c->filled, MADV_DONTNEED);
         c->filled = filled;

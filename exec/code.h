@@ -14,7 +14,7 @@
 #include "base/bits.h"
 #include "tcg/host.h"
 
-enum { JUMP_TABLE_SIZE = 1 << 13, JUMP_TABLE_FIRST = JUMP_TABLE_SIZE / 16 }; /* entries at most, and of a new thread */
+enum { JUMP_TABLE_SIZE = 1 << 13, JUMP_TABLE_FIRST = JUMP_TABLE_SIZE / 4 }; /* entries at most, and of a new thread */
 enum { JUMP_HASH_SHIFT = 13 };
 #define JUMP_HASH(pc, mask) ((((pc) ^ (pc) >> JUMP_HASH_SHIFT) & (mask)) >> 1)
 #define JUMP_EMPTY    UINT64_C(1) /* matches no pc; entry 0 of a fresh (zeroed) table must be set to it */

@@ -116,8 +116,6 @@ static bool attach(struct exec *x, struct cpu *cpu)
         munmap(p, prediction_bytes(x));
         return false;
     }
-    /* Each page would fault twice, when it is read and when it is written. */
-    madvise(p, ALIGN_UP(offsetof(struct jump_table, entry[JUMP_TABLE_FIRST]), (size_t)4096), MADV_POPULATE_WRITE);
     mprotect(p + tables, GUARD_SIZE, PROT_NONE);
     cpu->ret_stack = p + tables;
     uint64_t *base = (uint64_t *)(p + tables + GUARD_SIZE + RET_STACK_SIZE - RET_STACK_BASE);

@@ -2,6 +2,7 @@
 #include "exec/jumps.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 size_t jumps_bytes(unsigned n)
 {
@@ -9,6 +10,12 @@ size_t jumps_bytes(unsigned n)
 }
 
 static uint64_t size_of(const struct jump_table *t) { return t->mask / 2 + 1; }
+
+/* Each page would fault twice, when it is read and when it is written. */
+static void make_ready(struct jump_table *t, uint64_t entries)
+{
+    madvise(t, ALIGN_UP(offsetof(struct jump_table, entry) + entries * sizeof(struct jump_entry), (size_t)4096), MADV_POPULATE_WRITE);
+}
 
 static void set_size(struct jump_table *t, uint64_t entries)
 {
@@ -26,6 +33,7 @@ bool jumps_init(struct cpu *cpu, void *memory, unsigned n)
     if (!j)
         return false;
     j->n = n;
+    make_ready(memory, n == 1 ? JUMP_TABLE_FIRST : JUMP_TABLE_SIZE);
     for (unsigned i = 0; i < n; i++) {
         j->set[i].table = (struct jump_table *)memory + i;
         set_size(j->set[i].table, n == 1 ? JUMP_TABLE_FIRST : JUMP_TABLE_SIZE);
@@ -82,7 +90,8 @@ void jumps_forget_all(struct cpu *cpu)
 static void grow(struct jump_set *s)
 {
     forget_set(s);
-    set_size(s->table, 4 * size_of(s->table) < JUMP_TABLE_SIZE ? 4 * size_of(s->table) : JUMP_TABLE_SIZE);
+    make_ready(s->table, JUMP_TABLE_SIZE);
+    set_size(s->table, JUMP_TABLE_SIZE);
     s->replaced = 0;
 }
 

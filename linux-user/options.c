@@ -397,7 +397,7 @@ static void repeat(struct options *o, enum option option, const char *value)
         return;
     append(&o->again, strdup(rows[option].word));
     if (rows[option].argument)
-        append(&o->again, option == OPT_SYSROOT || (option == OPT_CODE_CACHE && strcmp(value, "off")) ? absolute_name(value) : strdup(value));
+        append(&o->again, strdup(option == OPT_SYSROOT ? o->sysroot : option == OPT_CODE_CACHE ? o->code_cache : value));
 }
 
 static enum options_result read_words(struct options *o, char **argv, int *program)
