@@ -108,20 +108,37 @@ static uint64_t next_target(const struct region *g, uint64_t pc)
     return next;
 }
 
-/* What has just ended leads to the instruction that follows now: no jump is needed, or the other way round. */
-static void fall_through(struct ir_unit *u, uint64_t next)
+/* True if what has just ended leads to the instruction that follows now: without a jump, or by the branch the other way round. */
+static bool fall_through(struct ir_unit *u, uint64_t next)
 {
     struct ir_inst *last = &u->inst[u->n - 1], *branch = &u->inst[u->n - 2];
     if (last->op != IR_GOTO || last->ir_sub != JUMP_PLAIN)
-        return;
+        return false;
     if ((uint64_t)last->imm == next) {
         u->n--;
-    } else if (branch->op == IR_GOTO_IF && (uint64_t)branch->imm == next) {
+        return true;
+    }
+    if (branch->op == IR_GOTO_IF && (uint64_t)branch->imm == next) {
         branch->cc ^= 1;
         branch->imm = last->imm;
         branch->ir_dead = last->ir_dead;
         u->n--;
+        return true;
     }
+    return false;
+}
+
+/* Nothing else leads to the target: it needs no label, and values are known behind it as in front. */
+static bool goes_straight(struct region *g, uint64_t target)
+{
+    for (unsigned i = 0; i < g->n; i++)
+        if (g->target[i] == target && g->known && g->sources[i] == 1) {
+            g->n--;
+            g->target[i] = g->target[g->n];
+            g->sources[i] = g->sources[g->n];
+            return true;
+        }
+    return false;
 }
 
 bool b_goes_on(struct ir_builder *b, uint64_t *pc)
@@ -141,11 +158,11 @@ bool b_goes_on(struct ir_builder *b, uint64_t *pc)
     uint64_t next = next_target(g, *pc);
     if (next == UINT64_MAX || (!g->function && next - *pc > REGION_GAP) || (g->known && next >= g->end))
         return false;
-    if (g->function)
-        fall_through(b->u, next);
+    bool straight = g->function && fall_through(b->u, next) && goes_straight(g, next);
     *pc = next;
     g->went_on = true;
-    b_forget(b);
+    if (!straight)
+        b_forget(b);
     return true;
 }
 
@@ -215,6 +232,31 @@ static bool reach(const struct ir_unit *u, const struct region *g, bool *reached
     return more;
 }
 
+static void add_source(struct region *g, uint64_t pc, unsigned n)
+{
+    for (unsigned i = 0; i < g->n; i++)
+        if (g->target[i] == pc)
+            g->sources[i] = g->sources[i] + n < MANY_SOURCES ? g->sources[i] + n : MANY_SOURCES;
+}
+
+/* Of the targets that are left, how many ways lead there. */
+static void count_sources(const struct ir_unit *u, struct region *g)
+{
+    bool here = true;
+    memset(g->sources, 0, sizeof g->sources);
+    for (ir_ref r = 1; r < u->n; r++) {
+        const struct ir_inst *in = &u->inst[r];
+        if (in->op == IR_INSN) {
+            if (here)
+                add_source(g, in->imm, 1);
+            here = (here || is_target(g, in->imm)) && !is_left(g, in->imm);
+        }
+        if (here)
+            add_source(g, leads_to(in), in->op == IR_GOTO_IF || in->ir_sub == JUMP_PLAIN ? 1 : MANY_SOURCES);
+        here &= !(ir_facts[in->op].props & IR_P_EXIT);
+    }
+}
+
 static bool find_function(struct ir_builder *b)
 {
     struct region *g = b->region;
@@ -229,6 +271,7 @@ static bool find_function(struct ir_builder *b)
         if (reached[i] && find_insn(b->u, g->target[i]) != IR_NONE)
             g->target[n++] = g->target[i];
     g->n = n;
+    count_sources(b->u, g);
     return n || g->went_on || g->nleft;
 }
 

@@ -18,7 +18,7 @@ enum region_heat { HEAT_COLD, HEAT_WARM, HEAT_DONE };
  * the rest of a function, whose calls come back into it. The guest code is gone through first to see where jumps lead, then
  * with labels where they arrive; for a function, before that, to see that there is more than a loop.
  */
-enum { REGION_TARGETS = 128, REGION_LEFT = 16 };
+enum { REGION_TARGETS = 128, REGION_LEFT = 16, MANY_SOURCES = 2 };
 struct region {
     bool known;     /* the last time: `target` are the labels */
     bool went_on;   /* behind a terminator */
@@ -34,6 +34,7 @@ struct region {
     bool function;
     unsigned nleft;
     uint64_t left[REGION_LEFT]; /* the last time: heads of loops that have hot units of their own */
+    uint8_t sources[REGION_TARGETS]; /* ways that lead to a target: 0, 1, or MANY_SOURCES */
 };
 
 struct ir_builder {
