@@ -34,6 +34,10 @@ enum {
     RET_STACK_EMPTY = 1, /* guest return pc stored in the base */
 };
 
+enum {
+    REQUEST_LEAVE = 1,
+    REQUEST_FORGET = 2, /* the return stack: units that calls would come back into have been dropped */
+};
 enum { IN_GENERATED = 1, IN_INTERPRETED = 2 }; /* cpu.in_code */
 
 struct exec;
@@ -72,7 +76,7 @@ struct cpu {
     struct tlb_entry *tlb_table;
     void *host_own[HOST_OWN]; /* exec's entry.own */
     uint32_t exit_reason;  /* enum cpu_exit */
-    uint32_t exit_request; /* written by signal handlers and other threads */
+    uint32_t exit_request; /* REQUEST_…: set by signal handlers and other threads */
 };
 _Static_assert(offsetof(struct cpu, tlb_mask) == STATE_MIDDLE - 128, "the window of short displacements begins here");
 

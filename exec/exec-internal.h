@@ -214,6 +214,8 @@ host_access_fn exec_slow_access;
 void exec_interpret(struct cpu *cpu, struct code_block *b);
 void exec_take_exit(struct cpu *cpu, const struct interp_exit *e);
 
+/* exec.c: does what has been asked of the thread, by itself outside generated code. False: nothing has. */
+bool cpu_take_requests(struct cpu *cpu);
 /* exec.c: the one instruction at the pc by generated code. */
 void exec_run_step(struct cpu *cpu);
 

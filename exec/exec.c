@@ -105,6 +105,14 @@ static void forget_returns(struct cpu *cpu)
 static unsigned jump_modes(const struct exec *x) { return x->options.memory ? JUMP_MODES : 1; }
 static size_t prediction_bytes(const struct exec *x) { return jumps_bytes(jump_modes(x)) + GUARD_SIZE + RET_STACK_SIZE; }
 
+bool cpu_take_requests(struct cpu *cpu)
+{
+    uint32_t requests = __atomic_exchange_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST);
+    if (requests & REQUEST_FORGET)
+        forget_returns(cpu);
+    return requests;
+}
+
 static bool attach(struct exec *x, struct cpu *cpu)
 {
     size_t tables = jumps_bytes(jump_modes(x));
@@ -189,7 +197,7 @@ void cpu_free(struct cpu *cpu)
 
 void cpu_kick(struct cpu *cpu)
 {
-    __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_or(&cpu->exit_request, REQUEST_LEAVE, __ATOMIC_SEQ_CST);
 }
 
 /* --- several address spaces, exec/memory.h --- */
@@ -390,7 +398,7 @@ enum cpu_exit cpu_run(struct cpu *cpu)
     bool indirect = true, first = true; /* first: generated code has not run, or was left with a reason */
     while (cpu->exit_reason == EXIT_NONE) {
         if (UNLIKELY(__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST))) {
-            __atomic_store_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST);
+            cpu_take_requests(cpu);
             cpu->exit_reason = EXIT_INTERRUPT;
             break;
         }

@@ -117,7 +117,7 @@ enum cpu_exit cpu_run_watched(struct cpu *cpu, const struct cpu_watcher *w)
         if (stands_at_breakpoint(cpu, w))
             break;
         interpret(cpu, WATCHED_INSNS, units ? &units[cpu->pc / 2 % WATCHED_UNITS] : &one, w);
-        if (cpu->exit_reason == EXIT_NONE && __atomic_exchange_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST))
+        if (cpu->exit_reason == EXIT_NONE && cpu_take_requests(cpu))
             cpu->exit_reason = EXIT_INTERRUPT;
     } while (cpu->exit_reason == EXIT_NONE);
     for (unsigned i = 0; units && i < WATCHED_UNITS; i++)

@@ -2,10 +2,13 @@
  * From a guest pc to a block that runs: the block tables, translation, and dropping blocks (invalidation, flush).
  * Everything here runs under x->lock.
  */
+#define _GNU_SOURCE
 #include "exec/exec-internal.h"
 
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "exec/debug.h"
@@ -180,6 +183,12 @@ static enum region_heat heat(const void *opaque, uint64_t pc)
     return !b->quick ? HEAT_DONE : tier_is_warm(p->x, b) ? HEAT_WARM : HEAT_COLD;
 }
 
+static bool peek(const void *opaque, uint64_t address, uint64_t *value)
+{
+    struct iovec to = {value, sizeof *value}, from = {(void *)(uintptr_t)address, sizeof *value};
+    return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == sizeof *value;
+}
+
 /* The quick units of what the unit holds need not become hot so soon. */
 static void spare_parts(struct exec *x, const struct code_block *b, const struct ir_unit *u)
 {
@@ -210,6 +219,7 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, struct cod
         region = (struct region){
             .heat = x->host->takes_functions() && tier_starts_quick(x) ? heat : NULL,
             .profile = &profile,
+            .peek = x->host->takes_guesses() && !x->options.memory ? peek : NULL,
         };
     ir_unit_restart(u, x->target->ir, b->pc, mode);
     b_init(&builder, u);
@@ -489,6 +499,13 @@ static void kill_block(struct exec *x, struct code_block *b)
     x->stats.invalidations++;
 }
 
+/* Loops inside a dropped unit leave at their next poll and find the new code; calls that would come back into one are forgotten. */
+static void leave_dropped(struct exec *x)
+{
+    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
+        __atomic_fetch_or(&cpu->exit_request, REQUEST_LEAVE | REQUEST_FORGET, __ATOMIC_SEQ_CST);
+}
+
 static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only)
 {
     pthread_mutex_lock(&x->lock);
@@ -521,9 +538,7 @@ static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only
         uint64_t from = start > MAX_UNIT_BYTES ? start - MAX_UNIT_BYTES : 0;
         if (!x->options.memory) /* else pcs are not known; a dropped block's entry leads out of it */
             exec_forget_jumps(x, from, end);
-        /* Loops inside one unit leave at their next poll and find the new code. */
-        for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
-            cpu_kick(cpu);
+        leave_dropped(x);
     }
     pthread_mutex_unlock(&x->lock);
 }
@@ -547,8 +562,7 @@ void exec_drop_pc(struct exec *x, uint64_t pc)
             kill_block(x, b);
     }
     exec_forget_jumps(x, pc > MAX_UNIT_BYTES ? pc - MAX_UNIT_BYTES : 0, pc + 1);
-    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
-        cpu_kick(cpu);
+    leave_dropped(x);
 }
 
 static void free_descriptions(struct exec *x)

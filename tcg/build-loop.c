@@ -301,3 +301,21 @@ bool b_find_region(struct ir_builder *b)
         b->region = NULL; /* a straight line after all */
     return g->loop || g->went_on;
 }
+
+/* --- likely targets --- */
+
+bool b_likely_target(const struct ir_builder *b, ir_ref target, uint64_t *likely)
+{
+    const struct region *g = b->region;
+    const struct ir_inst *in = &b->u->inst[target];
+    uint64_t mask = UINT64_MAX, address;
+    if (!g || !g->peek)
+        return false;
+    if (in->op == IR_AND && b_is_const(b, in->arg[1], &mask))
+        in = &b->u->inst[in->arg[0]];
+    if (in->op != IR_LD || in->type != IR_I64 || in->mem != MEM_64 || in->arg[1] != IR_NONE || !b_is_const(b, in->arg[0], &address) ||
+        !g->peek(g->profile, address + in->imm, likely))
+        return false;
+    *likely &= mask;
+    return *likely != 0;
+}

@@ -203,6 +203,9 @@ void b_exit_dead(struct ir_builder *b, unsigned slot)
 
 void b_goto_ind(struct ir_builder *b, ir_ref target, enum ir_jump kind, uint64_t return_pc)
 {
+    uint64_t likely;
+    if (kind == JUMP_PLAIN && b_likely_target(b, target, &likely))
+        b_goto_if(b, CC_EQ, IR_I64, target, b_i64(b, likely), likely);
     b_emit(b, (struct ir_inst){.op = IR_GOTO_IND, .ir_sub = kind, .arg = {target}, .imm2 = return_pc});
 }
 

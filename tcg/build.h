@@ -30,6 +30,8 @@ struct region {
     /* Of functions: */
     enum region_heat (*heat)(const void *profile, uint64_t pc); /* NULL: there is no profile, and only loops are found */
     const void *profile;
+    /* The 8 bytes at a guest address as they are now; false: they cannot be read. NULL: nothing is guessed. */
+    bool (*peek)(const void *profile, uint64_t address, uint64_t *value);
     bool calls;     /* one was met from which the guest comes back */
     bool function;
     unsigned nleft;

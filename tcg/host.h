@@ -161,6 +161,8 @@ struct tcg_host {
     bool (*takes_labels)(void);
     /* Of labels that calls of the unit return to, too? */
     bool (*takes_functions)(void);
+    /* Are comparisons with likely targets worth their making in front of indirect jumps? */
+    bool (*takes_guesses)(void);
     /* Are vectors worth their making (ir_vectorize())? */
     bool (*takes_vectors)(void);
     /* Memory that compile() works in, for units of this guest; one for each thread that compiles at a time. */

@@ -116,8 +116,63 @@ static void changing_code(void)
     }
     munmap(code, 4096);
 }
+
+/*
+ * A caller in a page of its own, hot with its call in the middle; what it calls changes the code behind the call, or the
+ * function it would call next, and comes back: what runs then is the new code.
+ */
+#if defined __aarch64__
+static const uint32_t caller[] = {0xa9be7bfd, 0xa9014ff4, 0xaa0003f3, 0xaa0103f4, 0xd63f0280, 0x91000000, 0xf1000673, 0x54ffffa1,
+                                  0xa9414ff4, 0xa8c27bfd, 0xd65f03c0};
+/* stp x29, x30, [sp, #-32]!; stp x20, x19, [sp, #16]; mov x19, x0; mov x20, x1; 1: blr x20; add x0, x0, #n; subs x19, x19, #1;
+   b.ne 1b; ldp x20, x19, [sp, #16]; ldp x29, x30, [sp], #32; ret */
+enum { BEHIND = 5 };
+#elif defined __riscv
+static const uint32_t caller[] = {0xfe010113, 0x00113423, 0x00813823, 0x00913c23, 0x00050413, 0x00058493, 0x000480e7, 0x00050513,
+                                  0xfff40413, 0xfe041ae3, 0x00813083, 0x01013403, 0x01813483, 0x02010113, 0x00008067};
+/* addi sp, sp, -32; sd ra, 8(sp); sd s0, 16(sp); sd s1, 24(sp); mv s0, a0; mv s1, a1; 1: jalr s1; addi a0, a0, n;
+   addi s0, s0, -1; bnez s0, 1b; ld ra, 8(sp); ld s0, 16(sp); ld s1, 24(sp); addi sp, sp, 32; ret */
+enum { BEHIND = 7 };
+#endif
+static uint32_t *caller_code;
+static unsigned called, change_at, new_number;
+
+static uint64_t changes_caller(void)
+{
+    if (++called == change_at) {
+        caller_code[BEHIND] = caller[BEHIND] | new_number << SHIFT;
+        __builtin___clear_cache((char *)&caller_code[BEHIND], (char *)&caller_code[BEHIND + 1]);
+    }
+    return called;
+}
+
+/* Its last return value is the call's number, with what the instruction behind the call adds. */
+static uint64_t call_often(unsigned times)
+{
+    return ((uint64_t (*)(uint64_t, uint64_t (*)(void)))(uintptr_t)caller_code)(times, changes_caller);
+}
+
+static void changing_caller(void)
+{
+    caller_code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(caller_code != MAP_FAILED);
+    memcpy(caller_code, caller, sizeof caller);
+    __builtin___clear_cache((char *)caller_code, (char *)caller_code + sizeof caller);
+    for (unsigned i = 1; i < 30; i++) {
+        change_at = UINT32_MAX;
+        called = 0;
+        CHECK(call_often(i < 4 ? 10000 : 500) == (i < 4 ? 10000 : 500) + new_number);
+        usleep(2000); /* the hot one may be ready */
+        called = 0;
+        change_at = 100; /* in the last call */
+        new_number = i;
+        CHECK(call_often(100) == 100 + i);
+    }
+    munmap(caller_code, 4096);
+}
 #else
 static void changing_code(void) {}
+static void changing_caller(void) {}
 #endif
 
 int main(void)
@@ -125,6 +180,7 @@ int main(void)
     warm_up();
     CHECK(use_all(NULL) == NULL);
     changing_code();
+    changing_caller();
     forks_and_threads();
     alone();
     DONE();
