@@ -76,9 +76,38 @@ void jumps_select(struct cpu *cpu, uint32_t mode)
     cpu->jump_table = j->set[i].table->entry;
 }
 
+static uint64_t *page_word(struct jump_sets *j, uint64_t page, uint64_t *bit)
+{
+    *bit = UINT64_C(1) << page % 64;
+    return &j->pages[page % JUMP_PAGES / 64];
+}
+
+static void note_page(struct jump_sets *j, uint64_t pc)
+{
+    uint64_t bit, *word = page_word(j, pc >> JUMP_PAGE_SHIFT, &bit);
+    if (!(__atomic_load_n(word, __ATOMIC_RELAXED) & bit))
+        __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+}
+
+/* May there be jumps to [start, end)? Most pages whose mapping changes hold data. */
+static bool any_into(struct jump_sets *j, uint64_t start, uint64_t end)
+{
+    uint64_t page = start >> JUMP_PAGE_SHIFT, last = (end - 1) >> JUMP_PAGE_SHIFT, bit;
+    if (last - page >= JUMP_PAGES)
+        return true;
+    for (; page <= last; page++) {
+        const uint64_t *word = page_word(j, page, &bit);
+        if (__atomic_load_n(word, __ATOMIC_SEQ_CST) & bit)
+            return true;
+    }
+    return false;
+}
+
 void jumps_forget_all(struct cpu *cpu)
 {
     struct jump_sets *j = cpu->jumps;
+    for (unsigned i = 0; i < ARRAY_SIZE(j->pages); i++)
+        __atomic_store_n(&j->pages[i], 0, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < j->n; i++)
         forget_set(&j->set[i]);
 }
@@ -103,6 +132,7 @@ void jumps_fill(struct cpu *cpu, uint64_t pc, void *entry)
     unsigned i = JUMP_HASH(pc, s->table->mask);
     struct jump_entry *e = &s->table->entry[i];
     uint64_t was = atomic_load_explicit(&e->pc, memory_order_relaxed);
+    note_page(cpu->jumps, pc);
     if (was && was != JUMP_EMPTY) {
         s->replaced += was != pc;
     } else {
@@ -124,6 +154,8 @@ static void forget_one(struct jump_entry *e, uint64_t start, uint64_t end)
 void jumps_forget(struct cpu *cpu, uint64_t start, uint64_t end)
 {
     struct jump_sets *j = cpu->jumps;
+    if (!any_into(j, start, end))
+        return;
     for (unsigned k = 0; k < j->n; k++) {
         struct jump_table *t = j->set[k].table;
         bool few = (end - start) / 2 < size_of(t); /* instructions are at even addresses */

@@ -8,7 +8,7 @@
 #include "exec/code.h"
 #include "exec/cpu.h"
 
-enum { JUMP_MODES = 4, JUMP_FEW = 256 };
+enum { JUMP_MODES = 4, JUMP_FEW = 256, JUMP_PAGE_SHIFT = 12, JUMP_PAGES = 1024 };
 
 struct jump_set {
     struct jump_table *table;
@@ -22,6 +22,7 @@ struct jump_set {
 struct jump_sets {
     unsigned n, current, next; /* `next` is given up for another mode */
     struct jump_set set[JUMP_MODES];
+    uint64_t pages[JUMP_PAGES / 64]; /* a bit by page number: there may be jumps into such pages; changed atomically */
 };
 
 /*

@@ -10,7 +10,7 @@
 #include "tcg/eval.h"
 #include "tcg/interp.h"
 
-enum { FIRST_BITS = 8, MIN_BITS = 6, MAX_BITS = 13 };
+enum { FIRST_BITS = 8, MIN_BITS = 6, MAX_BITS = 13, BUSY = 2 };
 #define PAGE (UINT64_C(1) << TLB_PAGE_SHIFT)
 
 /* --- tables --- */
@@ -106,6 +106,7 @@ static void flush_if_wanted(struct processor *p)
 {
     if (UNLIKELY(__atomic_load_n(&p->flush_wanted, __ATOMIC_ACQUIRE))) {
         __atomic_store_n(&p->flush_wanted, 0, __ATOMIC_SEQ_CST);
+        p->ram.region = NULL;
         tlb_flush(p);
     }
 }
@@ -168,6 +169,20 @@ static void fill(struct processor *p, struct tlb *t, uint64_t address, const str
     at->entry = watched ? NULL : e;
 }
 
+/* As mem_lookup(). What RAM is at an address changes no faster than entries of the TLB do. */
+static bool look_up(struct processor *p, uint64_t physical, struct mem_range *out)
+{
+    if (LIKELY(processor_ram(p, physical, 1))) {
+        *out = p->ram;
+        return true;
+    }
+    if (!mem_lookup(&p->machine->memory, physical, out))
+        return false;
+    if (out->region->kind == MEM_RAM)
+        p->ram = *out;
+    return true;
+}
+
 /* Finds the bytes of an access inside a page. False: p->failed. */
 static bool find(struct processor *p, unsigned view, uint64_t address, unsigned size, enum target_access access, struct place *at)
 {
@@ -175,7 +190,7 @@ static bool find(struct processor *p, unsigned view, uint64_t address, unsigned 
     if (!p->cpu->target->system->translate(p->cpu, view, address, size, access, &tr))
         return fail(p, FAILED_TRANSLATION, access, address, tr.cause);
     *at = (struct place){.physical = tr.physical};
-    if (!mem_lookup(&p->machine->memory, tr.physical, &at->range))
+    if (!look_up(p, tr.physical, &at->range))
         return fail(p, FAILED_BUS, access, address, 0);
     if (mem_is_direct(&at->range, access == ACCESS_STORE)) {
         at->host = at->range.region->host + at->range.offset + (tr.physical - at->range.first);
@@ -278,6 +293,17 @@ static bool watches(struct processor *p, uint64_t address, unsigned size, unsign
     return watched & access && !fail(p, FAILED_WATCH, ACCESS_LOAD, first, watched);
 }
 
+static void select_view(struct cpu *cpu);
+
+/* Entries drive each other out, and nobody flushes: a larger table. In generated code, where nobody else looks into it. */
+static void grow_if_busy(struct processor *p, struct tlb *t)
+{
+    if (t->used >> t->bits < BUSY || t->bits >= MAX_BITS || !allocate(t, t->bits + 1))
+        return;
+    clear(t);
+    select_view(p->cpu);
+}
+
 static bool slow_access(struct cpu *cpu, const struct host_access *a)
 {
     struct processor *p = processor_of(cpu);
@@ -287,6 +313,7 @@ static bool slow_access(struct cpu *cpu, const struct host_access *a)
     uint64_t address = ir_access_address(in, a->arg);
     struct place at;
     bool is_atomic = in->op != IR_LD && in->op != IR_ST;
+    grow_if_busy(p, &p->tlb[view]);
     if (UNLIKELY(exec_has_watchpoints(cpu->exec)) && watches(p, address, size, is_atomic ? DEBUG_ACCESS : in->op == IR_LD ? DEBUG_LOAD : DEBUG_STORE))
         return false;
     if ((is_atomic || in->mem & MEM_ALIGN) && address & (size - 1))

@@ -25,6 +25,7 @@ struct processor {
     struct machine *machine;
     unsigned index;
     struct tlb tlb[TLB_MAX_VIEWS];
+    struct mem_range ram;             /* where RAM was found last; region NULL: nowhere. The own thread's, forgotten as `tlb` is */
     uint64_t large_first, large_last; /* addresses of translations of more than a page since the last flush */
     uint32_t flush_wanted;            /* set by other threads */
     struct {
@@ -48,6 +49,15 @@ struct processor {
 };
 
 static inline struct processor *processor_of(const struct cpu *cpu) { return cpu->user; }
+
+/* `size` bytes of RAM at the physical address, as the host sees them; NULL: mem_host() may know. By the processor's own thread. */
+static inline void *processor_ram(const struct processor *p, uint64_t physical, unsigned size)
+{
+    const struct mem_range *r = &p->ram;
+    return r->region && physical >= r->first && physical <= r->last && r->last - physical >= size - 1
+               ? r->region->host + r->offset + (physical - r->first)
+               : NULL;
+}
 
 /* For exec_options.memory. */
 extern const struct exec_memory tlb_exec_memory;

@@ -20,7 +20,7 @@ static uint64_t board_time(void *opaque) { return board.time; }
 static void board_timer(void *opaque, struct rv_hart *h) { board.timers++; }
 static void board_flush(void *opaque, struct rv_hart *h) { board.flushes++; }
 
-static bool board_load(void *opaque, uint64_t address, uint64_t *value)
+static bool board_load(void *opaque, const struct rv_hart *h, uint64_t address, uint64_t *value)
 {
     if (address < BASE || address - BASE > MEMORY - 8)
         return false;
@@ -35,7 +35,7 @@ static bool board_swap(void *opaque, uint64_t address, uint64_t old, uint64_t ne
         board.failing_swaps--;
         return false;
     }
-    cr_assert(board_load(NULL, address, &now) && now == old);
+    cr_assert(board_load(NULL, NULL, address, &now) && now == old);
     memcpy(board.memory + (address - BASE), &new, 8);
     return true;
 }

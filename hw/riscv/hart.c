@@ -47,10 +47,15 @@ static void ring(void *opaque)
     processor_kick(opaque);
 }
 
-static bool load(void *opaque, uint64_t address, uint64_t *value)
+static bool load(void *opaque, const struct rv_hart *hart, uint64_t address, uint64_t *value)
 {
     const struct riscv_harts *h = opaque;
+    const uint64_t *ram = machine_on_processor() ? processor_ram(processor_of(&hart->cpu.cpu), address, sizeof *value) : NULL;
     struct mem_host at;
+    if (ram) {
+        *value = __atomic_load_n(ram, __ATOMIC_SEQ_CST);
+        return true;
+    }
     if (!mem_host(&h->machine->memory, address, sizeof *value, &at) || at.n < sizeof *value)
         return false;
     *value = __atomic_load_n((uint64_t *)at.p, __ATOMIC_SEQ_CST);

@@ -73,7 +73,7 @@ again:;
     for (;; level--) {
         at = table + PTE_SIZE * extract64(va, PAGE_SHIFT + LEVEL_BITS * level, LEVEL_BITS);
         if (!rv_pmp_allows(h, RV_SUPERVISOR, at, PTE_SIZE, RV_LOAD, &unused_first, &unused_last) ||
-            !env->load(env->opaque, at, &pte)) {
+            !env->load(env->opaque, h, at, &pte)) {
             out->cause = access_fault[access];
             return false;
         }
@@ -170,7 +170,7 @@ static void visit_table(const struct visitor *v, uint64_t table, uint64_t va, un
     unsigned shift = PAGE_SHIFT + LEVEL_BITS * level;
     for (uint64_t i = 0, pte; i < 1u << LEVEL_BITS; i++) {
         uint64_t at = va | i << shift;
-        if (!env->load(env->opaque, table + PTE_SIZE * i, &pte))
+        if (!env->load(env->opaque, v->hart, table + PTE_SIZE * i, &pte))
             return;
         if (!(pte & PTE_V))
             continue;
@@ -191,7 +191,7 @@ void rv_each_mapping(struct rv_hart *h, void (*visit)(void *opaque, const struct
     uint64_t root = extract64(h->satp, 0, 44) << PAGE_SHIFT, pte;
     for (uint64_t i = 0; i < 1u << LEVEL_BITS; i++) { /* the upper half's addresses are extended by their sign */
         uint64_t at = (uint64_t)sextract64(i << top, 0, bits);
-        if (!h->env->load(h->env->opaque, root + PTE_SIZE * i, &pte) || !(pte & PTE_V))
+        if (!h->env->load(h->env->opaque, h, root + PTE_SIZE * i, &pte) || !(pte & PTE_V))
             continue;
         if (pte & (PTE_R | PTE_W | PTE_X))
             describe(&v, at, pte, levels - 1);
@@ -209,7 +209,7 @@ static bool follow(const struct rv_hart *h, uint64_t address, uint64_t *physical
         return false;
     for (unsigned level = levels; level--;) {
         unsigned shift = PAGE_SHIFT + LEVEL_BITS * level;
-        if (!h->env->load(h->env->opaque, table + PTE_SIZE * extract64(address, shift, LEVEL_BITS), &pte) || !(pte & PTE_V))
+        if (!h->env->load(h->env->opaque, h, table + PTE_SIZE * extract64(address, shift, LEVEL_BITS), &pte) || !(pte & PTE_V))
             return false;
         table = PTE_PPN << PAGE_SHIFT;
         if (!(pte & (PTE_R | PTE_W | PTE_X)))

@@ -81,7 +81,7 @@ struct rv_environment {
     /* stimecmp changed (Sstc): STIP is to be looked at again when mtime reaches it. */
     void (*timer)(void *opaque, struct rv_hart *h);
     /* A doubleword of physical memory, for page tables: false where no memory is. swap: only if it is still `old`. */
-    bool (*load)(void *opaque, uint64_t address, uint64_t *value);
+    bool (*load)(void *opaque, const struct rv_hart *h, uint64_t address, uint64_t *value);
     bool (*swap)(void *opaque, uint64_t address, uint64_t old, uint64_t new);
     /* Translations of addresses have become stale: all, or those of the page that holds the address. */
     void (*flush)(void *opaque, struct rv_hart *h);
