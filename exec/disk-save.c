@@ -373,7 +373,7 @@ struct stream {
     struct sum sum;
     uint64_t at; /* in the file, of what comes next */
     size_t n;    /* waiting in: */
-    uint8_t waiting[64 * 1024];
+    uint8_t waiting[16 * 1024];
     bool ok;
 };
 
