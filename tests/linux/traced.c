@@ -442,6 +442,20 @@ static void processes(const char *self)
     CALL(wait4, child, &status, __WALL, NULL);
 }
 
+/* Commands with arguments of their own, or none. */
+static void commands(void)
+{
+    CALL(prctl, PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0);
+    CALL(prctl, PR_SET_MM, PR_SET_MM_BRK, 4096, 0, 0);
+    CALL(prctl, PR_GET_TIMING, 1, 2, 3, 4);
+    CALL(prctl, PR_GET_SECCOMP, 0, 0, 0, 0);
+    CALL(prctl, PR_SET_IO_FLUSHER, 2, 0, 0, 0);
+    CALL(prctl, 12345, 1, 2, 3, 4);
+    CALL(kcmp, getpid(), getpid(), 1, 5, 6);
+    int fd = (int)CALL(fanotify_init, 0, O_RDONLY);
+    CALL(close, fd);
+}
+
 /* Rings and what is registered with them. */
 static void rings(void)
 {
@@ -497,6 +511,7 @@ int main(int argc, char **argv)
     signals();
     others();
     rare();
+    commands();
     rings();
     processes(self);
     mark("end");
