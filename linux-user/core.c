@@ -437,7 +437,7 @@ static int open_core(struct task *t, int signo)
 }
 
 /* The parent, and a tracer, whose metic shows the core file in the status that they wait for. */
-static void tell_of_core(void)
+static void tell_of_core(const struct task *t)
 {
     struct guest_record record;
     char line[80];
@@ -449,9 +449,9 @@ static void tell_of_core(void)
     if (f)
         fclose(f);
     if (parent > 0 && guest_record_read(parent, &record))
-        guest_tell(parent, MESSAGE_DUMPED, getpid());
+        guest_tell(parent, trace_mark(t->process, MESSAGE_DUMPED), getpid());
     if (tracer > 0 && tracer != parent && guest_record_read(tracer, &record))
-        guest_tell(tracer, MESSAGE_DUMPED, getpid());
+        guest_tell(tracer, trace_mark(t->process, MESSAGE_DUMPED), getpid());
 }
 
 void core_dump(struct task *t, const siginfo_t *info)
@@ -480,5 +480,5 @@ void core_dump(struct task *t, const siginfo_t *info)
     if (!s.list.bad && !s.names.bad && !notes.bad)
         write_core(&o, t, &notes, &s);
     close(o.fd);
-    tell_of_core();
+    tell_of_core(t);
 }

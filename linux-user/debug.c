@@ -49,7 +49,7 @@ static bool is_on(const struct task *t) { return debug_on(t->process); }
 /* Out of the guest's code, and out of a call of the host's. */
 static void call_out(struct task *t)
 {
-    siginfo_t info = {.si_signo = SIGSEGV, .si_errno = MESSAGE_WAKE, .si_code = SI_QUEUE};
+    siginfo_t info = {.si_signo = SIGSEGV, .si_errno = trace_mark(t->process, MESSAGE_WAKE), .si_code = SI_QUEUE};
     cpu_kick(t->cpu);
     if (__atomic_load_n(&t->in_call, __ATOMIC_SEQ_CST))
         host_call(SYS_rt_tgsigqueueinfo, getpid(), t->tid, SIGSEGV, &info);

@@ -19,6 +19,8 @@ struct guest_record {
     char magic[8];
     uint32_t version;
     uint32_t machine;  /* EM_… */
+    uint32_t depth;    /* how many of metic this one runs in: 0: none */
+    uint32_t reserved;
     uint64_t exe_path; /* string: host path of the program */
     uint64_t areas;    /* struct area_list */
     uint64_t tasks;    /* pointer to the first struct task */

@@ -132,9 +132,10 @@ static void host_handler(int signo, siginfo_t *info, void *context)
     ucontext_t *uc = context;
     struct task *t = current_task;
     int saved_errno = errno;
-    if (signo == SIGSEGV && (info->si_errno & TRACE_MESSAGE_MASK) == TRACE_MESSAGE) {
-        if (t)
-            tracee_message(t, info, uc);
+    if (UNLIKELY(!t && info->si_code <= 0)) {
+        /* for a thread of ours that has not become the guest's yet: its next one will do */
+    } else if (UNLIKELY(t && trace_message_in(t->process, info))) {
+        tracee_message(t, info, uc);
     } else if (sync_index(signo) < 0 || info->si_code <= 0 || !context_was_fault(uc, info)) {
         signal_caught(t, info, uc);
     } else if (!uaccess_host_fault(uc)) {

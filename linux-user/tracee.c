@@ -16,11 +16,21 @@
 #include "linux-user/task.h"
 #include "linux-user/thread.h"
 
+enum { DEPTH_SHIFT = 16 };
+
+int trace_mark(const struct process *p, int message) { return message + (int)(p->record.depth << DEPTH_SHIFT); }
+
+int trace_message_in(const struct process *p, const siginfo_t *info)
+{
+    int message = info->si_errno - (int)(p->record.depth << DEPTH_SHIFT);
+    return info->si_signo == SIGSEGV && (message & ~0xffff) == TRACE_MESSAGE ? message : 0;
+}
+
 /* --- stopping --- */
 
 static void tell_tracer(struct task *t, int message)
 {
-    siginfo_t info = {.si_signo = SIGSEGV, .si_errno = message, .si_code = SI_QUEUE};
+    siginfo_t info = {.si_signo = SIGSEGV, .si_errno = trace_mark(t->process, message), .si_code = SI_QUEUE};
     struct tracee *e = &t->tracee;
     e->version = TRACEE_VERSION;
     e->size = sizeof *e;
@@ -168,11 +178,15 @@ void tracee_message(struct task *t, const siginfo_t *info, void *ucontext)
 {
     struct tracee *e = &t->tracee;
     siginfo_t own = *info;
-    int signo = info->si_errno & 0xff;
-    switch (info->si_errno & ~0xff) {
+    int message = trace_message_in(t->process, info), signo = message & 0xff;
+    switch (message & ~0xff) {
     case MESSAGE_REDIRECT:
-        own.si_signo = signo;
+        own.si_signo = signo & ~REDIRECT_ERRNO;
         own.si_errno = 0;
+        if (signo & REDIRECT_ERRNO) {
+            memcpy(&own.si_errno, (char *)&own + REDIRECT_ERRNO_AT, sizeof own.si_errno);
+            memset((char *)&own + REDIRECT_ERRNO_AT, 0, sizeof own.si_errno);
+        }
         signal_caught(t, &own, ucontext);
         return;
     case MESSAGE_START:

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 struct task;
+struct process;
 struct clone_request;
 struct cpu_watcher;
 
@@ -18,11 +19,10 @@ enum { TRACE_SYSEMU = 31 }; /* PTRACE_SYSEMU, also where the host's C library la
 
 /*
  * Both sides speak by SIGSEGV, which no guest blocks on the host. si_errno marks the message, which the kernel never
- * sets: its kind, and in the low byte a signal's number.
+ * sets: its kind, and in the low byte a signal's number. Where metic runs in metic each has marks of its own: trace_mark().
  */
 enum {
     TRACE_MESSAGE = 0x6d740000,
-    TRACE_MESSAGE_MASK = ~0xffff,
     MESSAGE_STOP = TRACE_MESSAGE | 1 << 8,      /* tracee: I have stopped; si_ptr: my struct tracee */
     MESSAGE_HELLO = TRACE_MESSAGE | 2 << 8,     /* tracee: this is my struct tracee; no stop for the guest */
     MESSAGE_START = TRACE_MESSAGE | 3 << 8,     /* tracer: you are traced now; si_int: START_… */
@@ -31,6 +31,8 @@ enum {
     MESSAGE_WAKE = TRACE_MESSAGE | 6 << 8,      /* the process itself: look what is to be done (debug.h) */
     MESSAGE_CODE = TRACE_MESSAGE | 7 << 8,      /* anybody, to a process: its struct code_changes is pending */
     MESSAGE_DUMPED = TRACE_MESSAGE | 8 << 8,    /* a child or tracee: si_pid is about to die and has left a core file */
+    REDIRECT_ERRNO = 0x80, /* beside the signal: its own si_errno stands behind the fields of its kind, */
+    REDIRECT_ERRNO_AT = 32, /* at this byte of the siginfo */
     START_SEIZED = 1,
     START_STOP = 2, /* PTRACE_ATTACH: stop with SIGSTOP */
     TRACEE_VERSION = 3,
@@ -56,6 +58,10 @@ struct code_changes {
     uint64_t start, end;
     uint32_t pending;
 };
+
+/* si_errno for a message among processes like p; and the message that a signal is to p, 0: none. */
+int trace_mark(const struct process *p, int message);
+int trace_message_in(const struct process *p, const siginfo_t *info);
 
 struct tracee {
     /* What the tracer needs to make sense of the rest. */

@@ -186,19 +186,20 @@ static bool is_fault(const siginfo_t *info)
     return info->si_code > 0 && (info->si_signo == SIGSEGV || info->si_signo == SIGBUS || info->si_signo == SIGFPE);
 }
 
-static int host_signal(struct tracee_entry *e, siginfo_t *info)
+static int host_signal(struct task *t, struct tracee_entry *e, siginfo_t *info)
 {
+    const int message = trace_message_in(t->process, info);
     int signo = info->si_signo;
     uint32_t passing = 0;
-    if (signo == SIGSEGV && (info->si_errno & TRACE_MESSAGE_MASK) == TRACE_MESSAGE) {
+    if (message) {
         uint64_t at = (uintptr_t)info->si_value.sival_ptr;
-        if (info->si_errno == MESSAGE_STOP)
+        if (message == MESSAGE_STOP)
             return own_stop(e, at);
-        if (info->si_errno == MESSAGE_HELLO) {
+        if (message == MESSAGE_HELLO) {
             read_tracee(e, at);
             signo = 0;
             if (e->interrupt) {
-                info->si_errno = MESSAGE_INTERRUPT;
+                info->si_errno = trace_mark(t->process, MESSAGE_INTERRUPT);
                 host_ptrace(PTRACE_SETSIGINFO, e->tid, 0, (uintptr_t)info);
                 signo = SIGSEGV;
             }
@@ -228,8 +229,12 @@ static int host_signal(struct tracee_entry *e, siginfo_t *info)
         return HIDDEN;
     }
     /* It shall become known at a precise point: through the handler of the one signal that is always caught. */
+    if (info->si_errno) { /* who sets it has few other fields: rt_sigqueueinfo(2), SIGSYS */
+        memcpy((char *)info + REDIRECT_ERRNO_AT, &info->si_errno, sizeof info->si_errno);
+        signo |= REDIRECT_ERRNO;
+    }
     info->si_signo = SIGSEGV;
-    info->si_errno = MESSAGE_REDIRECT | signo;
+    info->si_errno = trace_mark(t->process, MESSAGE_REDIRECT | signo);
     host_ptrace(PTRACE_SETSIGINFO, e->tid, 0, (uintptr_t)info);
     resume_host(e->tid, SIGSEGV);
     return HIDDEN;
@@ -248,7 +253,7 @@ static int look_at_stop(struct task *t, pid_t tid, int status)
     e->stopped = false;
     if (event)
         return host_event(t, e, event, WSTOPSIG(status));
-    return ret ? show(e, STOP_GROUP, status) : host_signal(e, &info);
+    return ret ? show(e, STOP_GROUP, status) : host_signal(t, e, &info);
 }
 
 static int look_at_end(struct task *t, pid_t tid, int status)
@@ -388,7 +393,7 @@ static int64_t attach(struct task *t, pid_t tid, bool seize, uint64_t options)
     }
     e->seized = seize;
     e->options = (uint32_t)options;
-    return send(pid, tid, MESSAGE_START, seize ? START_SEIZED : START_STOP);
+    return send(pid, tid, trace_mark(t->process, MESSAGE_START), seize ? START_SEIZED : START_STOP);
 }
 
 /* Sends the thread on. */
@@ -661,7 +666,7 @@ void tracer_wrote(struct task *t, pid_t pid, uint64_t addr, uint64_t n)
         add_change(pid, changes, addr, n);
     } else if (guest_record_read(pid, &record)) {
         add_change(pid, record.changes, addr, n);
-        guest_tell(pid, MESSAGE_CODE, getpid());
+        guest_tell(pid, trace_mark(t->process, MESSAGE_CODE), getpid());
     }
 }
 
@@ -673,7 +678,7 @@ static int64_t poke(struct tracee_entry *e, uint64_t addr, uint64_t word)
     return ret;
 }
 
-static int64_t interrupt(struct tracee_entry *e)
+static int64_t interrupt(struct task *t, struct tracee_entry *e)
 {
     if (!e->seized)
         return -EIO;
@@ -684,7 +689,7 @@ static int64_t interrupt(struct tracee_entry *e)
         return 0;
     }
     WRITE(e, interrupted, true); /* should it be about to stop, the message is lost */
-    return send(process_of(e->tid), e->tid, MESSAGE_INTERRUPT, 0);
+    return send(process_of(e->tid), e->tid, trace_mark(t->process, MESSAGE_INTERRUPT), 0);
 }
 
 int64_t sys_ptrace(struct task *t, const uint64_t a[6])
@@ -704,7 +709,7 @@ int64_t sys_ptrace(struct task *t, const uint64_t a[6])
     if (request == PTRACE_KILL)
         return host_call(SYS_tkill, tid, SIGKILL);
     if (request == PTRACE_INTERRUPT)
-        return interrupt(e);
+        return interrupt(t, e);
     if (!e->stopped)
         return -ESRCH;
     switch (request) {

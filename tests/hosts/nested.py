@@ -22,9 +22,10 @@ import roots  # noqa: E402
 SMALL = "busybox bash dash coreutils grep sed gawk perl-base python3-minimal libc-bin".split()  # the root of tests/e2e
 CPUS = [cpu for cpu, _ in roots.GUESTS.values()]
 # Not in these lists: hot, whose loops are too long for an interpreter; clone, which counts on ids that the outer metic's compiling thread
-# may take; ptrace and seccomp, for which metic needs the kernel's own.
+# may take; seccomp, for which metic needs the kernel's own. Of ptrace what a tracer does with a child it has started.
 UNDER_METIC = ("code exec fenv fs info io ipc mapping memory net proc process sched signals start storm threads time uring "
                "watch").split()
+TRACED = ["calls", "registers", "signals", "queued signals", "fault", "breakpoints", "breakpoints by file", "exec", "seccomp", "end"]
 UNDER_PEER = "code fenv info io ipc".split()  # the peer has no robust lists, process_vm_readv, io_uring
 SHELL = "echo $(uname -m) | tr a-z A-Z; for i in 3 1 2; do echo $i; done | sort | tail -1; seq 100 | awk '{s += $1} END {print s}'"
 
@@ -82,6 +83,8 @@ def main():
                     continue
                 for name in UNDER_METIC:
                     expect(f"{cpu} metic, {other} {name}", [roots.metic(), metic, programs / f"{other}-{name}"])
+                for part in TRACED if cpu == "aarch64" else []:
+                    expect(f"{cpu} metic, {other} ptrace, {part}", [roots.metic(), metic, programs / f"{other}-ptrace", part])
                 for name in UNDER_PEER:
                     expect(f"{cpu} metic, {other} {name}, peer", [peer.format(cpu=cpu), metic, programs / f"{other}-{name}"])
                 foreign = roots.root(other_guest, "small", SMALL)

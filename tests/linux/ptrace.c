@@ -205,6 +205,34 @@ static void register_sets(void)
 
 /* -- signals */
 
+/* All of a queued signal's siginfo arrives, at the tracer and at the handler. */
+static volatile int queued;
+static void take_queued(int signo, siginfo_t *info, void *context)
+{
+    queued = info->si_errno == 77 && info->si_code == -9 && info->si_value.sival_int == 78;
+}
+
+static int queues(void)
+{
+    siginfo_t info = {.si_signo = SIGUSR2, .si_code = -9, .si_errno = 77};
+    info.si_pid = getpid();
+    info.si_value.sival_int = 78;
+    sigaction(SIGUSR2, &(struct sigaction){.sa_sigaction = take_queued, .sa_flags = SA_SIGINFO}, NULL);
+    syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR2, &info);
+    return queued ? 9 : 8;
+}
+
+static void queued_signals(void)
+{
+    siginfo_t info;
+    pid_t pid = start(queues);
+    go(PTRACE_CONT, pid, 0);
+    CHECK(stopped_by(wait_for(pid), SIGUSR2));
+    CHECK(ptrace(PTRACE_GETSIGINFO, pid, 0, &info) == 0 && info.si_errno == 77 && info.si_value.sival_int == 78);
+    go(PTRACE_CONT, pid, SIGUSR2);
+    ends(pid, 9);
+}
+
 static volatile int got[65];
 static void count(int signo) { got[signo]++; }
 
@@ -720,6 +748,7 @@ int main(int argc, char **argv)
         bool arg;
     } parts[] = {
         {"calls", NULL, system_calls, 0},   {"registers", NULL, register_sets, 0}, {"signals", NULL, signal_stops, 0},
+        {"queued signals", NULL, queued_signals, 0},
         {"fault", NULL, fault, 0},          {"breakpoints", breakpoints, NULL, false}, {"breakpoints by file", breakpoints, NULL, true},
 #ifndef __riscv
         {"hardware points", NULL, hardware_points, 0},
