@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Snapshots of a Debian riscv64 system at work: snapshot-boot.py METIC-SYSTEM [ROUNDS].
+"""Snapshots of a Debian riscv64 system at work: snapshot-boot.py METIC-SYSTEM [ROUNDS [MACHINE]].
 
 The guest writes and reads its disk round after round, and notes on the disk which round it was. The machine is saved and
 put back as often as ROUNDS says (20), each time at another point. After that the guest must go on with the round it was in,
@@ -108,13 +108,14 @@ class Guest(qmp.Machine):
 
 def main():
     metic, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    machine = sys.argv[3] if len(sys.argv) > 3 else "virt"
     root = roots.root("riscv64", "kernel", ["linux-image-riscv64", "busybox-static"])
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         image, ram, state = folder / "disk.qcow2", folder / "initrd", folder / "state"
         ram.write_bytes(boot.initrd(root, SCRIPT))
         boot.make_qcow2(image, 32 << 20)
-        options = ["-M", "virt", "-m", "256", "-smp", "2", "-kernel", next(root.glob("boot/vmlinu*")), "-initrd", ram, "-append",
+        options = ["-M", machine, "-m", "256", "-smp", "2", "-kernel", next(root.glob("boot/vmlinu*")), "-initrd", ram, "-append",
                    "console=ttyS0 quiet", "-drive", f"file={image},if=none,id=disk", "-device", "virtio-blk-pci,drive=disk", "-device",
                    "virtio-rng-pci", "-sandbox", "on"]
         with Guest(metic, *options) as m:
