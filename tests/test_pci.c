@@ -374,6 +374,22 @@ Test(pci, removal_by_the_button)
     finish(&p);
 }
 
+Test(pci, modern_only)
+{
+    static const char *const wrong[][2] = {{"disable-legacy", "off"}, {"disable-modern", "on"}};
+    struct pc p;
+    begin(&p);
+    for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+        struct device *d = device_new(device_class_by_name("virtio-rng-pci"), NULL, &p.b.host);
+        cr_assert_null(device_set(d, wrong[i][0], wrong[i][1]));
+        char *error = device_realize(d);
+        cr_assert(error && strstr(error, "modern interface only"));
+        free(error);
+        device_free(d);
+    }
+    finish(&p);
+}
+
 Test(pci, places_by_name)
 {
     static const struct {

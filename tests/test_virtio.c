@@ -34,6 +34,22 @@ Test(virtio, features_are_negotiated)
     driver_end(&d);
 }
 
+Test(virtio, what_is_not_offered_is_not_accepted)
+{
+    static const struct {
+        const char *property;
+        uint64_t feature;
+    } rows[] = {{"packed", VIRTIO_RING_PACKED}, {"event_idx", VIRTIO_EVENT_IDX}, {"indirect_desc", VIRTIO_INDIRECT_DESC}};
+    for (unsigned i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
+        struct driver d;
+        driver_begin(&d, "virtio-rng-device");
+        cr_assert_null(device_set(d.device, rows[i / 2].property, i % 2 ? "on" : "off"));
+        driver_plug(&d);
+        cr_assert_eq(driver_start(&d, rows[i / 2].feature, 8), i % 2 == 1);
+        driver_end(&d);
+    }
+}
+
 Test(rng, fills_buffers_through_every_ring)
 {
     for (unsigned l = 0; l < ARRAY_SIZE(layouts); l++) {

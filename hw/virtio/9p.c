@@ -103,6 +103,7 @@ static const struct virtio_class kind = {
     .started = started,
 };
 static const struct device_prop props[] = {
+    VIRTIO_PROPS,
     {"path", PROP_STRING, offsetof(struct virtio_9p, path), NULL, "the folder of the host"},
     {"mount_tag", PROP_STRING, offsetof(struct virtio_9p, tag), NULL, "the name by which the guest mounts it"},
     {"readonly", PROP_BOOL, offsetof(struct virtio_9p, read_only), "off", "nothing in it can be changed"},

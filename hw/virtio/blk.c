@@ -313,6 +313,7 @@ static const struct virtio_class kind = {
 };
 #undef F
 static const struct device_prop props[] = {
+    VIRTIO_PROPS,
     {"drive", PROP_DRIVE, offsetof(struct virtio_blk, drive), NULL, "the disk"},
     {"serial", PROP_STRING, offsetof(struct virtio_blk, serial), NULL, "serial number, up to 20 characters"},
     {"num-queues", PROP_U32, offsetof(struct virtio_blk, queues), "1", "number of queues, at most 8"},

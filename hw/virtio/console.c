@@ -127,6 +127,7 @@ static const struct virtio_class kind = {.id = 3,
                                          .started = started,
                                          .config_written = config_written};
 static const struct device_prop props[] = {
+    VIRTIO_PROPS,
     {"chardev", PROP_CHARDEV, offsetof(struct virtio_console, chardev), NULL, "what the console is connected to"},
 };
 static const struct device_saved saved[] = {VIRTIO_SAVED, DEVICE_SAVED(struct virtio_console, sent)};

@@ -99,6 +99,7 @@ static const struct virtio_class kind = {.id = 18,
                                          .notify = notify,
                                          .started = started,
                                          .config_written = config_written};
+static const struct device_prop props[] = {VIRTIO_PROPS};
 static const struct device_saved saved[] = {VIRTIO_SAVED};
 
 const struct device_class device_virtio_keyboard = {
@@ -109,6 +110,8 @@ const struct device_class device_virtio_keyboard = {
     .bus_class = &kind,
     .state_size = sizeof(struct virtio_keyboard),
     .state_version = 1,
+    .props = props,
+    .nprops = ARRAY_SIZE(props),
     .saved = saved,
     .nsaved = ARRAY_SIZE(saved),
     .realize = realize,

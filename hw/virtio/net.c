@@ -288,6 +288,7 @@ static const struct virtio_class kind = {
     .started = started,
 };
 static const struct device_prop props[] = {
+    VIRTIO_PROPS,
     {"netdev", PROP_NETDEV, offsetof(struct virtio_net, netdev), NULL, "the network it is connected to"},
     {"mac", PROP_STRING, offsetof(struct virtio_net, mac_text), "52:54:00:12:34:56", "its address"},
 };

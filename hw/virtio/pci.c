@@ -14,6 +14,7 @@ enum { ISR_USED = 1, ISR_CONFIG = 2, NO_VECTOR = 0xffff };
 struct virtio_pci {
     struct pci_function f;
     uint32_t offered_half, accepted_half, vectors;
+    bool disable_legacy, disable_modern;
     uint16_t queue, config_vector, queue_vector[VIRTIO_MAX_QUEUES];
     uint8_t isr;
     uint16_t window_cap; /* offset of the capability through which configuration space reaches the window */
@@ -287,6 +288,8 @@ static char *realize(struct device *d)
     struct virtio_pci *s = vpci(d);
     struct pci_function *f = &s->f;
     const struct virtio_class *v = virtio_class(inner(d));
+    if (!s->disable_legacy || s->disable_modern)
+        return device_error("device %s has the modern interface only: leave disable-legacy on and disable-modern off", d->class->name);
     if (s->vectors > PCI_MAX_VECTORS)
         return device_error("property vectors of device %s must be at most %d", d->class->name, PCI_MAX_VECTORS);
     pci_realize(d);
@@ -322,6 +325,8 @@ static void loaded(struct device *d)
 
 static const struct device_prop props[] = {
     {"vectors", PROP_U32, offsetof(struct virtio_pci, vectors), "10", "MSI-X vectors, at most 32; 0: an interrupt pin only"},
+    {"disable-legacy", PROP_BOOL, offsetof(struct virtio_pci, disable_legacy), "on", "always: there is no interface from before VIRTIO 1.0"},
+    {"disable-modern", PROP_BOOL, offsetof(struct virtio_pci, disable_modern), "off", "never: that is the interface there is"},
 };
 static const struct device_saved saved[] = {
     PCI_SAVED,

@@ -35,6 +35,7 @@ static void started(struct virtio *v) { virtio_notify(v, 0); }
 static const struct virtio_class kind = {
     .id = 4, .nqueues = 1, .queue_size = 64, .pci_class = 0xff0000, .notify = notify, .started = started};
 static const struct device_prop props[] = {
+    VIRTIO_PROPS,
     {"rng", PROP_STRING, offsetof(struct virtio_rng, rng), NULL, "accepted, the id of an -object: the numbers are the host's in any case"},
 };
 static const struct device_saved saved[] = {VIRTIO_SAVED};

@@ -77,6 +77,7 @@ struct virtio_transport {
 struct virtio {
     struct device device;
     uint64_t offered, features;
+    bool packed, event_idx, indirect_desc; /* properties: offered at all */
     uint32_t generation; /* of the configuration */
     uint8_t status, nqueues;
     _Alignas(8) uint8_t config[VIRTIO_MAX_CONFIG]; /* little-endian, as the driver sees it; devices lay structs over it */
@@ -89,7 +90,13 @@ static inline const struct virtio_class *virtio_class(const struct virtio *v)
     return v->device.class->bus_class;
 }
 
-/* Rows of a device's `saved` for the above. */
+/* Rows of a device's `props` for the above. */
+#define VIRTIO_PROPS                                                                                                  \
+    {"packed", PROP_BOOL, offsetof(struct virtio, packed), "on", "packed rings are offered"},                          \
+        {"event_idx", PROP_BOOL, offsetof(struct virtio, event_idx), "on", "notifications by index are offered"},      \
+        {"indirect_desc", PROP_BOOL, offsetof(struct virtio, indirect_desc), "on", "tables of descriptors are offered"}
+
+/* Rows of a device's `saved`. */
 #define VIRTIO_SAVED                                                                                                  \
     DEVICE_SAVED(struct virtio, features), DEVICE_SAVED(struct virtio, generation), DEVICE_SAVED(struct virtio, status), \
         DEVICE_SAVED_ARRAY(struct virtio, config), DEVICE_SAVED(struct virtio, queue[0].s),                            \

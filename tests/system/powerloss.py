@@ -34,10 +34,10 @@ echo "failed: it ended"
 """
 KINDS = [  # name, format, options of the drive, of the device, of mount
     ("qcow2", "qcow2", "", "virtio-blk-pci", "rw"),
-    ("qcow2, discard, packed rings", "qcow2", ",discard=unmap", "virtio-blk-pci,num-queues=2", "discard"),
+    ("qcow2, discard, two queues", "qcow2", ",discard=unmap", "virtio-blk-pci,num-queues=2", "discard"),
     ("qcow2, written through", "qcow2", ",cache=writethrough", "virtio-blk-device", "rw,nobarrier"),
     ("qcow2 over qcow2", "over", ",discard=unmap", "virtio-blk-pci", "discard,data=journal"),
-    ("raw", "raw", "", "virtio-blk-pci", "rw"),
+    ("raw, split rings", "raw", "", "virtio-blk-pci,packed=off", "rw"),
     ("raw, discard", "raw", ",discard=unmap", "virtio-blk-device", "discard"),
 ]
 
