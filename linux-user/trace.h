@@ -57,15 +57,21 @@ void trace_value(struct task *t, struct trace_line *l, struct arg_desc d, uint64
 void trace_flags(struct trace_line *l, const struct flag_set *s, uint64_t v);
 /* The name, and whether there is one; without, nothing is printed. */
 bool trace_name(struct trace_line *l, const struct flag_set *s, uint64_t v);
-const char *trace_signal_name(int signo, char buf[16]);
-void trace_sigset(struct trace_line *l, uint64_t set);
-void trace_siginfo(struct trace_line *l, const void *siginfo);
+/* Sets that are the same on every generic architecture, for what has no guest at hand. */
+#define COMMON_SET(name) (&syscall_abi_riscv64.sets[SET_##name])
 void trace_address(struct trace_line *l, uint64_t v);
 void trace_quoted(struct trace_line *l, const void *bytes, size_t n, bool more);
 /* `n` bytes of the guest's memory as a string. */
 void trace_buffer(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n);
 void trace_fd(struct task *t, struct trace_line *l, int fd);
 void trace_struct(struct task *t, struct trace_line *l, enum struct_id id, const void *bytes);
+/* Signals: trace-signals.c. Those with _at are in guest memory. */
+const char *trace_signal_name(int signo, char buf[16]);
+void trace_sigset(struct trace_line *l, uint64_t set);
+void trace_siginfo(struct trace_line *l, const void *siginfo);
+void trace_sigset_at(struct task *t, struct trace_line *l, uint64_t addr);
+void trace_sigmask_at(struct task *t, struct trace_line *l, uint64_t addr); /* pselect6's last argument: {set, size} */
+void trace_sigaction_at(struct task *t, struct trace_line *l, uint64_t addr);
 /* Values of sockets: trace-sockets.c. False: it is none. */
 bool trace_socket_value(struct task *t, struct trace_line *l, struct arg_desc d, uint64_t v, int64_t ret);
 void trace_iov(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n, uint64_t bytes);
