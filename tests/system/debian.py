@@ -7,6 +7,7 @@ image and its file system are checked. The system is installed by debootstrap wh
 
 import functools
 import http.server
+import os
 import pathlib
 import shutil
 import socket
@@ -125,7 +126,8 @@ def reboot(m):
 
 
 def main():
-    metic, machine, img, *options = sys.argv[1:]
+    metic, machine, img = map(os.path.abspath, sys.argv[1:4])
+    options = sys.argv[4:]
     installed = debian_image.get(metic, img)
     with tempfile.TemporaryDirectory(prefix="metic-debian-") as name:
         folder = pathlib.Path(name)
