@@ -39,6 +39,8 @@ struct code_block {
     uint32_t mode; /* unit's flags: part of the key */
     uint32_t bytes; /* guest bytes [pc, pc + bytes) it was made from */
     const uint8_t *source; /* what they were then; NULL: not known */
+    const uint16_t *starts; /* exec_options.counted: where its ninsns instructions begin, from pc */
+    uint32_t ninsns;
     uint8_t *entry; /* host address of the first instruction */
     struct compiled c;
     struct code_block *page_next; /* blocks that start in the same guest page (hash chain) */

@@ -23,6 +23,7 @@ enum cpu_exit {
     EXIT_HALT,       /* the processor waits for an interrupt; pc is behind the instruction */
     EXIT_ICACHE,     /* the guest asked to drop translations: [icache_start, icache_end) */
     EXIT_DEBUG,      /* for the debugger, in front of the instruction at pc: exec/debug.h */
+    EXIT_BUDGET,     /* the unit at pc has more instructions than cpu.budget (exec_options.counted) */
     EXIT_TARGET = 16 /* first reason that belongs to the guest architecture */
 };
 
@@ -77,6 +78,9 @@ struct cpu {
     void *host_own[HOST_OWN]; /* exec's entry.own */
     uint32_t exit_reason;  /* enum cpu_exit */
     uint32_t exit_request; /* REQUEST_…: set by signal handlers and other threads */
+    /* exec_options.counted: a unit takes its instructions off the budget when it is entered; `ahead` of them are still to be
+       executed while an access is done by exec_memory.access(). */
+    int32_t budget, ahead;
 };
 _Static_assert(offsetof(struct cpu, tlb_mask) == STATE_MIDDLE - 128, "the window of short displacements begins here");
 

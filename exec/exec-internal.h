@@ -141,6 +141,8 @@ void blocks_clear(struct exec *x);
 void blocks_free(struct exec *x);
 /* The block that holds host address p, or NULL; x->lock need not be held by the faulting thread's own block. */
 struct code_block *exec_block_at(struct exec *x, const uint8_t *p);
+/* exec_options.counted: how many of the block's instructions follow the one at pc. */
+int32_t exec_behind(const struct code_block *b, uint64_t pc);
 /* Drops the units that hold the guest's pc, or begin there, wherever it leads; x->lock held. */
 void exec_drop_pc(struct exec *x, uint64_t pc);
 /* In a block key's mode: the unit is the one instruction, and leaves behind it. For cpu_step(). */

@@ -27,6 +27,7 @@ const struct host_layout cpu_layout = {
     .mxcsr = offsetof(struct cpu, mxcsr),
     .mxcsr_c = offsetof(struct cpu, mxcsr_c),
     .own = offsetof(struct cpu, host_own),
+    .budget = offsetof(struct cpu, budget),
     .exit_reason = offsetof(struct cpu, exit_reason),
     .exit_detail = offsetof(struct cpu, exit_detail),
     .last_exit = offsetof(struct cpu, last_exit),
@@ -46,7 +47,9 @@ struct exec *exec_new(const struct target *t, const struct code_reader *code, co
     if (code)
         x->code = *code;
     x->options = *o;
-    x->disk.disk = o->disk;
+    x->disk.disk = o->counted ? NULL : o->disk;
+    if (o->counted)
+        x->options.tier = TIER_QUICK;
     x->host = o->engine == ENGINE_INTERP ? NULL : tcg_host_native();
     if (!x->host)
         x->options.engine = ENGINE_INTERP;
@@ -315,9 +318,11 @@ static void run_block(struct exec *x, struct cpu *cpu, struct code_block *b)
         x->entry.enter(cpu, b->entry);
         break;
     case ENGINE_INTERP:
+        cpu->budget -= (int32_t)b->ninsns;
         exec_interpret(cpu, b);
         break;
     case ENGINE_VERIFY:
+        cpu->budget -= (int32_t)b->ninsns;
         exec_verify(cpu, b);
         break;
     }
@@ -329,7 +334,7 @@ static void count_reason(struct exec *x, enum cpu_exit reason)
                                     [EXIT_INTERRUPT] = EXIT_KIND_INTERRUPT, [EXIT_NONE] = EXIT_KIND_OTHER,
                                     [EXIT_BREAKPOINT] = EXIT_KIND_OTHER, [EXIT_ILLEGAL] = EXIT_KIND_OTHER,
                                     [EXIT_ALIGN] = EXIT_KIND_OTHER, [EXIT_DIV] = EXIT_KIND_OTHER, [EXIT_HALT] = EXIT_KIND_OTHER,
-                                    [EXIT_ICACHE] = EXIT_KIND_OTHER};
+                                    [EXIT_ICACHE] = EXIT_KIND_OTHER, [EXIT_BUDGET] = EXIT_KIND_OTHER};
     pthread_mutex_lock(&x->lock);
     x->stats.exits[reason < ARRAY_SIZE(kinds) ? kinds[reason] : EXIT_KIND_OTHER]++;
     pthread_mutex_unlock(&x->lock);
@@ -408,6 +413,11 @@ enum cpu_exit cpu_run(struct cpu *cpu)
         first = false;
         if (!b) {
             cpu->exit_reason = EXIT_TARGET;
+            cpu->last_exit = NULL;
+            break;
+        }
+        if (x->options.counted && cpu->budget < (int32_t)b->ninsns) {
+            cpu->exit_reason = EXIT_BUDGET;
             cpu->last_exit = NULL;
             break;
         }

@@ -19,6 +19,9 @@ struct exec_options {
     bool nochain;        /* every unit returns to the run loop */
     enum exec_tier tier;
     bool background;     /* hot code is compiled by a thread of its own */
+    /* cpu_run() executes no more instructions than cpu->budget, which it counts down (EXIT_BUDGET); one that raises an
+       exception counts, too. All code is of the quick tier, and none is stored. */
+    bool counted;
     unsigned hot_after;  /* entries of a quick unit before it is compiled well; 0: default */
     size_t cache_bytes;  /* bound of the code cache; 0: default */
     /*

@@ -38,14 +38,25 @@ void exec_slow_access(void *state, const struct host_access *a)
     enum { CALL_BYTES = 16 }; /* on the prediction stack: where to return to, and the distance to the instruction */
     struct cpu *cpu = state;
     struct exec *x = cpu->exec;
-    if (x->options.memory->access(cpu, a))
+    const struct code_block *b;
+    if (x->options.counted) {
+        b = exec_block_at(x, (const uint8_t *)a->in);
+        cpu->ahead = exec_behind(b, b->pc + find_point(&b->c, a->fault_off)->pc);
+    }
+    bool done = x->options.memory->access(cpu, a);
+    cpu->budget += done ? 0 : cpu->ahead;
+    cpu->ahead = 0;
+    if (done)
         return;
-    const struct code_block *b = exec_block_at(x, (const uint8_t *)a->in);
+    b = exec_block_at(x, (const uint8_t *)a->in);
     const struct fault_point *p = find_point(&b->c, a->fault_off);
     x->host->recover(cpu, x->target->ir, &b->c, p, a->registers);
     cpu->pc = b->pc + p->pc;
     cpu->ret_sp = (char *)cpu->ret_sp + CALL_BYTES;
-    exec_leave(cpu, x->options.memory->fault(cpu));
+    enum cpu_exit reason = x->options.memory->fault(cpu);
+    if (x->options.counted && reason == EXIT_DEBUG)
+        cpu->budget++; /* the debugger's, not the guest's: it will be executed */
+    exec_leave(cpu, reason);
 }
 
 bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucontext)
@@ -85,6 +96,8 @@ bool cpu_host_fault(struct cpu *cpu, int signo, const void *siginfo, void *ucont
     context_registers(uc, &regs);
     x->host->recover(cpu, x->target->ir, c, p, &regs);
     cpu->pc = (is_stored ? stored_pc : b->pc) + p->pc;
+    if (x->options.counted)
+        cpu->budget += exec_behind(b, cpu->pc);
     record(cpu, signo, info, uc);
     context_set_pc(uc, (uintptr_t)x->entry.leave_recovered);
     return true;

@@ -20,7 +20,7 @@ int32_t tier_first_count(const struct exec *x)
 
 bool tier_starts_quick(const struct exec *x)
 {
-    return x->host && x->options.tier != TIER_HOT && !x->options.one_insn;
+    return x->options.counted || (x->host && x->options.tier != TIER_HOT && !x->options.one_insn);
 }
 
 bool tier_is_hot(const struct exec *x, const struct code_block *b, const struct code_exit *from)

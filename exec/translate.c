@@ -224,6 +224,7 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, struct cod
     ir_unit_restart(u, x->target->ir, b->pc, mode);
     b_init(&builder, u);
     builder.quick = b->quick;
+    builder.counted = x->options.counted;
     builder.region = regions ? &region : NULL;
     if (x->debug.nbreak && !(b->mode & MODE_STEP)) {
         builder.breaks_at = breaks_at;
@@ -298,10 +299,11 @@ static bool compile(struct exec *x, struct code_block *b, struct ir_unit *u)
         .new_exit = new_exit,
         .new_counter = new_counter,
         .quick = b->quick,
+        .counted = x->options.counted && x->options.engine == ENGINE_JIT,
         .ref = x->disk.disk ? note_ref : NULL,
         .tlb = x->options.memory != NULL,
         .chain = !x->options.nochain && !one,
-        .loops = keeps_loops(x) && !one,
+        .loops = keeps_loops(x) && !one && !x->options.counted,
     };
     for (size_t need = CODE_ROOM; need <= CODE_CHUNK_SIZE; need *= 4) {
         uint8_t *exec;
@@ -381,6 +383,24 @@ struct code_block *exec_add_block(struct exec *x, const struct code_block *new, 
     return b;
 }
 
+/* Where the unit's instructions begin, for exec_behind(). */
+static void keep_starts(struct exec *x, struct code_block *b, const struct ir_unit *u)
+{
+    uint16_t starts[MAX_INSNS], n = 0;
+    for (ir_ref r = 1; r < u->n && n < MAX_INSNS; r++)
+        if (u->inst[r].op == IR_INSN)
+            starts[n++] = (uint16_t)(u->inst[r].imm - u->pc);
+    b->starts = arena_copy(&x->arena, starts, n * sizeof starts[0]);
+}
+
+int32_t exec_behind(const struct code_block *b, uint64_t pc)
+{
+    for (uint32_t i = 0; i < b->ninsns; i++)
+        if (b->pc + b->starts[i] == pc)
+            return (int32_t)(b->ninsns - i - 1);
+    return 0;
+}
+
 static struct code_block *translate(struct exec *x, struct cpu *cpu, struct block_key key, bool quick)
 {
     struct ir_unit u = x->spare;
@@ -395,6 +415,9 @@ static struct code_block *translate(struct exec *x, struct cpu *cpu, struct bloc
     if (x->host)
         compile_always(x, cpu, &new, &u, &source, max_insns);
     new.bytes = u.bytes;
+    new.ninsns = u.ninsns;
+    if (x->options.counted)
+        keep_starts(x, &new, &u);
     /* Not before now: compiling may have dropped everything. */
     if (new.bytes + CODE_MAX_INSN <= source.n) /* else some may have been read elsewhere */
         new.source = arena_copy(&x->arena, source.bytes, new.bytes);

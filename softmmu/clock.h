@@ -33,7 +33,7 @@ struct clocks {
     int64_t virtual_offset;  /* virtual time while stopped; running: virtual - real */
     unsigned icount_shift;   /* an instruction takes 1 << shift ns */
     bool icount;
-    _Atomic int64_t instructions; /* executed, with icount */
+    _Atomic int64_t instructions; /* executed, with icount, and those there was time for while nothing ran */
     unsigned sequence;       /* even: the fields above are in agreement */
     void (*rearmed)(void *opaque); /* the first deadline of a clock has changed */
     void *opaque;
@@ -49,8 +49,11 @@ void clocks_set_virtual(struct clocks *c, int64_t ns);
 int64_t clock_now(struct clocks *c, enum clock_kind kind);
 /* With icount: n instructions have been executed. */
 void clocks_advance(struct clocks *c, int64_t n);
-/* Calls what is due. Returns the nanoseconds until the next timer that time alone makes due, or CLOCK_NEVER. */
+/* Calls what is due; with icount, but for virtual timers. Returns the nanoseconds until the next timer that time alone makes
+   due, or CLOCK_NEVER. */
 int64_t clocks_dispatch(struct clocks *c);
+/* With icount: calls the virtual timers that are due, by who counts the instructions. */
+void clocks_dispatch_counted(struct clocks *c);
 /* Virtual time of the next virtual timer, or CLOCK_NEVER. */
 int64_t clocks_next_virtual(const struct clocks *c);
 

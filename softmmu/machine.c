@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "exec/exec.h"
+#include "softmmu/machine-count.h"
 
 enum { SIGNAL_STACK = 64 * 1024 };
 
@@ -42,10 +43,19 @@ static void park(struct processor *p)
 {
     struct machine *m = p->machine;
     machine_lock(m);
+    if (m->clocks.icount)
+        processor_count(p);
     p->parked = true;
     pthread_cond_broadcast(&m->parked);
-    while (!m->ended && (m->stop || p->debug.how == PROCESSOR_STAYS || (p->halted && !p->cpu->target->system->wakes(p->cpu))))
-        pthread_cond_wait(&p->wake, &m->lock);
+    for (;;) {
+        bool held = m->stop || p->debug.how == PROCESSOR_STAYS;
+        if (m->ended || !(held || (p->halted && !p->cpu->target->system->wakes(p->cpu))))
+            break;
+        if (m->clocks.icount && !held)
+            processor_idle(p);
+        else
+            pthread_cond_wait(&p->wake, &m->lock);
+    }
     p->halted = p->parked = false;
     machine_unlock(m);
 }
@@ -66,6 +76,7 @@ static void handle(struct processor *p, enum cpu_exit reason)
     struct cpu *cpu = p->cpu;
     switch (reason) {
     case EXIT_INTERRUPT:
+    case EXIT_BUDGET:
     case EXIT_TARGET: break;
     case EXIT_HALT: p->halted = true; break;
     case EXIT_FAULT:
@@ -75,6 +86,15 @@ static void handle(struct processor *p, enum cpu_exit reason)
     case EXIT_DEBUG: stop_for_debugger(p, STOPPED_BY_POINT); break;
     default: cpu->target->system->exception(cpu, reason);
     }
+}
+
+/* Until something has to be looked at. What is left of a budget is fewer instructions than the unit at the pc has. */
+static void run(struct processor *p)
+{
+    enum cpu_exit reason = cpu_run(p->cpu);
+    if (reason == EXIT_BUDGET && p->cpu->budget > 0)
+        reason = cpu_step(p->cpu);
+    handle(p, reason == EXIT_NONE ? EXIT_TARGET : reason);
 }
 
 /* One instruction, or those of a range; interrupts wait. */
@@ -101,12 +121,14 @@ static void *thread_main(void *opaque)
             park(p);
             continue;
         }
+        if (m->clocks.icount)
+            processor_renew(p);
         if (UNLIKELY(p->debug.how == PROCESSOR_STEPS)) {
             step(p);
             continue;
         }
         p->cpu->target->system->interrupt(p->cpu);
-        handle(p, cpu_run(p->cpu));
+        run(p);
     }
     sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
     munmap(stack, SIGNAL_STACK);
@@ -115,6 +137,9 @@ static void *thread_main(void *opaque)
 
 void processor_kick(struct processor *p)
 {
+    /* What the processor brings on itself always comes at the same instruction, whichever jumps ask for requests. */
+    if (p->machine->clocks.icount && self == p->cpu)
+        processor_cut(p, 0);
     cpu_kick(p->cpu);
     pthread_cond_signal(&p->wake);
 }
@@ -143,7 +168,23 @@ void machine_wake(struct machine *m)
 
 static void rearmed(void *opaque)
 {
-    machine_wake(opaque);
+    struct machine *m = opaque;
+    int64_t next = clocks_next_virtual(&m->clocks);
+    if (m->clocks.icount && m->nprocessors && next != CLOCK_NEVER) {
+        if (self) {
+            processor_cut(processor_of(self), next);
+        } else {
+            m->processor[0]->renew = true;
+            processor_kick(m->processor[0]);
+        }
+    }
+    machine_wake(m);
+}
+
+void machine_count(struct machine *m)
+{
+    if (m->clocks.icount && self)
+        processor_count(processor_of(self));
 }
 
 static bool add_processor(struct machine *m)

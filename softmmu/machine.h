@@ -21,6 +21,7 @@ struct machine {
     struct exec *exec;
     struct processor *processor[MACHINE_MAX_PROCESSORS];
     unsigned nprocessors;
+    bool idle_skips;          /* with icount: while nothing runs, virtual time does not wait for the host's */
     bool running;             /* under the lock */
     _Atomic bool stop, ended; /* processors are to park, to end */
     pthread_cond_t parked;    /* a processor has parked */
@@ -32,7 +33,10 @@ struct machine {
     void *opaque;
 };
 
-/* A stopped machine with processors of the target, at reset, in threads that wait. False, errno set, without memory. */
+/*
+ * A stopped machine with processors of the target, at reset, in threads that wait. False, errno set, without memory. One
+ * processor and exec_options.counted go with clocks_use_icount().
+ */
 bool machine_init(struct machine *m, const struct target *t, unsigned nprocessors, const struct exec_options *o);
 /* Ends the threads and frees everything but what boards and devices have put into the memory map. */
 void machine_free(struct machine *m);
@@ -49,6 +53,9 @@ void machine_stop(struct machine *m);
 void machine_reset_processors(struct machine *m);
 /* Under the lock: the main loop takes its next turn at once. */
 void machine_wake(struct machine *m);
+
+/* With icount, by a processor's thread, else nothing: the virtual clock is brought up to the instruction that is being executed. */
+void machine_count(struct machine *m);
 
 /* The processor looks at its interrupts again, waiting or not. Under the lock. */
 void processor_kick(struct processor *p);

@@ -232,6 +232,7 @@ static bool access_device(struct processor *p, const struct host_access *a, cons
     struct device_access d = {p, at->physical, false};
     const struct interp_mem mem = {&d, device_load, device_store};
     machine_lock(p->machine);
+    machine_count(p->machine);
     ir_access(a->in, a->arg, at->physical, &mem, a->result);
     machine_unlock(p->machine);
     return d.failed ? fail(p, FAILED_BUS, access, address, 0) : true;
@@ -332,9 +333,18 @@ static bool slow_access(struct cpu *cpu, const struct host_access *a)
     return true;
 }
 
+/* An instruction that can't be fetched is none of a unit's, but it raises an exception as others do. */
+static void count_fetch(const struct processor *p)
+{
+    if (p->machine->clocks.icount)
+        p->cpu->budget--;
+}
+
 static enum cpu_exit enter_fault(struct cpu *cpu)
 {
     const struct processor *p = processor_of(cpu);
+    if (p->failed.access == ACCESS_FETCH)
+        count_fetch(p);
     const struct target_system *system = cpu->target->system;
     switch (p->failed.how) {
     case FAILED_WATCH:
@@ -367,6 +377,7 @@ static bool locate(struct cpu *cpu, uint64_t pc, uint64_t *physical)
         return false;
     }
     if (!at.host) { /* a device */
+        count_fetch(p);
         cpu->target->system->bus_error(cpu, ACCESS_FETCH, pc);
         return false;
     }
@@ -377,10 +388,12 @@ static bool locate(struct cpu *cpu, uint64_t pc, uint64_t *physical)
 void tlb_raise_fetch(struct processor *p, uint64_t address)
 {
     struct place at;
-    if (!find(p, p->cpu->target->system->fetch_view(p->cpu), address, 2, ACCESS_FETCH, &at))
+    if (!find(p, p->cpu->target->system->fetch_view(p->cpu), address, 2, ACCESS_FETCH, &at)) {
         enter_fault(p->cpu);
-    else if (!at.host)
+    } else if (!at.host) {
+        count_fetch(p);
         p->cpu->target->system->bus_error(p->cpu, ACCESS_FETCH, address);
+    }
 }
 
 struct watched {

@@ -28,6 +28,10 @@ struct processor {
     struct mem_range ram;             /* where RAM was found last; region NULL: nowhere. The own thread's, forgotten as `tlb` is */
     uint64_t large_first, large_last; /* addresses of translations of more than a page since the last flush */
     uint32_t flush_wanted;            /* set by other threads */
+    /* With icount (machine-count.c): what the budget was when the clock was advanced last; what has been executed till then. */
+    int32_t granted;
+    uint64_t executed;
+    _Atomic bool renew; /* another thread has set a timer */
     struct {
         enum { FAILED_TRANSLATION, FAILED_BUS, FAILED_ALIGNMENT, FAILED_WATCH } how;
         enum target_access access;

@@ -57,6 +57,7 @@
     X(INCOMING, "-incoming", "file:path|defer", "begin with a state that migrate wrote to a file; defer: the monitor says which") \
     X(SANDBOX, "-sandbox", "on|off,...", "once set up, only system calls a machine needs (obsolete=, elevateprivileges=, spawn=, resourcecontrol=)") \
     X(TIER, "-tier", "tier", "generate code quick, hot (well) or auto: quick, then hot where it pays")           \
+    X(ICOUNT, "-icount", "shift=N,...", "time is counted: 1 << N ns for each instruction of the one processor; sleep=off: none is spent waiting") \
     X(LOG, "-d", "topic,...", "log topics (\"help\" lists them)")                                                \
     X(LOG_FILE, "-D", "file", "log into a file")                                                                 \
     X(VERSION, "-version", NULL, "print the version")                                                            \
@@ -280,6 +281,27 @@ static enum system_result read_tier(struct system_options *o, const char *value)
     return wrong("-tier", "quick, hot or auto", value);
 }
 
+/* [shift=]N,align=off,sleep=on|off */
+static enum system_result read_icount(struct system_options *o, const char *value)
+{
+    enum { MOST = 10 };
+    struct options parts;
+    char *line = options_parse(&parts, value, "shift"), *end = NULL;
+    const char *shift = line ? NULL : options_get(&parts, "shift");
+    unsigned long n = shift ? strtoul(shift, &end, 10) : 0;
+    bool align = false, sleep = true;
+    bool ok = shift && *shift >= '0' && *shift <= '9' && !*end && n <= MOST && options_bool(&parts, "align", false, &align) && !align &&
+              options_bool(&parts, "sleep", true, &sleep) && !options_unknown(&parts);
+    options_free(&parts);
+    free(line);
+    if (!ok)
+        return wrong("-icount", "shift=N, N from 0 to 10, perhaps align=off and sleep=on or off", value);
+    o->b.exec.counted = true;
+    o->b.icount_shift = (unsigned)n;
+    o->b.idle_skips = !sleep;
+    return SYSTEM_RUN;
+}
+
 static enum system_result read_log(const char *value)
 {
     if (!strcmp(value, "help")) {
@@ -357,6 +379,7 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_SMP: return read_smp(o, value);
     case OPT_CPU: return read_cpu(value);
     case OPT_TIER: return read_tier(o, value);
+    case OPT_ICOUNT: return read_icount(o, value);
     case OPT_LOG: return read_log(value);
     case OPT_QMP: append(&o->qmp, value); break;
     case OPT_QMP_PRETTY: append(&o->qmp_pretty, value); break;

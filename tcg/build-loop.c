@@ -33,6 +33,15 @@ static bool is_left(const struct region *g, uint64_t pc)
     return false;
 }
 
+/* Does the latest instruction, any part of it, leave the unit on a condition? */
+static bool may_exit(const struct ir_unit *u, ir_ref insn)
+{
+    for (ir_ref r = insn + 1; r < u->n; r++)
+        if (u->inst[r].op == IR_GOTO_IF)
+            return true;
+    return false;
+}
+
 bool b_ends_here(const struct ir_builder *b, uint64_t pc)
 {
     const struct region *g = b->region;
@@ -42,6 +51,8 @@ bool b_ends_here(const struct ir_builder *b, uint64_t pc)
     if (g && g->known && (pc == g->end || is_left(g, pc)))
         return true;
     if (g && g->function && branched && !is_target(g, pc) && heat_at(b, pc) == HEAT_COLD)
+        return true;
+    if (UNLIKELY(b->counted) && may_exit(b->u, b->last_pc_inst))
         return true;
     return b->quick && branched;
 }

@@ -161,7 +161,7 @@ static bool is_label(const struct ir_builder *b, uint64_t pc)
 bool b_insn(struct ir_builder *b, uint64_t pc, uint64_t bits)
 {
     /* In quick units nothing between asks where it is: one INSN does. */
-    if (b->quick && !b->pc_needed && b->last_pc_inst) {
+    if (b->quick && !b->counted && !b->pc_needed && b->last_pc_inst) {
         b->u->inst[b->last_pc_inst].imm = pc;
         b->u->inst[b->last_pc_inst].imm2 = bits;
         return false;

@@ -50,6 +50,7 @@ struct ir_builder {
     bool (*breaks_at)(const void *breaks, uint64_t pc); /* units end in front of such pcs; NULL: nowhere */
     const void *breaks;
     bool quick;                 /* units end behind their first conditional exit: b_ends_here() */
+    bool counted;               /* units end behind any, so that all their instructions are executed; see front ends */
 };
 
 void b_init(struct ir_builder *b, struct ir_unit *u);

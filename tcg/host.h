@@ -27,6 +27,7 @@ struct host_layout {
     uint16_t mxcsr;        /* uint32: the guest's rounding mode and sticky flags as the host wants them */
     uint16_t mxcsr_c;      /* uint32: what C code runs under */
     uint16_t own;          /* void *[HOST_OWN]: host_entry.own */
+    uint16_t budget;       /* int32: compile_ctx.counted */
     uint16_t exit_reason;  /* uint32 */
     uint16_t exit_detail;  /* uint64 */
     uint16_t last_exit;    /* struct code_exit *: the unlinked exit that was taken, or NULL */
@@ -142,6 +143,7 @@ struct compile_ctx {
     /* Quick units: a new counter of entries, likewise near the code, or NULL: not counted. */
     int32_t *(*new_counter)(void *opaque);
     bool quick; /* compile fast; the unit counts how often it is entered and leaves through out->promote at less than 0 */
+    bool counted; /* a unit takes ninsns off the budget at its entry, or, where there are fewer, leaves with its own pc */
     bool chain; /* false: every exit leaves to the run loop, */
     bool loops; /* but for those of a unit that jumps to itself */
     bool tlb;   /* guest memory is behind a TLB, and direct exits are not linked across pages of TLB_PAGE_SHIFT bits */

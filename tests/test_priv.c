@@ -42,7 +42,7 @@ static bool board_swap(void *opaque, uint64_t address, uint64_t old, uint64_t ne
 
 static void board_flush_page(void *opaque, struct rv_hart *h, uint64_t address) { board.flushes++; }
 
-static const struct rv_environment env = {board_time, board_timer, board_load, board_swap, board_flush, board_flush_page, NULL, NULL, NULL};
+static const struct rv_environment env = {board_time, board_timer, board_load, board_swap, board_flush, board_flush_page, NULL, NULL, NULL, NULL};
 
 /* Interrupt files of a hart that have one register, 0x70, and one identity pending. */
 static struct {
@@ -67,7 +67,7 @@ static uint32_t board_top(void *opaque, const struct rv_hart *h, enum rv_privile
 }
 
 static const struct rv_environment env_aia = {board_time,       board_timer, board_load,  board_swap, board_flush,
-                                              board_flush_page, NULL,        board_imsic, board_top};
+                                              board_flush_page, NULL,        board_imsic, board_top,  NULL};
 
 static struct rv_hart hart;
 

@@ -22,6 +22,8 @@ struct board_options {
     char *const *files;           /* for firmware and kernel, as -fw_cfg has them; NULL-terminated; NULL: none */
     uint8_t prop[BOARD_MAX_PROPS]; /* of each of the class's properties: the number of its value */
     struct exec_options exec;
+    unsigned icount_shift; /* exec.counted: an instruction takes 1 << icount_shift ns of virtual time */
+    bool idle_skips;       /* likewise: machine.idle_skips */
 };
 
 struct board {

@@ -20,7 +20,21 @@ static void unlock(struct riscv_harts *h)
 
 static uint64_t time_now(void *opaque)
 {
-    return aclint_time(((struct riscv_harts *)opaque)->aclint);
+    struct riscv_harts *h = opaque;
+    machine_count(h->machine);
+    return aclint_time(h->aclint);
+}
+
+static bool count(void *opaque, const struct rv_hart *hart, uint64_t *cycles, uint64_t *instructions)
+{
+    struct machine *m = ((struct riscv_harts *)opaque)->machine;
+    if (!m->clocks.icount)
+        return false;
+    machine_count(m);
+    bool current = machine_on_processor(); /* else a debugger looks, between instructions */
+    *cycles = (uint64_t)m->clocks.instructions - current;
+    *instructions = processor_of(&hart->cpu.cpu)->executed - current;
+    return true;
 }
 
 /* The timer interrupt is a comparison made when somebody looks; all that is needed is that somebody does. */
@@ -87,7 +101,7 @@ void riscv_harts_init(struct riscv_harts *h, struct machine *m, struct device *a
 {
     h->machine = m;
     h->aclint = aclint;
-    h->env = (struct rv_environment){time_now, set_timer, load, swap, flush, flush_page, h, NULL, NULL};
+    h->env = (struct rv_environment){time_now, set_timer, load, swap, flush, flush_page, h, NULL, NULL, count};
     for (unsigned i = 0; i < m->nprocessors; i++) {
         struct rv_hart *hart = rv_hart(m->processor[i]->cpu);
         hart->env = &h->env;

@@ -106,7 +106,7 @@ void rv_translate_all(struct ir_builder *b, const struct code_reader *code, unsi
             continue;
         }
         s.next = s.pc + (wide ? 4 : 2);
-        s.room = b_breaks_at(b, s.next) || b_breaks_at(b, s.next + 4) ? 0 : max_insns - u->ninsns - 1;
+        s.room = b->counted || b_breaks_at(b, s.next) || b_breaks_at(b, s.next + 4) ? 0 : max_insns - u->ninsns - 1;
         s.fused = 0;
         s.insn = low | (uint32_t)high << 16;
         b_insn(b, s.pc, s.insn);

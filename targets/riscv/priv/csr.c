@@ -57,8 +57,17 @@ static uint64_t read_time(struct rv_hart *h, unsigned n)
     return h->env->time(h->env->opaque);
 }
 
-/* cycle and instret; the counters of events count none. */
-static uint64_t read_counter(struct rv_hart *h, unsigned n) { return read_time(h, 0) * (1000000000 / RV_TIME_FREQUENCY); }
+/* cycle (0) and instret (2); both by time where instructions are not counted. The counters of events count none. */
+static uint64_t read_counter(struct rv_hart *h, unsigned number)
+{
+    uint64_t cycles, instructions;
+    if (!h->env->count || !h->env->count(h->env->opaque, h, &cycles, &instructions))
+        return read_time(h, 0) * (1000000000 / RV_TIME_FREQUENCY);
+    return number ? instructions - h->raised : cycles;
+}
+
+static uint64_t read_cycle(struct rv_hart *h, unsigned n) { return read_counter(h, 0); }
+static uint64_t read_instret(struct rv_hart *h, unsigned n) { return read_counter(h, 2); }
 
 static uint64_t read_zero(struct rv_hart *h, unsigned n) { return 0; }
 static void write_nothing(struct rv_hart *h, unsigned n, uint64_t value) {}
@@ -244,12 +253,12 @@ static const struct csr csrs[] = {
     {0x35c, 0, "mtopei", .access = rv_access_mtopei, .may = rv_aia_on, .ends_unit = true},
     {0x3a0, 0x3a3, "pmpcfg", .read = read_pmpcfg, .write = write_pmpcfg, .may = pmpcfg_even, .ends_unit = true},
     {0x3b0, 0x3bf, "pmpaddr", .read = read_pmpaddr, .write = write_pmpaddr, .ends_unit = true},
-    {0xb00, 0, "mcycle", .read = read_counter, .write = write_nothing},
-    {0xb02, 0, "minstret", .read = read_counter, .write = write_nothing},
+    {0xb00, 0, "mcycle", .read = read_cycle, .write = write_nothing},
+    {0xb02, 0, "minstret", .read = read_instret, .write = write_nothing},
     {0xb03, 0xb1f, "mhpmcounter", .read = read_zero, .write = write_nothing, .first_name = 3},
-    {0xc00, 0, "cycle", .read = read_counter, .may = counter_on},
+    {0xc00, 0, "cycle", .read = read_cycle, .may = counter_on},
     {0xc01, 0, "time", .read = read_time, .may = counter_on},
-    {0xc02, 0, "instret", .read = read_counter, .may = counter_on},
+    {0xc02, 0, "instret", .read = read_instret, .may = counter_on},
     {0xc03, 0xc1f, "hpmcounter", .read = read_zero, .may = counter_on, .first_name = 3},
     {0xdb0, 0, "stopi", .read = rv_read_stopi, .may = rv_aia_state_on},
     {0xf11, 0xf13, "mvendorid marchid mimpid", .read = read_zero},

@@ -93,6 +93,9 @@ struct rv_environment {
     bool (*imsic)(void *opaque, const struct rv_hart *h, enum rv_privilege level, unsigned select, uint64_t *old, uint64_t value,
                   uint64_t mask);
     uint32_t (*imsic_top)(void *opaque, const struct rv_hart *h, enum rv_privilege level, bool claim);
+    /* Where time is counted by instructions: those there has been time for, and those executed, the current one not among
+       them, but those that raised an exception. False, or NULL: it is not. */
+    bool (*count)(void *opaque, const struct rv_hart *h, uint64_t *cycles, uint64_t *instructions);
 };
 
 struct rv_hart {
@@ -102,6 +105,7 @@ struct rv_hart {
     uint8_t privilege; /* enum rv_privilege */
     uint64_t lines;    /* mip bits held by wires; changed atomically, by any thread */
     uint64_t soft;     /* mip bits set by software */
+    uint64_t raised;   /* instructions that raised an exception: they do not retire */
     uint64_t mstatus, mie, mtvec, mscratch, mepc, mcause, mtval, mideleg, medeleg, mcounteren, mcountinhibit, menvcfg;
     uint64_t mstateen[4], sstateen[4];
     uint64_t stvec, sscratch, sepc, scause, stval, satp, scounteren, senvcfg, stimecmp;

@@ -49,7 +49,7 @@ static bool order(DisasContext *s)
 bool rvp_trans_SFENCE_W_INVAL(DisasContext *s, arg_SFENCE_W_INVAL *a) { return order(s); }
 bool rvp_trans_SFENCE_INVAL_IR(DisasContext *s, arg_SFENCE_INVAL_IR *a) { return order(s); }
 
-/* The unit ends where the register may change the code behind or let an interrupt in. */
+/* The unit ends where the register may change the code behind or let an interrupt in; or, counted, may be a counter. */
 static bool access_csr(DisasContext *s, unsigned number, unsigned op, unsigned rd, bool reads, bool writes, ir_ref operand)
 {
     struct ir_builder *b = s->b;
@@ -58,6 +58,8 @@ static bool access_csr(DisasContext *s, unsigned number, unsigned op, unsigned r
     rv_write(s, rd, old);
     if (writes && rv_csr_ends_unit(number))
         rv_trap(s, EXIT_TARGET, s->next, 0);
+    else if (b->counted)
+        rv_goto(s, s->next);
     return true;
 }
 

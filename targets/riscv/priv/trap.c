@@ -52,6 +52,7 @@ static void enter(struct rv_hart *h, enum rv_privilege to, bool interrupt, unsig
 
 void rv_raise(struct rv_hart *h, enum rv_exception cause, uint64_t value)
 {
+    h->raised++;
     bool delegated = h->privilege < RV_MACHINE && h->medeleg >> cause & 1;
     enter(h, delegated ? RV_SUPERVISOR : RV_MACHINE, false, cause, value);
 }

@@ -80,7 +80,7 @@ struct slot_state {
 };
 
 /* Work postponed to the end of the unit, out of the hot path. */
-enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_SLOW, STUB_OWN, STUB_PROMOTE, STUB_NAN, STUB_UNLINKED };
+enum stub_kind { STUB_EXIT, STUB_LEAVE, STUB_SLOW, STUB_OWN, STUB_PROMOTE, STUB_NAN, STUB_UNLINKED, STUB_BUDGET };
 struct stub {
     uint8_t kind;   /* enum stub_kind */
     bool loop;      /* STUB_LEAVE: local pins are to be stored too */
@@ -412,6 +412,7 @@ struct stub *x86_stub(struct gen *g, enum stub_kind kind);
 void x86_emit_stubs(struct gen *g);
 /* For the entry of a quick unit: counts down; below 0 it goes through an exit of its own. */
 void x86_count_entry(struct gen *g);
+void x86_count_insns(struct gen *g);
 /* Flags: is RAX's entry of the thread's jump table its own? The entry is at RDX + 8 * RCX. */
 void x86_table_lookup(struct asmbuf *a, const struct host_layout *l);
 bool isel_exit(struct gen *g, const struct ir_inst *in);

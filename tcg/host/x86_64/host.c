@@ -110,7 +110,9 @@ static void begin(struct gen *g)
     g->entry = g->a.exec;
     memcpy(g->a.p, nop5, sizeof nop5);
     g->a.p += sizeof nop5;
-    if (g->ctx->quick)
+    if (g->ctx->counted)
+        x86_count_insns(g);
+    else if (g->ctx->quick)
         x86_count_entry(g);
     if (g->loop) {
         x86_loop_enter(g);

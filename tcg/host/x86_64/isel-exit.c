@@ -148,6 +148,12 @@ void x86_count_entry(struct gen *g)
     x86_stub(g, STUB_PROMOTE)->jump = emit_jcc_forward(&g->a, X_S);
 }
 
+void x86_count_insns(struct gen *g)
+{
+    emit_alu_mem_imm(&g->a, ALU_SUB, false, state_mem(g->l->budget), (int32_t)g->u->ninsns);
+    x86_stub(g, STUB_BUDGET)->jump = emit_jcc_forward(&g->a, X_S);
+}
+
 /*
  * Behind a TLB, what lies in another page may change without this page's changing. An instruction this near the page's end
  * may reach into the next one. (Longer instructions that do are found by the run loop.)
@@ -519,6 +525,10 @@ void x86_emit_stubs(struct gen *g)
         case STUB_PROMOTE:
             g->promote = through_cell(g, g->u->pc, false);
             leave_unlinked(g, g->promote);
+            break;
+        case STUB_BUDGET:
+            emit_alu_mem_imm(a, ALU_ADD, false, state_mem(g->l->budget), (int32_t)g->u->ninsns);
+            leave_at(g, g->u->pc);
             break;
         case STUB_UNLINKED:
             leave_unlinked(g, s.exit);
