@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "exec/target.h"
 #include "targets/riscv/priv/priv.h"
 
 enum { MEMORY = 1 << 20, BASE = 0x80000000 };
@@ -636,4 +637,39 @@ Test(pmp, locks_and_tables_in_protected_memory)
     cr_assert_eq(try(RV_SUPERVISOR, false, 0x1000, RV_STORE, &t), -1);
     cr_assert(t.first == 0x1000 && t.last == 0x17ff, "half of the page is somebody else's");
     cr_assert_eq(try(RV_SUPERVISOR, false, 0x1800, RV_LOAD, &t), RV_LOAD_ACCESS);
+}
+
+/* --- counted instructions --- */
+
+static struct {
+    uint64_t cycles, instructions;
+} counted;
+
+static bool board_count(void *opaque, const struct rv_hart *h, uint64_t *cycles, uint64_t *instructions)
+{
+    *cycles = counted.cycles;
+    *instructions = counted.instructions;
+    return true;
+}
+
+Test(csr, retired_instructions_go_on_in_another_process)
+{
+    enum { INSTRET = 0xc02 };
+    struct rv_environment counts = env;
+    counts.count = board_count;
+    fresh(RV_MACHINE)->env = &counts;
+    counted.cycles = 5000;
+    counted.instructions = 1000;
+    rv_raise(&hart, RV_ILLEGAL, 0);
+    cr_expect_eq(get(INSTRET), 999, "what raises an exception does not retire");
+    cr_expect_eq(get(CYCLE), 5000);
+    target_riscv64_system.system->saving(&hart.cpu.cpu);
+    uint64_t saved = hart.instret;
+    fresh(RV_MACHINE)->env = &counts;
+    counted.instructions = 7;
+    hart.instret = saved;
+    target_riscv64_system.system->loaded(&hart.cpu.cpu);
+    cr_expect_eq(get(INSTRET), 999);
+    counted.instructions++;
+    cr_expect_eq(get(INSTRET), 1000);
 }

@@ -57,6 +57,12 @@ static uint64_t read_time(struct rv_hart *h, unsigned n)
     return h->env->time(h->env->opaque);
 }
 
+uint64_t rv_retired(struct rv_hart *h)
+{
+    uint64_t cycles, instructions;
+    return h->env->count && h->env->count(h->env->opaque, h, &cycles, &instructions) ? instructions - h->raised : 0;
+}
+
 /* cycle (0) and instret (2); both by time where instructions are not counted. The counters of events count none. */
 static uint64_t read_counter(struct rv_hart *h, unsigned number)
 {

@@ -106,6 +106,7 @@ struct rv_hart {
     uint64_t lines;    /* mip bits held by wires; changed atomically, by any thread */
     uint64_t soft;     /* mip bits set by software */
     uint64_t raised;   /* instructions that raised an exception: they do not retire */
+    uint64_t instret;  /* while state is saved or loaded: how many have retired, where they are counted */
     uint64_t mstatus, mie, mtvec, mscratch, mepc, mcause, mtval, mideleg, medeleg, mcounteren, mcountinhibit, menvcfg;
     uint64_t mstateen[4], sstateen[4];
     uint64_t stvec, sscratch, sepc, scause, stval, satp, scounteren, senvcfg, stimecmp;
@@ -120,6 +121,9 @@ struct rv_hart {
 static inline struct rv_hart *rv_hart(struct cpu *cpu) { return (struct rv_hart *)cpu; }
 
 extern const struct target target_riscv64_system;
+
+/* Instructions retired, where they are counted; else 0. */
+uint64_t rv_retired(struct rv_hart *h);
 
 /* State at reset (3.4); id, env and the wires stay. */
 void rv_reset_hart(struct rv_hart *h);

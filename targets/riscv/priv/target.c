@@ -123,12 +123,14 @@ static const struct target_field saved[] = {
     S("sepc", sepc), S("scause", scause), S("stval", stval), S("satp", satp), S("scounteren", scounteren),
     S("senvcfg", senvcfg), S("stimecmp", stimecmp), S("pmpcfg", pmpcfg), S("pmpaddr", pmpaddr), S("mvien", mvien), S("mvip", mvip), S("mvsie", mvsie),
     S("miselect", miselect), S("siselect", siselect), S("miprio", miprio), S("siprio", siprio),
+    S("minstret", instret),
 };
 #undef S
 
 static void saving(struct cpu *cpu)
 {
     rv_hart(cpu)->fcsr = rv_read_fcsr(rv(cpu));
+    rv_hart(cpu)->instret = rv_retired(rv_hart(cpu));
 }
 
 static void loaded(struct cpu *cpu)
@@ -136,6 +138,7 @@ static void loaded(struct cpu *cpu)
     struct rv_hart *h = rv_hart(cpu);
     unsigned mode = h->satp >> 60;
     rv_write_fcsr(rv(cpu), h->fcsr & FCSR_WRITABLE);
+    h->raised += rv_retired(h) - h->instret; /* as if those had not retired that the state does not know */
     h->cpu.x[0] = 0;
     cpu->pc &= ~UINT64_C(1);
     if (h->privilege > RV_MACHINE || h->privilege == 2)
