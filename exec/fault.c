@@ -23,7 +23,8 @@ static const struct fault_point *find_point(const struct compiled *c, uint32_t o
 
 static void record(struct cpu *cpu, int signo, const siginfo_t *info, const ucontext_t *uc)
 {
-    if (signo == SIGSEGV && info->si_code == SI_KERNEL && context_misaligned(uc, &cpu->exit_detail)) {
+    bool silent = (signo == SIGSEGV && info->si_code == SI_KERNEL) || (signo == SIGBUS && info->si_code == BUS_ADRALN);
+    if (silent && context_misaligned(uc, &cpu->exit_detail)) {
         cpu->exit_reason = EXIT_ALIGN;
         return;
     }

@@ -46,8 +46,15 @@ bool context_was_fault(const ucontext_t *uc, const siginfo_t *info)
 
 bool context_fault_was_write(const ucontext_t *uc) { return access_of(uc) == STORES; }
 
-/* A misaligned access that the machine does not do is a SIGBUS that says so. */
-bool context_misaligned(const ucontext_t *uc, uint64_t *addr) { return false; }
+/* A misaligned access that the machine does not do is a SIGBUS that says so; but atomic_check16() means another address. */
+bool context_misaligned(const ucontext_t *uc, uint64_t *addr)
+{
+    static const uint32_t probe = 0x100625af; /* lr.w a1, (a2) */
+    if (memcmp((const void *)context_pc(uc), &probe, sizeof probe) != 0)
+        return false;
+    *addr = uc->uc_mcontext.__gregs[A0];
+    return true;
+}
 
 void context_registers(const ucontext_t *uc, struct host_registers *r) { memset(r, 0, sizeof *r); }
 

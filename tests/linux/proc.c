@@ -373,8 +373,8 @@ static void whole_process(void)
         _exit(read(in[0], &c, 1) != 0);
     }
     snprintf(path, sizeof path, "/proc/%d/syscall", pid);
-    for (int i = 0; i < 1000; i++) { /* until it waits */
-        if (slurp(path) <= 0 || strncmp(text, "running", 7))
+    for (int i = 0; i < 1000; i++) { /* until it waits there, and not for anything on its way */
+        if (slurp(path) <= 0 || (sscanf(text, "%lu 0x", &n) == 1 && n == SYS_read))
             break;
         usleep(1000);
     }

@@ -122,6 +122,9 @@ def reboot(m):
     m.ssh("sync; systemctl reboot", check=False)
     m.event("RESET", 900)
     m.login()
+    m.shell()  # the prompt may come before sshd does
+    m.type("systemctl is-system-running --wait\n")
+    expect(m.wait_for("# ", 900), "running\r\n")
     expect(m.ssh("jq --version; journalctl -q -p err -b"), "jq-")
 
 
