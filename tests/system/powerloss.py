@@ -132,7 +132,7 @@ def check(img, disk, folder):
 def rounds_of(kind, machine, img, kernel, ram, folder, rounds):
     name, format_, drive, device, _ = kind
     disk, safe = make_disk(img, folder, format_), {}
-    # One processor: OpenSBI before 1.3 lets a second one start before it is told where, and this boots very often.
+    # One processor: OpenSBI 1.1 starts a second one now and then before it is told where (docs/system.rst), and this boots very often.
     options = ["-M", "virt", "-m", "256", "-kernel", kernel, "-initrd", ram, "-append", "console=ttyS0 quiet", "-drive",
                f"file={disk},format={'raw' if format_ == 'raw' else 'qcow2'},if=none,id=disk{drive}", "-device", f"{device},drive=disk"]
     for n in range(rounds + 1):
