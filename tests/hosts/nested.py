@@ -25,7 +25,7 @@ CPUS = [cpu for cpu, _ in roots.GUESTS.values()]
 # may take; seccomp, for which metic needs the kernel's own. Of ptrace what a tracer does with a child it has started.
 UNDER_METIC = ("code exec fenv fs info io ipc mapping memory net proc process sched signals start storm threads time uring "
                "watch").split()
-TRACED = ["calls", "registers", "signals", "queued signals", "fault", "breakpoints", "breakpoints by file", "exec", "seccomp", "end"]
+TRACED = ["calls", "registers", "signals", "queued signals", "fault", "breakpoints", "breakpoints by file", "exec", "seccomp"]
 UNDER_PEER = "code fenv info io ipc".split()  # the peer has no robust lists, process_vm_readv, io_uring
 SHELL = "echo $(uname -m) | tr a-z A-Z; for i in 3 1 2; do echo $i; done | sort | tail -1; seq 100 | awk '{s += $1} END {print s}'"
 

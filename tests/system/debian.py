@@ -108,6 +108,7 @@ def use(m, repository):
     m.type("uname -m; systemctl is-system-running --wait\n")
     expect(m.wait_for("# ", 900), "riscv64\r\nrunning\r\n")
     m.type("exit\n")
+    m.login()
     expect(m.ssh("cat /etc/os-release"), "trixie")
     m.ssh(f"echo 'deb [trusted=yes] http://10.0.2.2:{server.server_port} ./' > /etc/apt/sources.list")
     m.ssh("apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install jq")
