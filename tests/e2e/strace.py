@@ -16,7 +16,7 @@ import roots  # noqa: E402
 import strace  # noqa: E402
 
 TIMEOUT = 300
-WORK = '/work'
+WORK = '/folder'
 ENV = {'PATH': '/usr/bin:/usr/sbin:/bin', 'LC_ALL': 'C', 'TZ': 'UTC', 'PYTHONHASHSEED': '0'}
 PACKAGES = 'dash coreutils libc-bin python3-minimal'.split()
 SCRIPT = '''import os, select, socket, sys
@@ -34,13 +34,13 @@ print(d.recv(100), os.getcwd())
 pid = os.fork()
 if not pid:
     os._exit(5)
-print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), sorted(os.listdir("/work")))
-with open("/work/new", "w") as f:
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), sorted(os.listdir("/folder")))
+with open("/folder/new", "w") as f:
     f.write("text\\n" * 10)
-os.rename("/work/new", "/work/newer")
-os.unlink("/work/newer")
+os.rename("/folder/new", "/folder/newer")
+os.unlink("/folder/newer")
 try:
-    os.stat("/work/none")
+    os.stat("/folder/none")
 except FileNotFoundError as e:
     print(e)
 '''
@@ -76,7 +76,7 @@ def prepare(root):
     work.mkdir(parents=True)
     (work / 'file').write_text(''.join(f'line {i}\n' for i in range(100)))
     (work / 'script.py').write_text(SCRIPT)
-    (work / 'script.sh').write_text('cd /work\necho one | while read x; do echo got $x; done\n(exit 3)\necho $?\nread line <file\necho "$line" >/dev/null\n'
+    (work / 'script.sh').write_text('cd /folder\necho one | while read x; do echo got $x; done\n(exit 3)\necho $?\nread line <file\necho "$line" >/dev/null\n'
                                     'for i in 1 2; do kill -0 $$; done\ntrap "echo caught" USR1\nkill -USR1 $$\n')
     for path in work.iterdir():
         os.utime(path, (10**9, 10**9))

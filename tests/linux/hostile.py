@@ -50,7 +50,7 @@ def make_root(root, metic, program):
     """An empty root of memory, in which nothing of the machine's is reachable, not even a device."""
     mount(None, '/', None, PRIVATE_ALL)
     mount('tmpfs', root, 'tmpfs', NOSUID | NODEV, 'size=256m')
-    for folder in ('proc', 'dev', 'tmp', 'work'):
+    for folder in ('proc', 'dev', 'tmp', 'place'):
         os.mkdir(f'{root}/{folder}')
     open(f'{root}/dev/null', 'w').close()
     for file, name in ((program, 'hostile'), (metic, 'metic')):
@@ -60,10 +60,10 @@ def make_root(root, metic, program):
         mount('proc', f'{root}/proc', 'proc', 0)
     except OSError:
         pass  # better with than without
-    mount('tmpfs', f'{root}/work', 'tmpfs', NOSUID | NODEV, 'size=64m')
+    mount('tmpfs', f'{root}/place', 'tmpfs', NOSUID | NODEV, 'size=64m')
     mount(None, root, None, REMOUNT | BIND | RDONLY | NOSUID | NODEV)
     os.chroot(root)
-    os.chdir('/work')
+    os.chdir('/place')
 
 
 def drop_rights():
@@ -89,8 +89,8 @@ def run(command, rounds, seed, rest):
     failed = done = 0
     while done < rounds:
         now = min(PER_RUN, rounds - done)
-        os.chmod('/work', 0o777)
-        for entry in os.scandir('/work'):
+        os.chmod('/place', 0o777)
+        for entry in os.scandir('/place'):
             shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else os.unlink(entry)
         with os.fdopen(os.memfd_create('out'), 'w+b') as out:
             p = subprocess.Popen(command + [str(seed + done), str(now)] + rest, stdin=out, stdout=out, stderr=out,
