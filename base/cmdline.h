@@ -12,6 +12,13 @@ struct option_row {
     const char *help;        /* a clause without a full stop */
 };
 
+/*
+ * Of a list OPTIONS(X) with rows X(NAME, word, argument, help): `enum option { OPTIONS(OPTION_NUMBER) … };` and
+ * `rows[] = { OPTIONS(OPTION_ROW) … };` are in the same order.
+ */
+#define OPTION_NUMBER(NAME, ...) OPT_##NAME,
+#define OPTION_ROW(NAME, word, argument, help) {word, argument, NULL, help},
+
 enum { OPTION_END = -1, OPTION_BAD = -2 };
 
 struct option_reader {

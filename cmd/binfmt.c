@@ -31,18 +31,14 @@ enum { MAX_ARCHES = 32 };
     X(DEBIAN, "--debian", NULL, "print: files for update-binfmts(8)")
 
 enum option {
-#define X(NAME, ...) OPT_##NAME,
-    OPTIONS(X)
-#undef X
-        OPT_HELP,
+    OPTIONS(OPTION_NUMBER)
+    OPT_HELP,
     OPTION_COUNT,
 };
 
 static const struct option_row rows[] = {
-#define X(NAME, word, argument, help) {word, argument, NULL, help},
-    OPTIONS(X)
-#undef X
-        HELP_ROW,
+    OPTIONS(OPTION_ROW)
+    HELP_ROW,
 };
 
 struct request {

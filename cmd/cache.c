@@ -23,10 +23,8 @@
     X(VERBOSE, "--verbose", NULL, NULL, "warm: a line for each file")
 
 enum option {
-#define X(NAME, ...) OPT_##NAME,
-    OPTIONS(X)
-#undef X
-        OPT_HELP,
+    OPTIONS(OPTION_NUMBER)
+    OPT_HELP,
     OPTION_COUNT,
 };
 

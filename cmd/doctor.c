@@ -23,18 +23,14 @@
 #define OPTIONS(X) X(JSON, "--json", NULL, "findings as JSON: an array of objects with check, level, message, fix")
 
 enum option {
-#define X(NAME, ...) OPT_##NAME,
-    OPTIONS(X)
-#undef X
-        OPT_HELP,
+    OPTIONS(OPTION_NUMBER)
+    OPT_HELP,
     OPTION_COUNT,
 };
 
 static const struct option_row rows[] = {
-#define X(NAME, word, argument, help) {word, argument, NULL, help},
-    OPTIONS(X)
-#undef X
-        HELP_ROW,
+    OPTIONS(OPTION_ROW)
+    HELP_ROW,
 };
 
 /* --- findings --- */

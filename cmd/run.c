@@ -36,18 +36,14 @@ enum { MAX_ENV = 256, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
     X(HOST_PIDS, "--host-pids", NULL, "share the host's process numbers and /proc")
 
 enum option {
-#define X(NAME, ...) OPT_##NAME,
-    OPTIONS(X)
-#undef X
-        OPT_HELP,
+    OPTIONS(OPTION_NUMBER)
+    OPT_HELP,
     OPTION_COUNT,
 };
 
 static const struct option_row rows[] = {
-#define X(NAME, word, argument, help) {word, argument, NULL, help},
-    OPTIONS(X)
-#undef X
-        HELP_ROW,
+    OPTIONS(OPTION_ROW)
+    HELP_ROW,
 };
 
 struct request {

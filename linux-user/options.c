@@ -58,10 +58,8 @@ static const uint64_t max_stack = UINT64_C(1) << 36, max_cache = UINT64_C(1) << 
     X(COMPLETION, "-completion", NULL, NULL, 0, "print what bash needs to complete these words")
 
 enum option {
-#define X(NAME, ...) OPT_##NAME,
-    OPTIONS(X)
-#undef X
-        OPTION_COUNT
+    OPTIONS(OPTION_NUMBER)
+    OPTION_COUNT
 };
 
 static const struct option_row rows[] = {

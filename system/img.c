@@ -32,16 +32,12 @@ enum { DONE = 0, FAILED = 1, DAMAGED = 2, LEAKS = 3 }; /* exit codes; the last t
     X(MAN, "-man", NULL, "print the manual page's source")
 
 enum option {
-#define X(NAME, ...) OPT_##NAME,
-    IMG_OPTIONS(X)
-#undef X
-        OPTION_COUNT
+    IMG_OPTIONS(OPTION_NUMBER)
+    OPTION_COUNT
 };
 
 static const struct option_row rows[] = {
-#define X(NAME, word, argument, help) {word, argument, NULL, help},
-    IMG_OPTIONS(X)
-#undef X
+    IMG_OPTIONS(OPTION_ROW)
 };
 
 struct request {

@@ -66,16 +66,12 @@
     X(MAN, "-man", NULL, "print the manual page's source")
 
 enum option {
-#define X(NAME, ...) OPT_##NAME,
-    OPTIONS(X)
-#undef X
-        OPTION_COUNT
+    OPTIONS(OPTION_NUMBER)
+    OPTION_COUNT
 };
 
 static const struct option_row rows[] = {
-#define X(NAME, word, argument, help) {word, argument, NULL, help},
-    OPTIONS(X)
-#undef X
+    OPTIONS(OPTION_ROW)
 };
 
 const char *const system_cpu_models[] = {"max", "rv64", NULL};
