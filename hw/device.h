@@ -125,6 +125,11 @@ struct device_class {
 };
 
 #define DEVICE_CLASS .abi = DEVICE_ABI, .size = sizeof(struct device_class)
+/* A table of the descriptor and its number of rows. */
+#define DEVICE_WINDOWS(table) .windows = table, .nwindows = ARRAY_SIZE(table)
+#define DEVICE_IRQS(table)    .irqs = table, .nirqs = ARRAY_SIZE(table)
+#define DEVICE_PROPS(table)   .props = table, .nprops = ARRAY_SIZE(table)
+#define DEVICE_SAVES(table)   .saved = table, .nsaved = ARRAY_SIZE(table)
 #define DEVICE_STATE(type, member) .state = offsetof(type, member)
 #define DEVICE_SAVED(type, member) \
     {#member, offsetof(type, member), sizeof(((type *)0)->member), 1}

@@ -38,7 +38,6 @@ const struct device_class device_syscon = {
     .name = "syscon",
     .doc = "power off and reset by a register (SiFive test finisher)",
     .state_size = sizeof(struct syscon),
-    .windows = windows,
-    .nwindows = ARRAY_SIZE(windows),
+    DEVICE_WINDOWS(windows),
     .only_board = true,
 };

@@ -345,12 +345,9 @@ static const struct device_saved saved[] = {
         .part = &device_virtio_##kind_name,                                                                            \
         .state_size = sizeof(struct virtio_pci),                                                                       \
         .state_version = 1,                                                                                            \
-        .windows = windows,                                                                                            \
-        .nwindows = ARRAY_SIZE(windows),                                                                               \
-        .props = props,                                                                                                \
-        .nprops = ARRAY_SIZE(props),                                                                                   \
-        .saved = saved,                                                                                                \
-        .nsaved = ARRAY_SIZE(saved),                                                                                   \
+        DEVICE_WINDOWS(windows),                                                                                       \
+        DEVICE_PROPS(props),                                                                                           \
+        DEVICE_SAVES(saved),                                                                                           \
         .realize = realize,                                                                                            \
         .reset = reset,                                                                                                \
         .loaded = loaded,                                                                                              \
