@@ -234,7 +234,9 @@ static bool portable(struct disk_key *key)
 
 bool disk_key_finish(const struct disk *d, struct disk_key *key)
 {
-    return ((d->for_others || d->for_copies) && portable(key)) || !d->for_others;
+    if (d->for_others || d->for_copies)
+        return portable(key) || !d->for_others; /* without a build id only the file itself is known again */
+    return true;
 }
 
 static int open_by_key(const char *folder, const struct disk_key *key, bool own)

@@ -2,6 +2,7 @@
 #include "exec/dump.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,7 +53,9 @@ void dump_perf(struct exec *x, const struct code_block *b)
     bool first = x->perf_owner != getpid();
     x->perf_owner = getpid();
     snprintf(name, sizeof name, "/tmp/perf-%d.map", (int)x->perf_owner);
-    FILE *f = fopen(name, first ? "we" : "ae");
+    /* The folder is everybody's: what another user has put there is not followed. */
+    int fd = open(name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | (first ? O_TRUNC : O_APPEND), 0644);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "a");
     if (!f) {
         if (first)
             report_error("-d perf: cannot write %s: %s", name, strerror(errno));

@@ -39,9 +39,8 @@ void exec_slow_access(void *state, const struct host_access *a)
     enum { CALL_BYTES = 16 }; /* on the prediction stack: where to return to, and the distance to the instruction */
     struct cpu *cpu = state;
     struct exec *x = cpu->exec;
-    const struct code_block *b;
     if (x->options.counted) {
-        b = exec_block_at(x, (const uint8_t *)a->in);
+        const struct code_block *b = exec_block_at(x, (const uint8_t *)a->in);
         cpu->ahead = exec_behind(b, b->pc + find_point(&b->c, a->fault_off)->pc);
     }
     bool done = x->options.memory->access(cpu, a);
@@ -49,7 +48,7 @@ void exec_slow_access(void *state, const struct host_access *a)
     cpu->ahead = 0;
     if (done)
         return;
-    b = exec_block_at(x, (const uint8_t *)a->in);
+    const struct code_block *b = exec_block_at(x, (const uint8_t *)a->in);
     const struct fault_point *p = find_point(&b->c, a->fault_off);
     x->host->recover(cpu, x->target->ir, &b->c, p, a->registers);
     cpu->pc = b->pc + p->pc;
