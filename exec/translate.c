@@ -529,6 +529,16 @@ static void leave_dropped(struct exec *x)
         __atomic_fetch_or(&cpu->exit_request, REQUEST_LEAVE | REQUEST_FORGET, __ATOMIC_SEQ_CST);
 }
 
+/* All threads leave generated code, in which the caller is not, and wait for x->stop to be cleared. */
+static void stop_all(struct exec *x)
+{
+    atomic_store(&x->stop, 1); /* before they are asked: who has been goes in no more */
+    leave_dropped(x);
+    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
+        while (__atomic_load_n(&cpu->in_code, __ATOMIC_SEQ_CST))
+            sched_yield();
+}
+
 static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only)
 {
     pthread_mutex_lock(&x->lock);
@@ -561,7 +571,16 @@ static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only
         uint64_t from = start > MAX_UNIT_BYTES ? start - MAX_UNIT_BYTES : 0;
         if (!x->options.memory) /* else pcs are not known; a dropped block's entry leads out of it */
             exec_forget_jumps(x, from, end);
-        leave_dropped(x);
+        /*
+         * What a mapping held is executed nowhere when the call that changes it comes back. After new code was announced it is for the
+         * others to synchronise, as on the machine; and a machine's processors tell each other.
+         */
+        if (changed_only || x->options.memory) {
+            leave_dropped(x);
+        } else {
+            stop_all(x);
+            atomic_store(&x->stop, 0);
+        }
     }
     pthread_mutex_unlock(&x->lock);
 }
@@ -618,12 +637,7 @@ bool exec_start_code(struct exec *x)
 /* The calling thread is outside generated code; others are sent out first and wait for the lock. */
 void exec_flush(struct exec *x)
 {
-    atomic_store(&x->stop, 1);
-    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
-        cpu_kick(cpu);
-        while (__atomic_load_n(&cpu->in_code, __ATOMIC_SEQ_CST))
-            sched_yield();
-    }
+    stop_all(x);
     free_descriptions(x);
     blocks_clear(x);
     disk_flush(x);

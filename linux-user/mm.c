@@ -93,6 +93,15 @@ static const uint8_t *code_window(void *opaque, uint64_t pc, size_t *avail)
     return p;
 }
 
+bool mm_may_fetch(struct mm *mm, uint64_t addr)
+{
+    size_t avail;
+    pthread_mutex_lock(&mm->op);
+    bool may = code_window(mm, addr, &avail);
+    pthread_mutex_unlock(&mm->op);
+    return may;
+}
+
 struct code_reader mm_code_reader(struct mm *mm)
 {
     return (struct code_reader){mm, code_window, mm_file_at, mm_files_rest};

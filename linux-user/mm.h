@@ -37,6 +37,8 @@ struct mm *mm_new(unsigned address_bits, uint64_t seed);
 /* Translations to drop when guest code changes. Once, before the guest runs. */
 void mm_set_exec(struct mm *mm, struct exec *x);
 struct code_reader mm_code_reader(struct mm *mm);
+/* Is there code at the address, once a change of mappings that is under way has been made? */
+bool mm_may_fetch(struct mm *mm, uint64_t addr);
 /* The guest may have written code in [start, end), and wants it to be executed. */
 void mm_code_changed(struct mm *mm, uint64_t start, uint64_t end);
 

@@ -131,9 +131,12 @@ static void raise_fault(struct task *t)
         signal_force(t, cpu->fault_signo, cpu->fault_code, cpu->fault_addr);
 }
 
+/* Where another thread was just changing the mapping the instruction is fetched again. */
 static void raise_fetch_fault(struct task *t)
 {
     uint64_t addr = t->cpu->exit_detail;
+    if (mm_may_fetch(t->process->mm, addr))
+        return;
     t->signals.fault_access = FAULT_MEMORY | FAULT_FETCH;
     signal_force(t, SIGSEGV, mm_protection(t->process->mm, addr) < 0 ? SEGV_MAPERR : SEGV_ACCERR, addr);
 }

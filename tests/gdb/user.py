@@ -123,6 +123,36 @@ continue""", [r"received signal SIGUSR1", "exited with code 06"], "seen 0\nsum 4
     ("fault", "fault", """continue
 print $_siginfo._sifields._sigfault.si_addr
 continue""", [r"received signal SIGSEGV", r"\$1 = \(void \*\) 0x8", r"terminated with signal SIGSEGV"], "", -signal.SIGSEGV),
+    ("hot code", "hot", """break milestone
+continue
+break look_up
+continue
+print i
+continue
+print i
+finish
+print total
+backtrace 2
+delete 2
+continue
+print n
+tbreak look_up if i == 5
+continue
+print i
+up
+stepi
+step
+step
+print i
+continue
+print n
+delete
+break sum
+continue
+delete
+continue""", [r"milestone \(n=0\)", r"look_up \(i=0\)", r"\$1 = 0", r"look_up \(i=1\)", r"\$2 = 1", r"Value returned is \$3 = 4",
+              r"\$4 = 230001", r"^#0 .* rounds", r"^#1 .* main", r"milestone \(n=1\)", r"\$5 = 1", r"look_up \(i=5\)", r"\$6 = 5",
+              r"milestone \(n=2\)", r"\$8 = 2", r"sum \(p=", "exited with code 06"], "rounds 1380000\nsum 47", 6),
     ("system calls", "plain", """catch syscall exit_group
 continue
 info registers pc
