@@ -334,7 +334,8 @@ static void count_reason(struct exec *x, enum cpu_exit reason)
                                     [EXIT_INTERRUPT] = EXIT_KIND_INTERRUPT, [EXIT_NONE] = EXIT_KIND_OTHER,
                                     [EXIT_BREAKPOINT] = EXIT_KIND_OTHER, [EXIT_ILLEGAL] = EXIT_KIND_OTHER,
                                     [EXIT_ALIGN] = EXIT_KIND_OTHER, [EXIT_DIV] = EXIT_KIND_OTHER, [EXIT_HALT] = EXIT_KIND_OTHER,
-                                    [EXIT_ICACHE] = EXIT_KIND_OTHER, [EXIT_BUDGET] = EXIT_KIND_OTHER};
+                                    [EXIT_ICACHE] = EXIT_KIND_OTHER, [EXIT_BUDGET] = EXIT_KIND_OTHER,
+                                    [EXIT_PAUSE] = EXIT_KIND_OTHER};
     pthread_mutex_lock(&x->lock);
     x->stats.exits[reason < ARRAY_SIZE(kinds) ? kinds[reason] : EXIT_KIND_OTHER]++;
     pthread_mutex_unlock(&x->lock);

@@ -2,10 +2,13 @@
 #define _GNU_SOURCE
 #include "softmmu/machine-count.h"
 
-#include <stdatomic.h>
 #include <time.h>
 
-enum { NS = 1000000000, MOST = 1 << 24 /* instructions of a budget */ };
+enum {
+    NS = 1000000000,
+    MOST = 1 << 24,      /* instructions of a budget */
+    TURN = 20000,        /* of a turn, where there are others */
+};
 
 void processor_count(struct processor *p)
 {
@@ -25,18 +28,18 @@ static int32_t until(struct clocks *c, int64_t ns)
     return n < MOST ? (int32_t)n : MOST;
 }
 
-void processor_renew(struct processor *p)
+void processor_grant(struct processor *p)
 {
-    struct machine *m = p->machine;
-    if (p->cpu->budget > 0 && !atomic_load(&p->renew))
-        return;
-    machine_lock(m);
-    atomic_store(&p->renew, false);
-    processor_count(p);
-    clocks_dispatch_counted(&m->clocks);
-    int64_t next = clocks_next_virtual(&m->clocks);
-    p->granted = p->cpu->budget = next == CLOCK_NEVER ? MOST : until(&m->clocks, next);
-    machine_unlock(m);
+    int32_t most = p->thread->n > 1 ? TURN : MOST;
+    p->granted = p->cpu->budget = most;
+    if (clocks_next_virtual(&p->machine->clocks) != CLOCK_NEVER)
+        processor_cut(p, clocks_next_virtual(&p->machine->clocks));
+}
+
+void processor_yield(struct processor *p)
+{
+    p->granted -= p->cpu->budget;
+    p->cpu->budget = 0;
 }
 
 void processor_cut(struct processor *p, int64_t ns)
@@ -50,26 +53,25 @@ void processor_cut(struct processor *p, int64_t ns)
 }
 
 /* Sleeps till it is woken, at most `ns`; how long that was. */
-static int64_t sleep_for(struct processor *p, int64_t ns)
+static int64_t sleep_for(struct machine *m, pthread_cond_t *wake, int64_t ns)
 {
-    struct clocks *c = &p->machine->clocks;
+    struct clocks *c = &m->clocks;
     int64_t start = clock_now(c, CLOCK_REAL), end = start + ns;
     const struct timespec at = {end / NS, end % NS};
-    pthread_cond_clockwait(&p->wake, &p->machine->lock, CLOCK_MONOTONIC, &at);
+    pthread_cond_clockwait(wake, &m->lock, CLOCK_MONOTONIC, &at);
     int64_t slept = clock_now(c, CLOCK_REAL) - start;
     return slept < ns ? slept : ns;
 }
 
-void processor_idle(struct processor *p)
+void machine_idle(struct machine *m, pthread_cond_t *wake)
 {
-    struct clocks *c = &p->machine->clocks;
+    struct clocks *c = &m->clocks;
     int64_t next = clocks_next_virtual(c), away = next - clock_now(c, CLOCK_VIRTUAL);
     if (next == CLOCK_NEVER) {
-        pthread_cond_wait(&p->wake, &p->machine->lock);
+        pthread_cond_wait(wake, &m->lock);
         return;
     }
-    int64_t passed = p->machine->idle_skips || away <= 0 ? away : sleep_for(p, away);
+    int64_t passed = m->idle_skips || away <= 0 ? away : sleep_for(m, wake, away);
     if (passed > 0)
         clocks_advance(c, passed < away ? passed >> c->icount_shift : until(c, next));
-    clocks_dispatch_counted(c);
 }

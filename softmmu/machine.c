@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -37,28 +38,84 @@ static void watch_faults(void)
         sigaction(signals[i], &action, NULL);
 }
 
-/* --- a processor's thread --- */
+/* --- whose turn it is --- */
 
-static void park(struct processor *p)
+static struct processor *processor_at(const struct processor_thread *t, unsigned i) { return t->machine->processor[t->first + i % t->n]; }
+
+static bool can_execute(const struct processor *p)
 {
-    struct machine *m = p->machine;
-    machine_lock(m);
-    if (m->clocks.icount)
-        processor_count(p);
-    p->parked = true;
-    pthread_cond_broadcast(&m->parked);
-    for (;;) {
-        bool held = m->stop || p->debug.how == PROCESSOR_STAYS;
-        if (m->ended || !(held || (p->halted && !p->cpu->target->system->wakes(p->cpu))))
-            break;
-        if (m->clocks.icount && !held)
-            processor_idle(p);
-        else
-            pthread_cond_wait(&p->wake, &m->lock);
-    }
-    p->halted = p->parked = false;
-    machine_unlock(m);
+    return p->debug.how != PROCESSOR_STAYS && (!p->halted || p->cpu->target->system->wakes(p->cpu));
 }
+
+/* The processor whose turn it is goes on, or, where it can't or its turn is over, the next one that can execute. False: none can. */
+static bool choose(struct processor_thread *t)
+{
+    struct processor *p = processor_at(t, t->at);
+    bool counted = t->machine->clocks.icount, goes_on = can_execute(p) && !(counted && processor_is_over(p));
+    for (unsigned i = 1; !goes_on; i++) {
+        if (i > t->n)
+            return false;
+        p = processor_at(t, t->at + i);
+        if (!can_execute(p))
+            continue;
+        if (counted) {
+            processor_yield(processor_at(t, t->at));
+            processor_grant(p);
+        }
+        t->at = (t->at + i) % t->n;
+        goes_on = true;
+    }
+    p->halted = false;
+    self = p->cpu;
+    return true;
+}
+
+/* With icount: does time go on while no processor of the thread can execute? */
+static bool waits(const struct processor_thread *t)
+{
+    bool some = false;
+    for (unsigned i = 0; i < t->n && !t->machine->stop; i++)
+        some |= processor_at(t, i)->debug.how != PROCESSOR_STAYS;
+    return some;
+}
+
+/* Until there is a processor that is to execute. NULL: the machine has ended. */
+static struct processor *wait_for_turn(struct processor_thread *t)
+{
+    struct machine *m = t->machine;
+    bool counted = m->clocks.icount;
+    machine_lock(m);
+    if (counted)
+        processor_count(processor_at(t, t->at));
+    while (!m->ended) {
+        if (counted && !m->stop)
+            clocks_dispatch_counted(&m->clocks);
+        if (!m->stop && choose(t))
+            break;
+        t->parked = true;
+        pthread_cond_broadcast(&m->parked);
+        if (counted && waits(t))
+            machine_idle(m, &t->wake);
+        else
+            pthread_cond_wait(&t->wake, &m->lock);
+    }
+    t->parked = false;
+    if (counted && atomic_exchange(&t->renew, false) && clocks_next_virtual(&m->clocks) != CLOCK_NEVER)
+        processor_cut(processor_at(t, t->at), clocks_next_virtual(&m->clocks));
+    machine_unlock(m);
+    return m->ended ? NULL : processor_at(t, t->at);
+}
+
+static inline struct processor *take_turn(struct processor_thread *t)
+{
+    struct machine *m = t->machine;
+    struct processor *p = processor_at(t, t->at);
+    bool goes_on = !m->stop && !m->ended && !p->halted && p->debug.how != PROCESSOR_STAYS &&
+                   !(m->clocks.icount && (processor_is_over(p) || t->renew));
+    return LIKELY(goes_on) ? p : wait_for_turn(t);
+}
+
+/* --- executing --- */
 
 /* For the debugger: the machine stops. */
 static void stop_for_debugger(struct processor *p, int how)
@@ -79,6 +136,7 @@ static void handle(struct processor *p, enum cpu_exit reason)
     case EXIT_BUDGET:
     case EXIT_TARGET: break;
     case EXIT_HALT: p->halted = true; break;
+    case EXIT_PAUSE: processor_yield(p); break;
     case EXIT_FAULT:
         BUG("generated code touched host address 0x%llx; guest pc 0x%llx", (unsigned long long)cpu->fault_addr,
             (unsigned long long)cpu->pc);
@@ -109,20 +167,14 @@ static void step(struct processor *p)
 
 static void *thread_main(void *opaque)
 {
-    struct processor *p = opaque;
-    struct machine *m = p->machine;
+    struct processor_thread *t = opaque;
+    struct processor *p;
     void *stack = mmap(NULL, SIGNAL_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(stack != MAP_FAILED);
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = SIGNAL_STACK}, NULL);
-    self = p->cpu;
-    p->tid = gettid();
-    while (!m->ended) {
-        if (p->halted || m->stop || p->debug.how == PROCESSOR_STAYS) {
-            park(p);
-            continue;
-        }
-        if (m->clocks.icount)
-            processor_renew(p);
+    self = processor_at(t, t->at)->cpu;
+    t->tid = gettid();
+    while ((p = take_turn(t))) {
         if (UNLIKELY(p->debug.how == PROCESSOR_STEPS)) {
             step(p);
             continue;
@@ -137,11 +189,11 @@ static void *thread_main(void *opaque)
 
 void processor_kick(struct processor *p)
 {
-    /* What the processor brings on itself always comes at the same instruction, whichever jumps ask for requests. */
-    if (p->machine->clocks.icount && self == p->cpu)
-        processor_cut(p, 0);
+    /* What processors bring on themselves or each other always comes at the same instruction, whichever jumps ask for requests. */
+    if (p->machine->clocks.icount && self)
+        processor_cut(processor_of(self), 0);
     cpu_kick(p->cpu);
-    pthread_cond_signal(&p->wake);
+    pthread_cond_signal(&p->thread->wake);
 }
 
 /* --- the machine --- */
@@ -174,8 +226,9 @@ static void rearmed(void *opaque)
         if (self) {
             processor_cut(processor_of(self), next);
         } else {
-            m->processor[0]->renew = true;
-            processor_kick(m->processor[0]);
+            struct processor_thread *t = m->processor[0]->thread; /* everybody's */
+            t->renew = true;
+            processor_kick(processor_at(t, t->at));
         }
     }
     machine_wake(m);
@@ -199,12 +252,20 @@ static bool add_processor(struct machine *m)
     if (!p->cpu)
         return false;
     p->cpu->user = p;
-    pthread_cond_init(&p->wake, NULL);
-    if (!tlb_init(p))
-        return false;
-    errno = pthread_create(&p->thread, NULL, thread_main, p);
-    p->started = !errno;
-    return p->started;
+    return tlb_init(p);
+}
+
+/* One for the next n processors. */
+static bool add_thread(struct machine *m, unsigned first, unsigned n)
+{
+    struct processor_thread *t = &m->thread[m->nthreads++];
+    *t = (struct processor_thread){.machine = m, .first = first, .n = n, .at = n - 1};
+    pthread_cond_init(&t->wake, NULL);
+    for (unsigned i = 0; i < n; i++)
+        processor_at(t, i)->thread = t;
+    errno = pthread_create(&t->thread, NULL, thread_main, t);
+    t->started = !errno;
+    return t->started;
 }
 
 bool machine_init(struct machine *m, const struct target *t, unsigned nprocessors, const struct exec_options *o)
@@ -230,6 +291,9 @@ bool machine_init(struct machine *m, const struct target *t, unsigned nprocessor
     bool ok = true;
     for (unsigned i = 0; i < nprocessors && ok; i++)
         ok = add_processor(m);
+    unsigned n = o->counted ? nprocessors : 1; /* of a thread */
+    for (unsigned i = 0; i < nprocessors && ok; i += n)
+        ok = add_thread(m, i, n);
     if (!ok)
         machine_free(m);
     return ok;
@@ -240,17 +304,19 @@ void machine_free(struct machine *m)
     machine_lock(m);
     m->ended = true;
     for (unsigned i = 0; i < m->nprocessors; i++)
-        if (m->processor[i]->started)
+        if (m->processor[i]->thread)
             processor_kick(m->processor[i]);
     machine_unlock(m);
+    for (unsigned i = 0; i < m->nthreads; i++) {
+        if (m->thread[i].started)
+            pthread_join(m->thread[i].thread, NULL);
+        pthread_cond_destroy(&m->thread[i].wake);
+    }
     for (unsigned i = 0; i < m->nprocessors; i++) {
         struct processor *p = m->processor[i];
-        if (p->started)
-            pthread_join(p->thread, NULL);
         tlb_free(p);
         if (p->cpu)
             cpu_free(p->cpu);
-        pthread_cond_destroy(&p->wake);
         free(p);
     }
     mem_space_free(&m->memory);
@@ -266,14 +332,14 @@ void machine_run(struct machine *m)
     m->running = true;
     m->stop = machine_held(m); /* somebody may have asked while the others parked */
     clocks_run(&m->clocks, true);
-    for (unsigned i = 0; i < m->nprocessors; i++)
-        pthread_cond_signal(&m->processor[i]->wake);
+    for (unsigned i = 0; i < m->nthreads; i++)
+        pthread_cond_signal(&m->thread[i].wake);
 }
 
 static bool all_parked(const struct machine *m)
 {
-    for (unsigned i = 0; i < m->nprocessors; i++)
-        if (!m->processor[i]->parked)
+    for (unsigned i = 0; i < m->nthreads; i++)
+        if (!m->thread[i].parked)
             return false;
     return true;
 }
@@ -295,6 +361,9 @@ void machine_reset_processors(struct machine *m)
         struct processor *p = m->processor[i];
         p->halted = false;
         p->cpu->target->reset(p->cpu);
+        processor_yield(p);
         tlb_flush(p);
     }
+    for (unsigned i = 0; i < m->nthreads; i++)
+        m->thread[i].at = m->thread[i].n - 1; /* the first one's turn is next */
 }

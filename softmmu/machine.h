@@ -14,13 +14,25 @@
 
 enum { MACHINE_MAX_PROCESSORS = 64 };
 
+/* A host thread, and the processors that it executes: one, or with icount all of them, by turns. */
+struct processor_thread {
+    struct machine *machine;
+    unsigned first, n, at;  /* the machine's processors [first, first + n); `first + at` has its turn, or had it last */
+    _Atomic bool renew;     /* with icount: another thread has set a timer */
+    pthread_t thread;
+    int tid;                /* the host's number of it */
+    pthread_cond_t wake;    /* with the machine's lock */
+    bool started, parked;
+};
+
 struct machine {
     pthread_mutex_t lock;
     struct mem_space memory;
     struct clocks clocks;
     struct exec *exec;
     struct processor *processor[MACHINE_MAX_PROCESSORS];
-    unsigned nprocessors;
+    struct processor_thread thread[MACHINE_MAX_PROCESSORS];
+    unsigned nprocessors, nthreads;
     bool idle_skips;          /* with icount: while nothing runs, virtual time does not wait for the host's */
     bool running;             /* under the lock */
     _Atomic bool stop, ended; /* processors are to park, to end */
@@ -34,8 +46,8 @@ struct machine {
 };
 
 /*
- * A stopped machine with processors of the target, at reset, in threads that wait. False, errno set, without memory. One
- * processor and exec_options.counted go with clocks_use_icount().
+ * A stopped machine with processors of the target, at reset, in threads that wait. False, errno set, without memory.
+ * exec_options.counted goes with clocks_use_icount(), and then all of them are one thread's.
  */
 bool machine_init(struct machine *m, const struct target *t, unsigned nprocessors, const struct exec_options *o);
 /* Ends the threads and frees everything but what boards and devices have put into the memory map. */

@@ -31,7 +31,6 @@ struct processor {
     /* With icount (machine-count.c): what the budget was when the clock was advanced last; what has been executed till then. */
     int32_t granted;
     uint64_t executed;
-    _Atomic bool renew; /* another thread has set a timer */
     struct {
         enum { FAILED_TRANSLATION, FAILED_BUS, FAILED_ALIGNMENT, FAILED_WATCH } how;
         enum target_access access;
@@ -45,11 +44,8 @@ struct processor {
         unsigned watched; /* STOPPED_BY_POINT: DEBUG_… of exec/debug.h, */
         uint64_t address; /* and where */
     } debug;
-    /* machine.c's: */
-    pthread_t thread;
-    int tid; /* the host's number of it */
-    pthread_cond_t wake; /* with the machine's lock */
-    bool started, parked, halted;
+    struct processor_thread *thread; /* that executes it: machine.h */
+    bool halted;
 };
 
 static inline struct processor *processor_of(const struct cpu *cpu) { return cpu->user; }

@@ -57,7 +57,7 @@
     X(INCOMING, "-incoming", "file:path|defer", "begin with a state that migrate wrote to a file; defer: the monitor says which") \
     X(SANDBOX, "-sandbox", "on|off,...", "once set up, only system calls a machine needs (obsolete=, elevateprivileges=, spawn=, resourcecontrol=)") \
     X(TIER, "-tier", "tier", "generate code quick, hot (well) or auto: quick, then hot where it pays")           \
-    X(ICOUNT, "-icount", "shift=N,...", "time is counted: 1 << N ns for each instruction of the one processor; sleep=off: none is spent waiting") \
+    X(ICOUNT, "-icount", "shift=N,...", "time is counted: 1 << N ns for each instruction, processors take turns; sleep=off: none is spent waiting") \
     X(LOG, "-d", "topic,...", "log topics (\"help\" lists them)")                                                \
     X(LOG_FILE, "-D", "file", "log into a file")                                                                 \
     X(VERSION, "-version", NULL, "print the version")                                                            \

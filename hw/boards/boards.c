@@ -104,8 +104,6 @@ char *board_new(const struct board_class *class, const struct board_options *o, 
     if (b->options.processors > class->max_processors)
         error = device_error("machine %s has at most %u processors; -smp asks for %u", class->name, class->max_processors,
                              b->options.processors);
-    if (!error && o->exec.counted && b->options.processors > 1)
-        error = device_error("-icount counts the instructions of one processor; -smp asks for %u", b->options.processors);
     for (unsigned i = class->flash_banks; i < BOARD_MAX_FLASH && !error; i++)
         if (o->flash[i])
             error = device_error("machine %s has no flash bank %u", class->name, i);

@@ -139,7 +139,7 @@ struct json *qmp_query_cpus_fast(struct monitor *m, const struct qmp_query_cpus_
     for (unsigned i = 0; i < machine(m)->nprocessors; i++) {
         struct json *v = json_put_int(json_object(), "cpu-index", i);
         json_put(v, "qom-path", json_printf("/machine/unattached/cpu[%u]", i));
-        json_put_int(v, "thread-id", machine(m)->processor[i]->tid);
+        json_put_int(v, "thread-id", machine(m)->processor[i]->thread->tid);
         json_put(v, "props", json_put_int(json_object(), "core-id", i));
         json_put_string(v, "target", architecture(m));
         json_add(list, v);

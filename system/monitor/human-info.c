@@ -58,7 +58,7 @@ static void cpus(struct monitor *m, GString *out)
 {
     for (unsigned i = 0; i < machine(m)->nprocessors; i++)
         g_string_append_printf(out, "%c CPU #%u: thread_id=%d\n", i == m->cpu ? '*' : ' ', i,
-                               machine(m)->processor[i]->tid);
+                               machine(m)->processor[i]->thread->tid);
 }
 
 /* While processors stand still; who was running goes on. */

@@ -212,9 +212,14 @@ bool rv_trans_EBREAK(DisasContext *s, arg_EBREAK *a)
     return true;
 }
 
+/* Where processors take turns, it is the next one's. */
 bool rv_trans_PAUSE(DisasContext *s, arg_PAUSE *a)
 {
-    return HAS(zihintpause); /* else a FENCE */
+    if (!HAS(zihintpause)) /* a FENCE then */
+        return false;
+    if (s->b->counted)
+        rv_trap(s, EXIT_PAUSE, s->next, 0);
+    return true;
 }
 
 /*

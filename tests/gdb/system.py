@@ -103,6 +103,8 @@ continue
 print $pc != 0
 kill""", [r"received signal SIGINT", r"\$1 = 1", r"killed"], 0),
 ]
+name, program, processors, options, *rest = CASES[0]
+CASES.append((name + ", by turns", program, processors, [*options, "-icount", "shift=2"], *rest))
 
 
 def check(name, out, code, patterns, expected_code):

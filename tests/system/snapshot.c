@@ -1,5 +1,5 @@
 /*
- * Saves and loads a machine while it works: snapshot PROGRAM. Whatever it said after a state was saved is taken back
+ * Saves and loads a machine while it works: snapshot PROGRAM [counted]. Whatever it said after a state was saved is taken back
  * when the state is loaded; in the end it must have said what it says without any of this. States go to a file, into a
  * disk, and to another machine; states that are damaged, or of another machine, change nothing.
  */
@@ -39,6 +39,7 @@ static size_t terminal_write(struct chardev *c, const uint8_t *bytes, size_t n)
 
 struct test {
     const char *program;
+    bool counted;
     char folder[64], file[96], image[96], second[96];
     struct terminal terminal;
     struct main_loop loop;
@@ -86,7 +87,9 @@ static struct board *new_board(struct test *t, unsigned processors, uint64_t ram
     struct board_options o = {.processors = processors,
                               .ram_size = ram << 20,
                               .firmware = "none",
-                              .kernel = t->program};
+                              .kernel = t->program,
+                              .exec.counted = t->counted,
+                              .icount_shift = 3};
     o.serial[0] = &t->terminal.chardev;
     must(board_new(board_class_by_name("virt"), &o, &b));
     if (t->disk) {
@@ -282,7 +285,8 @@ int main(int argc, char **argv)
 {
     static struct test t = {.terminal = {.chardev.write = terminal_write, .budget = 0}, .seed = 99};
     static char reference[ROOM];
-    CHECK(argc == 2);
+    t.counted = argc == 3 && !strcmp(argv[2], "counted");
+    CHECK(argc == 2 + t.counted);
     t.program = argv[1];
     snprintf(t.folder, sizeof t.folder, "%s/metic-snapshot-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
     CHECK(mkdtemp(t.folder));
