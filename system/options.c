@@ -1,4 +1,5 @@
 /* The command line of system mode: see options.h. */
+#define _GNU_SOURCE
 #include "system/options.h"
 
 #include <ctype.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cmdline.h"
 #include "base/log.h"
@@ -58,6 +60,7 @@
     X(SANDBOX, "-sandbox", "on|off,...", "once set up, only system calls a machine needs (obsolete=, elevateprivileges=, spawn=, resourcecontrol=)") \
     X(TIER, "-tier", "tier", "generate code quick, hot (well) or auto: quick, then hot where it pays")           \
     X(ICOUNT, "-icount", "shift=N,...", "time is counted: 1 << N ns for each instruction, processors take turns; sleep=off: none is spent waiting") \
+    X(RTC, "-rtc", "base=B,clock=C", "the clock chip's time: base utc, localtime or a date as 2026-11-21T18:30:00; clock host or vm (stands still with the machine)") \
     X(LOG, "-d", "topic,...", "log topics (\"help\" lists them)")                                                \
     X(LOG_FILE, "-D", "file", "log into a file")                                                                 \
     X(VERSION, "-version", NULL, "print the version")                                                            \
@@ -298,6 +301,33 @@ static enum system_result read_icount(struct system_options *o, const char *valu
     return SYSTEM_RUN;
 }
 
+/* base=utc|localtime|DATE,clock=host|vm */
+static enum system_result read_rtc(struct system_options *o, const char *value)
+{
+    struct options parts;
+    char *line = options_parse(&parts, value, "base");
+    const char *base = line ? NULL : options_get(&parts, "base"), *clock = line ? NULL : options_get(&parts, "clock");
+    time_t now = time(NULL), first = now;
+    struct tm date = {0};
+    const char *end = "";
+    if (base && !strcmp(base, "localtime")) {
+        localtime_r(&now, &date);
+        first = timegm(&date);
+    } else if (base && strcmp(base, "utc")) {
+        end = strptime(base, strchr(base, 'T') ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d", &date);
+        first = timegm(&date);
+    }
+    bool is_virtual = clock && !strcmp(clock, "vm");
+    bool ok = !line && end && !*end && (!clock || is_virtual || !strcmp(clock, "host")) && !options_unknown(&parts);
+    options_free(&parts);
+    free(line);
+    if (!ok)
+        return wrong("-rtc", "base=utc, localtime or a date as 2026-11-21T18:30:00, clock=host or vm", value);
+    o->b.date.is_virtual = is_virtual;
+    o->b.date.ahead = (int64_t)(is_virtual ? first : first - now) * 1000000000;
+    return SYSTEM_RUN;
+}
+
 static enum system_result read_log(const char *value)
 {
     if (!strcmp(value, "help")) {
@@ -417,6 +447,7 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_LOADVM: o->loadvm = value; break;
     case OPT_SANDBOX: return read_sandbox(o, value);
     case OPT_INCOMING: return read_incoming(o, value);
+    case OPT_RTC: return read_rtc(o, value);
     case OPT_LOG_FILE: o->log_file = value; break;
     case OPT_NOGRAPHIC: o->on_terminal = true; break;
     case OPT_NO_REBOOT: o->no_reboot = true; break;

@@ -200,6 +200,27 @@ Test(rtc, time_and_alarm)
     unplug(&b);
 }
 
+/* Time that stands still with the machine, and the alarm with it. */
+Test(rtc, of_the_machine)
+{
+    enum { AHEAD = 5000000 };
+    struct board b;
+    board_begin(&b, "goldfish-rtc");
+    board_set(&b, "virtual", "on");
+    board_set(&b, "ahead", "5000000");
+    board_realize(&b);
+    cr_assert_eq(rd(&b, 0, 4), AHEAD);
+    wr(&b, 0x10, 4, 1);
+    wr(&b, 0xc, 4, 0);
+    wr(&b, 8, 4, AHEAD + 1000);
+    clocks_dispatch(&b.clocks);
+    cr_assert(rd(&b, 0, 4) == AHEAD && !b.level[0]);
+    clocks_set_virtual(&b.clocks, 1000);
+    clocks_dispatch(&b.clocks);
+    cr_assert(rd(&b, 0, 4) == AHEAD + 1000 && b.level[0]);
+    unplug(&b);
+}
+
 /* --- power --- */
 
 static int code = -1, resets;

@@ -21,6 +21,10 @@ struct board_options {
     struct block *flash[BOARD_MAX_FLASH];     /* content of flash banks; NULL: erased */
     char *const *files;           /* for firmware and kernel, as -fw_cfg has them; NULL-terminated; NULL: none */
     uint8_t prop[BOARD_MAX_PROPS]; /* of each of the class's properties: the number of its value */
+    struct {
+        bool is_virtual; /* it goes on as the machine's virtual time does, not the host's date */
+        int64_t ahead;   /* of that clock when the machine is made, ns */
+    } date; /* what the clock chip shows */
     struct exec_options exec;
     unsigned icount_shift; /* exec.counted: an instruction takes 1 << icount_shift ns of virtual time */
     bool idle_skips;       /* likewise: machine.idle_skips */

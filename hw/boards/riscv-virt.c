@@ -206,6 +206,14 @@ static void poweroff(void *opaque, int code)
 
 static void ask_reset(void *opaque) { machine_ask_reset(opaque, CAUSE_GUEST_RESET); }
 
+static char *set_date(struct virt *v)
+{
+    char ahead[24];
+    snprintf(ahead, sizeof ahead, "%llu", (unsigned long long)v->board.options.date.ahead);
+    char *error = device_set(v->rtc, "virtual", v->board.options.date.is_virtual ? "on" : "off");
+    return error ? error : device_set(v->rtc, "ahead", ahead);
+}
+
 static char *build_chips(struct virt *v)
 {
     struct machine *m = &v->board.machine;
@@ -217,6 +225,8 @@ static char *build_chips(struct virt *v)
     v->syscon = chip(v, "syscon");
     syscon_connect(v->syscon, &(struct syscon_events){poweroff, ask_reset, m});
     char *error = plug(v, v->uart, UART_BASE);
+    if (!error)
+        error = set_date(v);
     if (!error)
         error = plug(v, v->rtc, RTC_BASE);
     if (!error)

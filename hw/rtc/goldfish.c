@@ -1,6 +1,7 @@
 /*
  * The Goldfish real-time clock ("google,goldfish-rtc"): nanoseconds since 1970 in two 32-bit registers, and one alarm.
  * Reading the low word latches the high one; writing the high word first and the low one then sets clock or alarm.
+ * Time is the host's date or the machine's virtual time, and the difference that software has set.
  * Facts: the hardware's description, "Goldfish virtual hardware", and Linux' binding rtc/google,goldfish-rtc.yaml.
  */
 #include "hw/device.h"
@@ -8,7 +9,9 @@
 struct goldfish_rtc {
     struct device device;
     struct timer alarm;
-    int64_t offset; /* the guest's time less the host's */
+    int64_t offset; /* the guest's time less its clock's */
+    uint64_t ahead; /* what that is at first */
+    bool is_virtual;
     uint32_t time_high, alarm_low, alarm_high, irq_enabled, pending;
 };
 
@@ -20,7 +23,7 @@ static int64_t minus(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uin
 
 static int64_t now(struct goldfish_rtc *s)
 {
-    return plus(clock_now(s->device.host->clocks, CLOCK_HOST), s->offset);
+    return plus(clock_now(s->device.host->clocks, s->alarm.kind), s->offset);
 }
 
 static void update_irq(struct goldfish_rtc *s)
@@ -106,6 +109,11 @@ static const struct device_reg regs[] = {
 #undef S
 static const struct device_window windows[] = {{.name = "rtc", .size = 0x1000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
 static const char *const irqs[] = {"alarm"};
+static const struct device_prop props[] = {
+    {.name = "virtual", .type = PROP_BOOL, .offset = offsetof(struct goldfish_rtc, is_virtual), .doc = "time goes on as the machine's does, not the host's"},
+    {.name = "ahead", .type = PROP_U64, .offset = offsetof(struct goldfish_rtc, ahead),
+     .doc = "nanoseconds, modulo 2^64, that the time is ahead of that clock when the machine is made"},
+};
 static const struct device_saved saved[] = {
     DEVICE_SAVED(struct goldfish_rtc, offset),
     DEVICE_SAVED(struct goldfish_rtc, pending),
@@ -114,8 +122,10 @@ static const struct device_saved saved[] = {
 
 static char *realize(struct device *d)
 {
-    timer_init(&rtc(d)->alarm, d->host->clocks, CLOCK_HOST, ring, d);
-    rtc(d)->alarm.when = CLOCK_NEVER;
+    struct goldfish_rtc *s = rtc(d);
+    timer_init(&s->alarm, d->host->clocks, s->is_virtual ? CLOCK_VIRTUAL : CLOCK_HOST, ring, d);
+    s->alarm.when = CLOCK_NEVER;
+    s->offset = (int64_t)s->ahead;
     return NULL;
 }
 
@@ -150,6 +160,7 @@ const struct device_class device_goldfish_rtc = {
     .state_version = 1,
     DEVICE_WINDOWS(windows),
     DEVICE_IRQS(irqs),
+    DEVICE_PROPS(props),
     DEVICE_SAVES(saved),
     .realize = realize,
     .unrealize = unrealize,

@@ -163,7 +163,8 @@ def short_forms(machine):
             check(m.end() == (0, ""))
         for options, text in ((["-nic", "foo"], b"one of user, tap and socket"), (["-virtfs", "local,path=/"], b"mount_tag="),
                               (["-object", "x"], b"rng-builtin"), (["-accel", "kvm"], b"tcg"), (["-drive", f"file={disks[0]},cache=x"], b"writethrough"),
-                              (["-snapshot", "-drive", "file=/nothing"], b"No such file")):
+                              (["-snapshot", "-drive", "file=/nothing"], b"No such file"), (["-rtc", "base=2026-13-01"], b"localtime or a date"),
+                              (["-rtc", "base=utc,clock=rt"], b"clock=host or vm")):
             r = subprocess.run([machine, *BARE, "-S", "-display", "none", *options], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
             check(r.returncode == 1 and text in r.stderr, options, r)
 
