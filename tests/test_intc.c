@@ -270,7 +270,7 @@ Test(imsic, state_and_any_access)
 
 /* --- APLIC --- */
 
-enum { DOMAINCFG = 0, SOURCECFG = 0, SETIPNUM = 0x1cdc, IN_CLRIP = 0x1d00, SETIENUM = 0x1edc, CLRIENUM = 0x1fdc, TARGET = 0x3000, IDC = 0x4000 };
+enum { DOMAINCFG = 0, SOURCECFG = 0, SETIPNUM = 0x1cdc, IN_CLRIP = 0x1d00, SETIENUM = 0x1edc, CLRIENUM = 0x1fdc, GENMSI = 0x3000, TARGET = 0x3000, IDC = 0x4000 };
 
 static void plug_aplic(struct board *b, const char *msi)
 {
@@ -290,7 +290,11 @@ Test(aplic, direct_delivery)
     wr(&b, SOURCECFG + 4 * 7, 4, 4);
     wr(&b, TARGET + 4 * 3, 4, 1 << 18 | 5);
     wr(&b, TARGET + 4 * 7, 4, 1 << 18);
-    cr_assert_eq(rd(&b, TARGET + 4 * 7, 4), 1 << 18 | 1, "priority 0 is 1");
+    cr_assert_eq(rd(&b, TARGET + 4 * 7, 4), 1 << 18 | 1, "priority 0 is 1 (4.5.16.1)");
+    wr(&b, SOURCECFG + 4 * 8, 4, 4);
+    cr_assert_eq(rd(&b, TARGET + 4 * 8, 4), 1, "a source that becomes active has a priority, too (4.5.2)");
+    wr(&b, GENMSI, 4, 1 << 18 | 9);
+    cr_assert_eq(rd(&b, GENMSI, 4), 0, "no messages (4.5.15)");
     wr(&b, SETIENUM, 4, 3);
     wr(&b, SETIENUM, 4, 7);
     wr(&b, IDC + 32, 4, 1);
@@ -342,7 +346,8 @@ Test(aplic, messages_and_delegation)
     mem_init_io(&box, "imsics", 0x8000000, &mail_ops, &m);
     mem_add(&b.memory, b.memory.root, 0x24000000, &box, 0);
     struct device *child = device_new(device_class_by_name("aplic"), NULL, &b.host);
-    cr_assert(!device_set(child, "msi", "on") && !device_set(child, "supervisor", "on") && !device_realize(child));
+    cr_assert(!device_set(child, "msi", "on") && !device_set(child, "supervisor", "on") && !device_set(child, "guests", "1") &&
+              !device_realize(child));
     aplic_set_child(b.device, child);
     mem_add(&b.memory, b.memory.root, 0x100000, &child->view[0].region, 0);
     cr_assert_eq(mem_store(&b.memory, 0x100000, 4, 0x100), MEM_OK);
@@ -369,8 +374,19 @@ Test(aplic, messages_and_delegation)
     mem_store(&b.memory, 0x100000 + SETIENUM, 4, 9);
     line(&b, 9, true);
     cr_assert(m.n == 3 && m.at[2] == 0x4003000 && m.id[2] == 44, "hart 1, guest 1");
-    wr(&b, 0x3000, 4, 1 << 18 | 55);
-    cr_assert(m.n == 4 && m.at[3] == 0x1000 && m.id[3] == 55);
+    mem_store(&b.memory, 0x100000 + TARGET + 4 * 9, 4, 1 << 18 | 2 << 12 | 44);
+    cr_assert(mem_load(&b.memory, 0x100000 + TARGET + 4 * 9, 4, &v) == MEM_OK && v == (1 << 18 | 44), "there is no guest 2 (4.5.16.2)");
+    wr(&b, TARGET + 4 * 5, 4, 1 << 18 | 1 << 12 | 1 << 11 | 33);
+    cr_assert_eq(rd(&b, TARGET + 4 * 5, 4), 1 << 18 | 33, "machine level has no guests (4.5.16.2)");
+    wr(&b, DOMAINCFG, 4, 0);
+    wr(&b, GENMSI, 4, 1 << 18 | 1 << 12 | 55);
+    cr_assert(m.n == 4 && m.at[3] == 0x1000 && m.id[3] == 55, "whether the domain delivers or not (4.5.15)");
+    cr_assert_eq(rd(&b, GENMSI, 4), 1 << 18 | 55, "not busy");
+    wr(&b, SETIPNUM, 4, 0);
+    wr(&b, SETIPNUM, 4, APLIC_MAX_SOURCES);
+    wr(&b, 0x2000, 4, 0);
+    cr_assert(rd(&b, 0x1c00, 4) == 0 && m.n == 4, "no sources (4.5.6)");
+    wr(&b, DOMAINCFG, 4, 0x100);
     wr(&b, SOURCECFG + 4 * 9, 4, 0);
     cr_assert(mem_load(&b.memory, 0x100000 + 4 * 9, 4, &v) == MEM_OK && v == 0, "taken back");
     fuzz_registers(&b, 30000, 12);

@@ -8,15 +8,16 @@ enum { WORDS = APLIC_MAX_SOURCES / 32, NREGS = APLIC_MAX_SOURCES - 1 };
 enum { DOMAIN_FIXED = (int)0x80000000, DOMAIN_IE = 1 << 8, DOMAIN_MSI = 1 << 2 };
 enum { CFG_DELEGATE = 1 << 10, CFG_MODE = 7 };
 enum mode { INACTIVE = 0, DETACHED = 1, EDGE1 = 4, EDGE0 = 5, LEVEL1 = 6, LEVEL0 = 7 };
-enum { TARGET_HART = 18, TARGET_GUEST = 12, TARGET_ID = 0x7ff, TARGET_PRIORITY = 0xff };
+enum { TARGET_HART = 18, TARGET_GUEST = 12, TARGET_GUESTS = 0x3f, TARGET_ID = 0x7ff, TARGET_PRIORITY = 0xff };
 enum { ADDR_LOCK = (int)0x80000000 };
 
 struct aplic {
     struct device device;
     uint32_t sources, harts;
     bool msi, supervisor; /* properties: how it delivers, which level's message addresses it uses */
+    uint32_t guests; /* property: of each hart */
     struct device *parent, *child;
-    uint32_t domaincfg;
+    uint32_t domaincfg, genmsi;
     uint32_t sourcecfg[NREGS], target[NREGS]; /* of source i + 1 */
     uint32_t address[4]; /* mmsiaddrcfg, mmsiaddrcfgh, smsiaddrcfg, smsiaddrcfgh */
     uint32_t pending[WORDS], enabled[WORDS], level[WORDS];
@@ -85,7 +86,7 @@ static void send_messages(struct aplic *s, unsigned w)
         unsigned i = 32 * w + (unsigned)__builtin_ctz(set);
         uint32_t t = s->target[i - 1];
         put(s->pending, i, false);
-        send_message(s, t >> TARGET_HART, t >> TARGET_GUEST & 63, t & TARGET_ID);
+        send_message(s, t >> TARGET_HART, t >> TARGET_GUEST & TARGET_GUESTS, t & TARGET_ID);
     }
 }
 
@@ -164,13 +165,22 @@ static void write_domaincfg(struct device *d, const struct device_reg *r, unsign
     update(aplic(d));
 }
 
+/* What becomes of a value in an active source's target, 4.5.16: there is no priority 0, and only supervisor level has guests. */
+static uint32_t legal_target(const struct aplic *s, uint32_t value)
+{
+    uint32_t hart = value >> TARGET_HART, guest = value >> TARGET_GUEST & TARGET_GUESTS;
+    if (s->msi)
+        return hart << TARGET_HART | (s->supervisor && guest <= s->guests ? guest << TARGET_GUEST : 0) | (value & TARGET_ID);
+    return (hart < s->harts ? hart << TARGET_HART : 0) | (value & TARGET_PRIORITY ? value & TARGET_PRIORITY : 1);
+}
+
 /* A source that has no mode any more is neither pending nor enabled. */
 static void settle(struct aplic *s, unsigned i)
 {
+    s->target[i - 1] = mode_of(s, i) == INACTIVE ? 0 : legal_target(s, s->target[i - 1]);
     if (mode_of(s, i) == INACTIVE) {
         put(s->pending, i, false);
         put(s->enabled, i, false);
-        s->target[i - 1] = 0;
     } else if (is_level(mode_of(s, i)) && (!s->msi || rectified(s, i))) {
         put(s->pending, i, rectified(s, i));
     }
@@ -193,8 +203,6 @@ static void write_sourcecfg(struct device *d, const struct device_reg *r, unsign
         settle(aplic(s->child), i);
         update(aplic(s->child));
     }
-    if (mode_of(s, i) != INACTIVE && !s->msi && !s->target[index])
-        s->target[index] = 1;
     update(s);
 }
 
@@ -256,22 +264,22 @@ static uint64_t read_pending(struct device *d, const struct device_reg *r, unsig
 static uint64_t read_enabled(struct device *d, const struct device_reg *r, unsigned index) { return aplic(d)->enabled[index]; }
 static uint64_t read_zero(struct device *d, const struct device_reg *r, unsigned index) { return 0; }
 
+/* A message of software's, whether the domain delivers or not (4.5.15); it is sent at once, so Busy is never seen. */
 static void write_genmsi(struct device *d, const struct device_reg *r, unsigned index, uint64_t value)
 {
-    if (aplic(d)->msi)
-        send_message(aplic(d), (uint32_t)value >> TARGET_HART, 0, value & TARGET_ID);
+    struct aplic *s = aplic(d);
+    if (!s->msi)
+        return;
+    s->genmsi = (uint32_t)value & (UINT32_MAX << TARGET_HART | TARGET_ID);
+    send_message(s, s->genmsi >> TARGET_HART, 0, s->genmsi & TARGET_ID);
 }
 
 static void write_target(struct device *d, const struct device_reg *r, unsigned index, uint64_t value)
 {
     struct aplic *s = aplic(d);
-    uint32_t hart = (uint32_t)value >> TARGET_HART;
     if (mode_of(s, index + 1) == INACTIVE)
         return;
-    if (s->msi)
-        s->target[index] = (uint32_t)value & ~UINT32_C(0x800);
-    else
-        s->target[index] = (hart < s->harts ? hart << TARGET_HART : 0) | (value & TARGET_PRIORITY ? value & TARGET_PRIORITY : 1);
+    s->target[index] = legal_target(s, (uint32_t)value);
     update(s);
 }
 
@@ -331,7 +339,7 @@ static const struct device_reg regs[] = {
     {.name = "clrienum", .offset = 0x1fdc, .size = 4, .read = read_zero, .write = clrienum, .doc = "number: it is not enabled"},
     {.name = "setipnum_le", .offset = 0x2000, .size = 4, .read = read_zero, .write = setipnum, .doc = "as setipnum, little-endian"},
     {.name = "setipnum_be", .offset = 0x2004, .size = 4, .read = read_zero, .write = setipnum_be, .doc = "as setipnum, big-endian"},
-    {.name = "genmsi", .offset = 0x3000, .size = 4, .read = read_zero, .write = write_genmsi, .doc = "a message: hart and identity"},
+    {.name = "genmsi", .offset = 0x3000, .size = 4, S(genmsi), .write = write_genmsi, .doc = "a message: hart and identity"},
     {.name = "target", .offset = 0x3004, .size = 4, .count = NREGS, S(target), .write = write_target,
      .doc = "hart, and priority or guest and identity"},
     IDC("idelivery", 0x00, "bit 0: the hart is interrupted"),
@@ -349,6 +357,7 @@ static const struct device_prop props[] = {
     {"harts", PROP_U32, offsetof(struct aplic, harts), "1", "number of harts, at most 512"},
     {"msi", PROP_BOOL, offsetof(struct aplic, msi), "off", "it delivers messages to IMSICs"},
     {"supervisor", PROP_BOOL, offsetof(struct aplic, supervisor), "off", "messages go to supervisor-level files"},
+    {"guests", PROP_U32, offsetof(struct aplic, guests), "0", "number of guest files of a hart, at most 63"},
 };
 static const struct device_saved saved[] = {
     DEVICE_SAVED_ARRAY(struct aplic, pending),
@@ -370,6 +379,8 @@ static char *realize(struct device *d)
         return device_error("property sources of device aplic must be from 2 to %d", APLIC_MAX_SOURCES);
     if (!s->harts || s->harts > APLIC_MAX_HARTS)
         return device_error("property harts of device aplic must be from 1 to %d", APLIC_MAX_HARTS);
+    if (s->guests > TARGET_GUESTS)
+        return device_error("property guests of device aplic must be at most %d", TARGET_GUESTS);
     return NULL;
 }
 
@@ -389,6 +400,7 @@ static void loaded(struct device *d)
     struct aplic *s = aplic(d);
     for (unsigned i = 1; i < APLIC_MAX_SOURCES; i++) {
         s->sourcecfg[i - 1] &= CFG_DELEGATE | CFG_MODE;
+        s->target[i - 1] = mode_of(s, i) == INACTIVE ? 0 : legal_target(s, s->target[i - 1]);
         if (i >= s->sources) {
             put(s->pending, i, false);
             put(s->enabled, i, false);
@@ -404,7 +416,7 @@ const struct device_class device_aplic = {
     .name = "aplic",
     .doc = "RISC-V advanced platform-level interrupt controller, one domain",
     .state_size = sizeof(struct aplic),
-    .state_version = 1,
+    .state_version = 2,
     DEVICE_WINDOWS(windows),
     DEVICE_IRQS(irqs),
     .irq_sets = APLIC_MAX_HARTS,
