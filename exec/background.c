@@ -1,6 +1,6 @@
 /*
  * Hot code compiled by a thread of its own while the guest goes on in quick code. The guest's thread reads the guest's
- * instructions (it may, and knows the mappings) and hands the unit over; the passes and the host's compile() run
+ * instructions (it may, and knows the mappings; in a machine a processor does) and hands the unit over; the passes and the host's compile() run
  * here without a lock, into memory of this file; what comes out is moved to code memory (compiled code can be moved) and
  * takes the quick unit's place under x->lock, unless the guest code was invalidated or everything dropped meanwhile.
  *
@@ -70,6 +70,7 @@ static bool compile(struct exec *x, struct workshop *w, struct asked *a)
         .lookup = no_entry,
         .new_exit = new_cell,
         .ref = note_ref,
+        .tlb = x->options.memory != NULL,
         .chain = true,
         .loops = true,
     };
@@ -245,7 +246,7 @@ void background_init(struct exec *x)
 bool background_can(const struct exec *x, const struct code_block *quick)
 {
     /* A child that shares memory (vfork) is another process: its threads would end with it, in the middle of something. */
-    return x->options.background && !x->options.memory && !x->options.nochain && !quick->alone && !log_on(LOG_OP_OPT) &&
+    return x->options.background && !x->options.nochain && !quick->alone && !log_on(LOG_OP_OPT) &&
            x->back.owner == getpid();
 }
 
@@ -275,8 +276,11 @@ void background_ask(struct exec *x, struct asked *a)
 
 void background_invalidate(struct exec *x, uint64_t start, uint64_t end)
 {
-    for (struct asked *a = x->back.first; a; a = a->next)
-        a->stale |= a->block.pc < end && a->block.pc + a->block.bytes > start;
+    for (struct asked *a = x->back.first; a; a = a->next) {
+        const struct code_block *b = &a->block;
+        bool in_tail = b->tail && b->tail < end && b->tail + (UINT64_C(1) << TLB_PAGE_SHIFT) > start;
+        a->stale |= (b->physical < end && b->physical + b->bytes > start) || in_tail;
+    }
 }
 
 bool background_stop(struct exec *x)

@@ -440,7 +440,7 @@ static void translate_later(struct exec *x, struct cpu *cpu, struct block_key ke
     struct asked *a = calloc(1, sizeof *a);
     struct source *source = malloc(sizeof *source);
     CHECK(a && source);
-    source->n = copy_source(x, key.pc, source->bytes, sizeof source->bytes);
+    source->n = x->options.memory ? 0 : copy_source(x, key.pc, source->bytes, sizeof source->bytes);
     a->quick = quick;
     a->block = (struct code_block){.pc = key.pc, .physical = key.physical, .mode = key.mode};
     build(x, cpu, &a->unit, &a->block, source, MAX_INSNS);

@@ -465,7 +465,7 @@ static enum system_result read_one(struct system_options *o, enum option which, 
 
 enum system_result system_options_read(struct system_options *o, char **argv)
 {
-    *o = (struct system_options){.board = board_classes[0]};
+    *o = (struct system_options){.board = board_classes[0], .b.exec.background = true};
     struct option_reader reader = {rows, OPTION_COUNT, argv, 1, NULL};
     int which;
     while ((which = option_next(&reader)) >= 0) {

@@ -175,7 +175,7 @@ static void build(struct fuzz *f)
     static const char *const pci[] = {"virtio-blk-pci", "virtio-net-pci", "virtio-console-pci", "virtio-rng-pci", "virtio-keyboard-pci",
                                       "virtio-9p-pci"};
     static const char *const mmio[] = {"virtio-blk-device", "virtio-rng-device", "virtio-9p-device"};
-    struct board_options o = {.processors = 2, .ram_size = (uint64_t)RAM_MIB << 20, .firmware = "none"};
+    struct board_options o = {.processors = 2, .ram_size = (uint64_t)RAM_MIB << 20, .firmware = "none", .exec.background = true};
     static const char *const controllers[] = {"none", "aplic", "aplic-imsic"};
     const struct board_class *virt = board_class_by_name("virt");
     o.serial[0] = NULL;

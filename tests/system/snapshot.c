@@ -88,7 +88,7 @@ static struct board *new_board(struct test *t, unsigned processors, uint64_t ram
                               .ram_size = ram << 20,
                               .firmware = "none",
                               .kernel = t->program,
-                              .exec.counted = t->counted,
+                              .exec = {.background = true, .counted = t->counted},
                               .icount_shift = 3};
     o.serial[0] = &t->terminal.chardev;
     must(board_new(board_class_by_name("virt"), &o, &b));
