@@ -280,8 +280,7 @@ static int refresh_copied(struct block *b)
     return error;
 }
 
-/* Everything is in the file, and what was freed is counted down. */
-static int settle(struct block *b)
+int qcow2_settle(struct block *b)
 {
     int error = qcow2_write_back(b);
     return error ? error : qcow2_write_back(b);
@@ -289,10 +288,10 @@ static int settle(struct block *b)
 
 static int settle_copied(struct block *b)
 {
-    int error = settle(b);
+    int error = qcow2_settle(b);
     if (!error)
         error = refresh_copied(b);
-    return error ? error : settle(b);
+    return error ? error : qcow2_settle(b);
 }
 
 /* --- the active table --- */
@@ -338,23 +337,24 @@ static int switch_l1(struct block *b, uint64_t *l1, struct qcow2_l2 *l2, uint32_
     return bytes ? qcow2_release(b, before, bytes) : 0;
 }
 
-/* Bytes of the disk under one L1 entry, and the entry behind those of the disk's content: the machine's state begins
- * there. */
+/* Bytes of the disk under one L1 entry. */
 static uint64_t l1_span(const struct qcow2 *s) { return s->cluster_size * qcow2_l2_entries(s); }
-static uint64_t state_index(const struct qcow2 *s, uint64_t disk_size)
+uint64_t qcow2_state_index(const struct qcow2 *s, uint64_t disk_size)
 {
     return disk_size / l1_span(s) + !!(disk_size % l1_span(s));
 }
 
-static int grow_l1(struct block *b, uint64_t n)
+int qcow2_grow_l1(struct block *b, uint64_t n)
 {
     struct qcow2 *s = qcow2(b);
     if (n <= s->l1_size)
         return 0;
-    n = ALIGN_UP(n + n / 2, s->cluster_size / 8);
     if (n > QCOW2_MAX_L1 / 8)
         return EFBIG;
-    int error = settle(b);
+    n = ALIGN_UP(n + n / 2, s->cluster_size / 8);
+    if (n > QCOW2_MAX_L1 / 8)
+        n = QCOW2_MAX_L1 / 8;
+    int error = qcow2_settle(b);
     uint64_t *l1 = calloc(n + 1, sizeof *l1);
     struct qcow2_l2 *l2 = calloc(n + 1, sizeof *l2);
     if (!error && l1 && l2) {
@@ -372,11 +372,10 @@ static int grow_l1(struct block *b, uint64_t n)
     return error ? error : ENOMEM;
 }
 
-/* The active table forgets what lies behind the disk. */
-static int drop_state(struct block *b)
+int qcow2_drop_state(struct block *b)
 {
     struct qcow2 *s = qcow2(b);
-    uint64_t first = state_index(s, b->size);
+    uint64_t first = qcow2_state_index(s, b->size);
     if (first >= s->l1_size)
         return 0;
     uint32_t n = s->l1_size - (uint32_t)first;
@@ -426,7 +425,7 @@ static int fill(struct block *b, struct qcow2_snapshot *new, const struct block_
     if (!(new->extra = malloc(sizeof x)) || !new->public.id || !new->public.name)
         return ENOMEM;
     memcpy(new->extra, &x, sizeof x);
-    new->l1_size = (uint32_t)state_index(s, b->size);
+    new->l1_size = (uint32_t)qcow2_state_index(s, b->size);
     for (uint32_t i = new->l1_size; i < s->l1_size; i++)
         if (s->l1[i])
             new->l1_size = i + 1;
@@ -453,18 +452,18 @@ static int create(struct block *b, const struct block_snapshot *wanted)
     struct qcow2 *s = qcow2(b);
     struct qcow2_snapshot new = {0};
     pthread_rwlock_wrlock(&s->lock);
-    int error = settle(b);
+    int error = qcow2_settle(b);
     if (!error)
         error = fill(b, &new, wanted);
     bool counted = !error && !(error = count_tree_up(b, s->l1, new.l1_size, s->l2));
     if (counted && !(error = refresh_copied(b)) && !(error = write_l1(b, s->l1, new.l1_size, &new.l1_offset)) &&
-        !(error = settle(b)))
+        !(error = qcow2_settle(b)))
         error = add(b, &new);
     if (error) {
         free_snapshot(&new);
         if (counted)
             release_tree(b, s->l1, s->l1_size, s->l2);
-    } else if (!(error = drop_state(b))) {
+    } else if (!(error = qcow2_drop_state(b))) {
         error = settle_copied(b);
     }
     pthread_rwlock_unlock(&s->lock);
@@ -488,10 +487,10 @@ static int apply(struct block *b, unsigned index)
     pthread_rwlock_wrlock(&s->lock);
     uint64_t *l1 = calloc(s->l1_size + 1, sizeof *l1), *old = s->l1;
     struct qcow2_l2 *l2 = calloc(s->l1_size + 1, sizeof *l2), *old_cache = s->l2;
-    uint32_t n = (uint32_t)state_index(s, b->size), size = s->l1_size;
+    uint32_t n = (uint32_t)qcow2_state_index(s, b->size), size = s->l1_size;
     if (n > snapshot->l1_size)
         n = snapshot->l1_size;
-    int error = l1 && l2 ? settle(b) : ENOMEM;
+    int error = l1 && l2 ? qcow2_settle(b) : ENOMEM;
     if (!error)
         error = read_l1(b, snapshot, l1, n);
     bool counted = !error && !(error = count_tree_up(b, l1, n, NULL));
@@ -521,7 +520,7 @@ static int delete (struct block *b, unsigned index)
     pthread_rwlock_wrlock(&s->lock);
     struct qcow2_snapshot gone = s->snapshot[index], *rest = malloc(s->nsnapshots * sizeof *rest);
     uint64_t *l1 = calloc(gone.l1_size + 1, sizeof *l1);
-    int error = rest && l1 ? settle(b) : ENOMEM;
+    int error = rest && l1 ? qcow2_settle(b) : ENOMEM;
     if (!error)
         error = read_l1(b, &gone, l1, gone.l1_size);
     if (!error) {
@@ -549,11 +548,11 @@ static int delete (struct block *b, unsigned index)
 static int write_state(struct block *b, uint64_t offset, const void *buf, uint64_t n)
 {
     struct qcow2 *s = qcow2(b);
-    uint64_t first = state_index(s, b->size), entries = (offset + n) / l1_span(s) + 1;
+    uint64_t first = qcow2_state_index(s, b->size), entries = (offset + n) / l1_span(s) + 1;
     pthread_rwlock_wrlock(&s->lock);
-    int error = offset ? 0 : drop_state(b);
+    int error = offset ? 0 : qcow2_drop_state(b);
     if (!error)
-        error = grow_l1(b, first + entries);
+        error = qcow2_grow_l1(b, first + entries);
     pthread_rwlock_unlock(&s->lock);
     return error ? error : block_qcow2.write(b, first * l1_span(s) + offset, buf, n);
 }
@@ -582,7 +581,7 @@ static int read_state(struct block *b, unsigned index, uint64_t offset, void *bu
 {
     struct qcow2 *s = qcow2(b);
     const struct qcow2_snapshot *snapshot = &s->snapshot[index];
-    uint64_t first = state_index(s, snapshot->public.disk_size) * l1_span(s);
+    uint64_t first = qcow2_state_index(s, snapshot->public.disk_size) * l1_span(s);
     if (offset > snapshot->public.state_size || n > snapshot->public.state_size - offset || first + offset + n < first)
         return EINVAL;
     int error = 0;

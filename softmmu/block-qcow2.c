@@ -612,5 +612,6 @@ const struct block_format block_qcow2 = {
     .flush = qcow2_flush,
     .discard = qcow2_discard,
     .zero = qcow2_zero,
+    .resize = qcow2_resize,
     .snapshots = &qcow2_snapshots,
 };

@@ -5,6 +5,7 @@
  *   block-qcow2.c           opening, where a cluster of the disk is, reading and writing
  *   block-qcow2-refs.c      reference counts, allocation, writing the tables back
  *   block-qcow2-snapshot.c  snapshots
+ *   block-qcow2-resize.c    changing the size
  *   block-qcow2-image.c     making an image, checking one
  *
  * Tables are cached in memory and written when the guest flushes, in an order that leaves a sound image on disk wherever
@@ -135,6 +136,19 @@ int qcow2_open_snapshots(struct block *b, uint32_t n);
 void qcow2_free_snapshots(struct block *b);
 /* Bytes of the table in the file. */
 uint64_t qcow2_snapshots_bytes(const struct block *b);
+/* The entry of the L1 table behind those of such a disk's content: the machine's state begins there. */
+uint64_t qcow2_state_index(const struct qcow2 *s, uint64_t disk_size);
+/* All three exclusive. The L1 table has n entries at least. EFBIG: it can't. */
+int qcow2_grow_l1(struct block *b, uint64_t n);
+/* The active table forgets what lies behind the disk. */
+int qcow2_drop_state(struct block *b);
+/* Everything is in the file, and what was freed is counted down. */
+int qcow2_settle(struct block *b);
+
+/* --- block-qcow2-resize.c --- */
+
+/* block_resize()'s. ENOTSUP: the image has snapshots, and is of version 2. */
+int qcow2_resize(struct block *b, uint64_t size);
 
 /* --- block-qcow2-image.c --- */
 

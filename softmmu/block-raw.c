@@ -51,6 +51,14 @@ static int raw_zero(struct block *b, uint64_t offset, uint64_t n, bool unmap)
     return write_zeros(b, offset, n);
 }
 
+static int raw_resize(struct block *b, uint64_t size)
+{
+    if (ftruncate(b->fd, (off_t)size))
+        return errno;
+    b->size = size;
+    return 0;
+}
+
 const struct block_format block_raw = {
     .name = "raw",
     .open = raw_open,
@@ -60,4 +68,5 @@ const struct block_format block_raw = {
     .flush = raw_flush,
     .discard = raw_discard,
     .zero = raw_zero,
+    .resize = raw_resize,
 };

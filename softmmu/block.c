@@ -183,6 +183,15 @@ int block_zero(struct block *b, uint64_t offset, uint64_t n, bool unmap)
     return error || !n ? error : b->format->zero(b, offset, n, unmap && b->discard);
 }
 
+int block_resize(struct block *b, uint64_t size)
+{
+    if (b->read_only)
+        return EROFS;
+    if (!size || size % BLOCK_SECTOR || size > INT64_MAX)
+        return EINVAL;
+    return size == b->size ? 0 : b->format->resize(b, size);
+}
+
 /* --- snapshots --- */
 
 bool block_can_snapshot(const struct block *b) { return b->format->snapshots && !b->read_only; }

@@ -60,6 +60,7 @@ struct block_format {
     int (*flush)(struct block *b);
     int (*discard)(struct block *b, uint64_t offset, uint64_t n);
     int (*zero)(struct block *b, uint64_t offset, uint64_t n, bool unmap);
+    int (*resize)(struct block *b, uint64_t size); /* sets b->size */
     const struct block_snapshots *snapshots; /* NULL: it has none */
 };
 extern const struct block_format block_raw, block_qcow2;
@@ -94,6 +95,9 @@ struct block {
     /* A request has failed; before its done(). NULL: nobody wants to know. */
     void (*failed)(void *opaque, struct block *b, const struct block_request *r, int error);
     void *failed_opaque;
+    /* The device that uses it: its size has changed. NULL: nobody can cope with that. */
+    void (*resized)(void *opaque);
+    void *resized_opaque;
 };
 
 struct block_options {
@@ -115,6 +119,10 @@ int block_write(struct block *b, uint64_t offset, const void *buf, uint64_t n);
 int block_flush(struct block *b);
 int block_discard(struct block *b, uint64_t offset, uint64_t n);
 int block_zero(struct block *b, uint64_t offset, uint64_t n, bool unmap);
+
+/* The disk has so many bytes, of which new ones are zero; no request is under way. EINVAL: not whole sectors; EFBIG: more than
+   the image can have; ENOTSUP: not with the snapshots it has. Who uses the disk is not told. */
+int block_resize(struct block *b, uint64_t size);
 
 /* --- requests --- */
 

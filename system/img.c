@@ -25,7 +25,11 @@ enum { DONE = 0, FAILED = 1, DAMAGED = 2, LEAKS = 3 }; /* exit codes; the last t
     X(OUTPUT, "-O", "format", "of the copy: raw (if not given) or qcow2")                               \
     X(BACKING, "-b", "file", "the image whose content shows until it is written over")                  \
     X(BACKING_FORMAT, "-F", "format", "that image's format")                                            \
-    X(CLUSTER, "-c", "bytes", "room is allocated in such pieces: 512 to 2M (if not given, 64K)")        \
+    X(CLUSTER, "-c", "bytes", "room is allocated in such pieces: 512 to 2M (if not given, 64K); of snapshot: the name of one to be made") \
+    X(LIST, "-l", NULL, "list the snapshots")                                                           \
+    X(APPLY, "-a", "name", "the disk becomes what it was when the snapshot was made")                   \
+    X(DELETE, "-d", "name", "delete the snapshot")                                                      \
+    X(SHRINK, "--shrink", NULL, "the image may become smaller, and lose what was behind its end")       \
     X(HELP, "-h", NULL, "print this text")                                                              \
     X(HELP_LONG, "-help", NULL, "print this text")                                                      \
     X(VERSION, "-version", NULL, "print the version")                                                   \
@@ -41,7 +45,7 @@ static const struct option_row rows[] = {
 };
 
 struct request {
-    const char *option[OPTION_COUNT];
+    const char *option[OPTION_COUNT]; /* its argument, or, of one without, itself; NULL: not given */
     char **file; /* the words after the options, NULL-terminated */
 };
 
@@ -49,6 +53,8 @@ static int create(const struct request *r);
 static int convert(const struct request *r);
 static int check(const struct request *r);
 static int info(const struct request *r);
+static int resize(const struct request *r);
+static int snapshot(const struct request *r);
 
 static const struct img_command {
     const char *name, *usage, *help;
@@ -62,6 +68,10 @@ static const struct img_command {
      1u << OPT_FORMAT | 1u << OPT_OUTPUT | 1u << OPT_CLUSTER, convert},
     {"check", "[-f format] FILE", "compare a qcow2 image's reference counts with its tables", 1, 1, 1u << OPT_FORMAT, check},
     {"info", "[-f format] FILE", "size, format, backing file and snapshots", 1, 1, 1u << OPT_FORMAT, info},
+    {"resize", "[-f format] [--shrink] FILE [+|-]SIZE", "make the disk larger or smaller; new room reads as zeros", 2, 2, 1u << OPT_FORMAT | 1u << OPT_SHRINK,
+     resize},
+    {"snapshot", "-l | -c name | -a name | -d name FILE", "list, make, apply or delete snapshots inside a qcow2 image", 1, 1,
+     1u << OPT_LIST | 1u << OPT_CLUSTER | 1u << OPT_APPLY | 1u << OPT_DELETE, snapshot},
 };
 
 static int failed(char *line)
@@ -77,13 +87,27 @@ static int failed_with(const char *what, const char *path, int error)
     return FAILED;
 }
 
-static struct block *open_image(const char *path, const char *format)
+static struct block *open_for(const char *path, const char *format, bool change)
 {
     char *line = NULL;
-    struct block *b = block_open(path, &(struct block_options){.format = format, .read_only = true}, NULL, &line);
+    struct block *b = block_open(path, &(struct block_options){.format = format, .read_only = !change}, NULL, &line);
     if (!b)
         failed(line);
     return b;
+}
+
+static struct block *open_image(const char *path, const char *format) { return open_for(path, format, false); }
+
+/* Closes an image that `what` was done to: its exit code, or that of what closing comes to. */
+static int close_changed(struct block *b, const char *what, int code)
+{
+    char *path = strdup(b->path);
+    CHECK(path);
+    int error = block_close(b);
+    if (error && code == DONE)
+        code = failed_with(what, path, error);
+    free(path);
+    return code;
 }
 
 /* A new image; a file that exists is a mistake. */
@@ -231,6 +255,77 @@ static int info(const struct request *r)
     return DONE;
 }
 
+/* SIZE, or a change of the size there is. */
+static bool new_size(const char *text, uint64_t old, uint64_t *size)
+{
+    bool more = *text == '+', less = *text == '-';
+    uint64_t n;
+    if (!option_read_size(text + (more || less), UINT64_C(1) << 50, &n) || n % BLOCK_SECTOR || (less && n >= old))
+        return false;
+    *size = more ? old + n : less ? old - n : n;
+    return *size;
+}
+
+static int resize(const struct request *r)
+{
+    struct block *b = open_for(r->file[0], r->option[OPT_FORMAT], true);
+    if (!b)
+        return FAILED;
+    uint64_t size;
+    int code = FAILED, error;
+    if (!new_size(r->file[1], b->size, &size))
+        report_error("resize wants a size of whole sectors of 512 bytes, such as 20G, +5G or -512M, not '%s'", r->file[1]);
+    else if (size < b->size && !r->option[OPT_SHRINK])
+        report_error("%s would lose what lies behind %llu bytes; --shrink allows that", b->path, (unsigned long long)size);
+    else if ((error = block_resize(b, size)) == ENOTSUP)
+        report_error("%s: an image of version 2 with snapshots keeps its size", b->path);
+    else
+        code = error ? failed_with("resize disk image", b->path, error) : DONE;
+    return close_changed(b, "resize disk image", code);
+}
+
+/* The disk gets the size that it had then, too. */
+static int apply_snapshot(struct block *b, unsigned i)
+{
+    int error = block_resize(b, block_snapshot_at(b, i)->disk_size);
+    return error ? error : block_snapshot_apply(b, i);
+}
+
+static int make_snapshot(struct block *b, const char *name)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return block_snapshot_create(b, &(struct block_snapshot){.name = (char *)name, .seconds = (uint64_t)now.tv_sec, .nanoseconds = (uint32_t)now.tv_nsec});
+}
+
+static int snapshot(const struct request *r)
+{
+    const char *make = r->option[OPT_CLUSTER], *apply = r->option[OPT_APPLY], *delete = r->option[OPT_DELETE];
+    const char *name = make ? make : apply ? apply : delete;
+    if (!!make + !!apply + !!delete + !!r->option[OPT_LIST] != 1 || (name && !*name)) {
+        report_error("snapshot wants one of -l, -c NAME, -a NAME and -d NAME");
+        return FAILED;
+    }
+    struct block *b = open_for(r->file[0], NULL, name);
+    if (!b)
+        return FAILED;
+    int code = DONE, at = name ? block_snapshot_find(b, name) : -1, error = 0;
+    if (!b->format->snapshots) {
+        report_error("%s: a %s image has no snapshots", b->path, b->format->name);
+        code = FAILED;
+    } else if (name && !make && at < 0) {
+        report_error("%s has no snapshot %s", b->path, name);
+        code = FAILED;
+    } else if (name) {
+        error = make ? make_snapshot(b, name) : apply ? apply_snapshot(b, (unsigned)at) : block_snapshot_delete(b, (unsigned)at);
+    } else {
+        print_snapshots(b);
+    }
+    if (error)
+        code = failed_with(make ? "make a snapshot of" : apply ? "apply a snapshot of" : "delete a snapshot of", b->path, error);
+    return close_changed(b, "close", code);
+}
+
 static void print_help(void)
 {
     printf("usage: metic-img command [option...] file...\nDisk images of machines, while no machine uses them. An existing file is never written over.\n\n");
@@ -244,7 +339,7 @@ static void print_man(void)
 {
     printf(".TH METIC-IMG 1 \"\" \"metic " METIC_VERSION "\"\n.SH NAME\nmetic-img \\- disk images of machines\n"
            ".SH SYNOPSIS\n.B metic-img\n\\fIcommand\\fR [\\fIoption\\fR...] \\fIfile\\fR...\n.SH DESCRIPTION\n"
-           "Images are made, copied between formats, checked and described while no machine uses them. An existing file is never written over.\n"
+           "Images are made, copied between formats, checked, described and changed while no machine uses them. An existing file is never written over.\n"
            ".SH COMMANDS\n");
     for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
         printf(".TP\n\\fB%s\\fR ", commands[i].name);
@@ -283,7 +378,7 @@ int main(int argc, char **argv)
         if (!strcmp(name, commands[i].name))
             c = &commands[i];
     if (!c) {
-        report_error("a command is wanted first: create, convert, check or info; -h says more");
+        report_error("a command is wanted first: create, convert, check, info, resize or snapshot; -h says more");
         return FAILED;
     }
     struct request r = {0};
@@ -295,7 +390,7 @@ int main(int argc, char **argv)
             report_error("%s has no option %s; its form: %s %s", c->name, rows[which].word, c->name, c->usage);
             return FAILED;
         }
-        r.option[which] = reader.value;
+        r.option[which] = reader.value ? reader.value : rows[which].word;
     }
     r.file = argv + reader.at;
     unsigned n = (unsigned)(argc - reader.at);

@@ -79,6 +79,8 @@ static const struct option_row rows[] = {
 
 const char *const system_cpu_models[] = {"max", "rv64", NULL};
 
+const char *system_option_word(unsigned i) { return i < OPTION_COUNT ? rows[i].word : NULL; }
+
 static void print_help(void)
 {
     printf("usage: metic-system [option...]\n"

@@ -26,6 +26,9 @@ struct system_options {
 /* Models for -cpu, the default first; NULL-terminated. */
 extern const char *const system_cpu_models[];
 
+/* The i-th option, as "-smp"; NULL: no more. */
+const char *system_option_word(unsigned i);
+
 enum system_result { SYSTEM_RUN, SYSTEM_DONE, SYSTEM_BAD };
 
 /* Reads argv[1…]; SYSTEM_DONE: help or version was printed; SYSTEM_BAD: the reason was reported. Starts the log. */

@@ -251,6 +251,13 @@ static void fill_config(struct virtio_blk *s)
     memcpy(s->virtio.config, &c, sizeof c);
 }
 
+static void resized(void *opaque)
+{
+    struct virtio_blk *s = opaque;
+    ((struct virtio_blk_config *)s->virtio.config)->capacity = s->drive->size / BLOCK_SECTOR;
+    virtio_config_changed(&s->virtio);
+}
+
 static char *realize(struct device *d)
 {
     struct virtio_blk *s = (struct virtio_blk *)d;
@@ -265,6 +272,8 @@ static char *realize(struct device *d)
     else
         s->virtio.offered |= UINT64_C(1) << VIRTIO_BLK_F_DISCARD | UINT64_C(1) << VIRTIO_BLK_F_WRITE_ZEROES;
     fill_config(s);
+    s->drive->resized = resized;
+    s->drive->resized_opaque = s;
     return NULL;
 }
 
@@ -277,7 +286,10 @@ static void drain(struct virtio_blk *s)
 
 static void unrealize(struct device *d)
 {
-    drain((struct virtio_blk *)d);
+    struct virtio_blk *s = (struct virtio_blk *)d;
+    drain(s);
+    if (s->drive)
+        s->drive->resized = NULL;
 }
 
 static void reset(struct device *d)

@@ -161,6 +161,34 @@ struct json *qmp_blockdev_add(struct monitor *m, const struct qmp_blockdev_add_a
     return NULL;
 }
 
+struct json *qmp_block_resize(struct monitor *m, const struct qmp_block_resize_args *a, struct qmp_error *e)
+{
+    const char *id = a->device ? a->device : a->node_name;
+    struct block *b = id ? g_hash_table_lookup(m->backends->drives, id) : NULL;
+    if (!b) {
+        qmp_fail(e, "Cannot find device='%s' nor node-name='%s'", a->device ? a->device : "", a->node_name ? a->node_name : "");
+        return NULL;
+    }
+    if (monitor_user_of(m, b) && !b->resized) {
+        qmp_fail(e, "the device that uses '%s' cannot change its size", id);
+        return NULL;
+    }
+    block_drain(b);
+    int error = a->size < 0 ? EINVAL : block_resize(b, (uint64_t)a->size);
+    if (error == EINVAL)
+        qmp_fail(e, "a size is whole sectors of 512 bytes, and not none");
+    else if (error)
+        qmp_fail(e, "cannot resize '%s': %s", id, strerror(error));
+    else if (b->resized)
+        b->resized(b->resized_opaque);
+    return NULL;
+}
+
+struct json *qmp_query_block_jobs(struct monitor *m, const struct qmp_query_block_jobs_args *a, struct qmp_error *e)
+{
+    return json_array();
+}
+
 void monitor_drive_failed(void *monitor, struct block *b, const struct block_request *r, int error)
 {
     struct monitor *m = monitor;

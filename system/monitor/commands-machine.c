@@ -133,6 +133,27 @@ struct json *qmp_query_cpu_definitions(struct monitor *m, const struct qmp_query
     return list;
 }
 
+struct json *qmp_query_command_line_options(struct monitor *m, const struct qmp_query_command_line_options_args *a, struct qmp_error *e)
+{
+    struct json *list = json_array();
+    for (unsigned i = 0; system_option_word(i); i++) {
+        const char *name = system_option_word(i) + 1;
+        if (!a->option || !strcmp(a->option, name))
+            json_add(list, json_put(json_put_string(json_object(), "option", name), "parameters", json_array()));
+    }
+    if (!list->n) {
+        qmp_fail(e, "there is no option -%s", a->option);
+        json_free(list);
+        return NULL;
+    }
+    return list;
+}
+
+struct json *qmp_query_memory_devices(struct monitor *m, const struct qmp_query_memory_devices_args *a, struct qmp_error *e)
+{
+    return json_array();
+}
+
 struct json *qmp_query_cpus_fast(struct monitor *m, const struct qmp_query_cpus_fast_args *a, struct qmp_error *e)
 {
     struct json *list = json_array();

@@ -326,6 +326,11 @@ struct json *qmp_migrate_incoming(struct monitor *m, const struct qmp_migrate_in
     return NULL;
 }
 
+struct json *qmp_query_migrate_capabilities(struct monitor *m, const struct qmp_query_migrate_capabilities_args *a, struct qmp_error *e)
+{
+    return json_array();
+}
+
 struct json *qmp_query_migrate(struct monitor *m, const struct qmp_query_migrate_args *a, struct qmp_error *e)
 {
     struct json *v = json_object();

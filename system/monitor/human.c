@@ -144,6 +144,7 @@ const struct human_command human_commands[] = {
     {"device_del", NULL, "id", "asks the guest to let a device go", .qmp = "device_del", .args = {"id"}},
     {"drive_add", NULL, "0 file=path,id=name[,...]", "opens a disk, as -drive does, for a device_add", drive_add},
     {"drive_del", NULL, "id", "closes a disk that no device uses", .qmp = "blockdev-del", .args = {"node-name"}},
+    {"block_resize", NULL, "id bytes", "makes a disk larger or smaller", .qmp = "block_resize", .args = {"device", "#size"}},
     {"netdev_add", NULL, "kind,id=name[,...]", "makes a network, as -netdev does", netdev_add},
     {"netdev_del", NULL, "id", "removes a network that no device uses", .qmp = "netdev_del", .args = {"id"}},
     {"set_link", NULL, "name on|off", "plugs a network's cable in or out", .qmp = "set_link", .args = {"name", "!up"}},

@@ -66,6 +66,10 @@ def plug_disk(m, guest, path, word):
     guest.run(f"echo 1 > {PCI}/rescan")
     check(guest.run("head -c 12 /dev/vda") == "disk content")
     guest.run(f"echo {word} | dd of=/dev/vda bs=4096 seek=1 conv=fsync 2>/dev/null")
+    for sectors in (4096, 2048):  # the guest hears of it
+        m.command("block_resize", {"node-name": "disk", "size": 512 * sectors})
+        check(guest.run(f"i=0; while [ $(cat /sys/block/vda/size) != {sectors} ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i+1)); done; cat /sys/block/vda/size")
+              == str(sectors))
     stats = m.command("query-blockstats")[0]
     check(stats["qdev"] == "/machine/peripheral/blk" and stats["stats"]["wr_operations"] and stats["stats"]["flush_operations"], stats)
 

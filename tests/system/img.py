@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""metic-img: images made, copied both ways, stacked, checked and refused: img.py METIC-IMG."""
+"""metic-img: images made, copied both ways, stacked, resized, kept in snapshots, checked and refused: img.py METIC-IMG.
+
+Where there is a qemu-img, it judges, and does to metic's images what metic-img does to its own.
+"""
 
 import os
 import pathlib
@@ -7,6 +10,97 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+
+PEER = shutil.which("qemu-img")
+
+
+def judge(image, raw=None):
+    """Says qemu-img, if there is one, that the image is sound, and shows what the raw one has?"""
+    if PEER:
+        subprocess.run([PEER, "check", "-q", image], check=True)
+    if PEER and raw:
+        subprocess.run([PEER, "compare", "-q", "-f", "raw", "-F", "qcow2", raw, image], check=True)
+
+
+def resized(run, folder):
+    """Sizes up and down, by metic-img and the peer: what is new is zero, what was cut off does not come back."""
+    raw, image, over, back = (folder / n for n in ("r.raw", "r.qcow2", "over.qcow2", "r.back"))
+    first = os.urandom(1_000_448)  # no whole clusters
+    for cluster in ("512", "64K"):
+        for peer in (False, True) if PEER else (False,):
+            raw.write_bytes(first)
+            run("convert", "-f", "raw", "-O", "qcow2", "-c", cluster, raw, image)
+
+            def change(size, *options):
+                subprocess.run([PEER, "resize", "-q", *options, image, size], check=True) if peer else run("resize", *options, image, size)
+
+            run("resize", image, "4K", code=1, says="--shrink")
+            cut = 262144 if peer else 300032  # the peer leaves what a cluster has behind the end
+            change(str(cut), "--shrink")
+            change("+8M")
+            change("80M")
+            change("-1M", "--shrink")
+            run("info", image, says=f"size: {79 << 20} bytes")
+            run("check", image, says="0 errors, 0 clusters")
+            run("convert", image, back)
+            os.truncate(raw, cut)
+            os.truncate(raw, 79 << 20)
+            if back.read_bytes() != raw.read_bytes():
+                sys.exit(f"clusters of {cluster}: not what a resized image must show")
+            judge(image, raw)
+            back.unlink()
+            image.unlink()
+    # A disk that grows over a larger backing file shows zeros, not that.
+    raw.write_bytes(first)
+    run("convert", "-f", "raw", "-O", "qcow2", raw, image)
+    run("create", "-f", "qcow2", "-b", image.name, over, "200704")
+    run("resize", over, "2M")
+    run("convert", over, back)
+    if back.read_bytes() != first[:200704].ljust(2 << 20, b"\0"):
+        sys.exit("a disk that has grown shows its backing file")
+    judge(over)
+    run("resize", "-f", "raw", raw, "2M")
+    run("resize", "-f", "raw", "--shrink", raw, "1M")
+    if raw.read_bytes() != first.ljust(1 << 20, b"\0"):
+        sys.exit("a raw image is not what it should be after resizing")
+    run("resize", image, "100", code=1, says="whole sectors")
+    run("resize", image, "-20G", code=1, says="whole sectors")
+
+
+def snapshots(run, folder):
+    """Snapshots by metic-img and the peer, of sizes that differ."""
+    image, back, raw = folder / "s.qcow2", folder / "s.back", folder / "s.raw"
+    content = os.urandom(3 << 20)
+    raw.write_bytes(content)
+    run("convert", "-f", "raw", "-O", "qcow2", raw, image)
+    run("snapshot", "-c", "one", image)
+    run("resize", "--shrink", image, "1M")
+    run("snapshot", "-c", "two", image)
+    run("snapshot", "-l", image, says="snapshot: two, id 2")
+    judge(image)
+    if PEER:
+        said = subprocess.run([PEER, "snapshot", "-l", image], check=True, capture_output=True, text=True).stdout
+        if "one" not in said or "two" not in said:
+            sys.exit(f"qemu-img lists other snapshots:\n{said}")
+        subprocess.run([PEER, "snapshot", "-c", "three", image], check=True)
+        run("snapshot", "-l", image, says="snapshot: three, id 3")
+        run("snapshot", "-d", "three", image)
+    run("snapshot", "-a", "one", image)
+    run("convert", image, back)
+    if back.read_bytes() != content:
+        sys.exit("a snapshot does not bring back what was there")
+    judge(image, raw)
+    run("snapshot", "-a", "two", image)
+    run("info", image, says=f"size: {1 << 20} bytes")
+    for name in ("one", "two"):
+        run("snapshot", "-d", name, image)
+    run("check", image, says="0 errors, 0 clusters")
+    judge(image)
+    run("snapshot", "-a", "one", image, code=1, says="no snapshot one")
+    run("snapshot", image, code=1, says="wants one of")
+    run("snapshot", "-l", "-d", "x", image, code=1, says="wants one of")
+    run("snapshot", "-c", "x", raw, code=1, says="has no snapshots")
 
 
 def main():
@@ -28,9 +122,7 @@ def main():
             run("convert", image, back)
             if back.read_bytes() != raw.read_bytes():
                 sys.exit(f"clusters of {cluster}: a copy of the copy differs")
-            if shutil.which("qemu-img"):
-                subprocess.run(["qemu-img", "check", image], check=True)
-                subprocess.run(["qemu-img", "compare", "-f", "raw", "-F", "qcow2", raw, image], check=True)
+            judge(image, raw)
             back.unlink()
             image.unlink() if cluster != "2M" else None
         run("create", "-f", "qcow2", "-b", image.name, top)
@@ -58,7 +150,9 @@ def main():
         run("bend", raw, code=1, says="a command is wanted")
         if (folder / "x").exists():
             sys.exit("a mistake has left a file")
-    print("images are made, copied, checked and refused as they should be")
+        resized(run, folder)
+        snapshots(run, folder)
+    print("images are made, copied, resized, kept, checked and refused as they should be")
 
 
 main()

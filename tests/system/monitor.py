@@ -121,6 +121,40 @@ def commands(machine):
         check(m.end() == (0, ""))
 
 
+def sizes(machine):
+    """block_resize, and the commands that answer with nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        disks = [pathlib.Path(folder) / name for name in ("raw", "flash")]
+        for d in disks:
+            d.write_bytes(b"x" * 1024)
+        with qmp.Machine(machine, *BARE, "-S", "-drive", f"file={disks[0]},format=raw,id=a", "-drive",
+                         f"file={disks[1]},format=raw,if=pflash,id=f") as m:
+
+            def refused(text, **arguments):
+                try:
+                    m.command("block_resize", arguments)
+                    check(False, arguments)
+                except qmp.Error as e:
+                    check(e.kind == "GenericError" and text in e.text, e)
+
+            m.command("block_resize", {"device": "a", "size": 4096})
+            check(m.command("query-block")[0]["inserted"]["image"]["virtual-size"] == 4096 and disks[0].read_bytes() == (b"x" * 1024).ljust(4096, b"\0"))
+            m.command("human-monitor-command", {"command-line": "block_resize a 512"})
+            check(disks[0].stat().st_size == 512)
+            refused("whole sectors", **{"node-name": "a", "size": 100})
+            refused("whole sectors", device="a", size=-512)
+            refused("Cannot find device='b'", device="b", size=512)
+            refused("Cannot find", size=512)
+            refused("cannot change its size", device="f", size=512)
+            for empty in "query-block-jobs", "query-migrate-capabilities", "query-memory-devices":
+                check(m.command(empty) == [])
+            options = {o["option"] for o in m.command("query-command-line-options")}
+            check({"device", "drive", "smp", "rtc"} <= options)
+            check(m.command("query-command-line-options", {"option": "smp"}) == [{"option": "smp", "parameters": []}])
+            m.command("quit")
+            check(m.end() == (0, ""))
+
+
 def begun(machine):
     """A machine that begins with a state: its guest has seen the devices, so that others go into slots only."""
     with tempfile.TemporaryDirectory() as folder:
@@ -392,6 +426,7 @@ def main():
     machine = sys.argv[1]
     protocol(machine)
     commands(machine)
+    sizes(machine)
     begun(machine)
     short_forms(machine)
     human_session(machine)
