@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "softmmu/chardev-open.h"
 #include "softmmu/net.h"
+#include "system/blockdev.h"
 
 enum { BLOCK_THREADS = 4 };
 
@@ -36,6 +37,7 @@ void backends_init(struct backends *b, GMainContext *context)
         .context = context,
         .chardevs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, close_chardev),
         .drives = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, close_drive),
+        .files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, blockdev_free_file),
         .netdevs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, close_net),
         .free_drives = g_ptr_array_new_with_free_func(g_free),
     };
@@ -45,6 +47,7 @@ void backends_free(struct backends *b)
 {
     g_hash_table_destroy(b->netdevs);
     g_hash_table_destroy(b->drives);
+    g_hash_table_destroy(b->files);
     g_hash_table_destroy(b->chardevs);
     g_ptr_array_unref(b->free_drives);
     if (b->pool_source) {
@@ -301,6 +304,9 @@ static char *set_property(struct backends *b, const struct board *board, struct 
     GHashTable *table = table_of(b, d->class, key);
     if (!table)
         return device_set(d, key, value);
+    char *line = table == b->drives ? blockdev_open(b, value) : NULL;
+    if (line)
+        return line;
     void *backend = g_hash_table_lookup(table, value);
     if (!backend)
         return device_error("device %s: there is no %s with the id %s", d->class->name, key, value);

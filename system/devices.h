@@ -14,6 +14,7 @@
 struct backends {
     GMainContext *context;
     GHashTable *chardevs, *drives, *netdevs; /* by id */
+    GHashTable *files; /* blockdev.h: nodes that are files, by name */
     struct block_pool *pool;
     GSource *pool_source;
     /* For every drive's failed(); set it before there are any. */

@@ -34,6 +34,7 @@
     X(QMP_PRETTY, "-qmp-pretty", "chardev", "the same, in lines that people can read")                           \
     X(MON, "-mon", "chardev=ID,mode=M,...", "a monitor on a character device: mode control (QMP) or readline")   \
     X(DRIVE, "-drive", "file=F,...", "a disk: raw or qcow2 (format=, readonly=, id=, if=none|virtio|pflash, unit=, cache=, discard=, snapshot=)") \
+    X(BLOCKDEV, "-blockdev", "driver=D,...", "a node: file (filename=), raw or qcow2 (file=NODE or file.filename=), node-name= for drive=; or as JSON") \
     X(SNAPSHOT, "-snapshot", NULL, "what is written to disks is forgotten at the end (a drive's snapshot=off: not to this one)") \
     X(NETDEV, "-netdev", "kind,id=N,...", "a network: user (hostfwd=...), tap, socket")                          \
     X(NIC, "-nic", "kind,...", "a network and its device at once (model=, mac=): user,hostfwd=...; none")       \
@@ -429,6 +430,7 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_ACTION: return read_action(o, value);
     case OPT_CHARDEV: append(&o->chardevs, value); break;
     case OPT_DRIVE: append(&o->drives, value); break;
+    case OPT_BLOCKDEV: append(&o->blockdevs, value); break;
     case OPT_NETDEV: append(&o->netdevs, value); break;
     case OPT_NIC: return read_nic(o, value);
     case OPT_VIRTFS: return read_virtfs(o, value);

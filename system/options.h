@@ -16,7 +16,7 @@ struct system_options {
     bool defer;                    /* -incoming defer: migrate-incoming names the file */
     struct sandbox sandbox;
     bool no_reboot, no_shutdown, stopped, daemonize, no_defaults, temporary;
-    char **chardevs, **drives, **netdevs, **devices; /* as given: NULL-terminated, owned; NULL: none */
+    char **chardevs, **drives, **blockdevs, **netdevs, **devices; /* as given: NULL-terminated, owned; NULL: none */
     char **fw_cfg; /* -fw_cfg, likewise */
     char **qmp, **qmp_pretty, **monitors; /* -qmp, -qmp-pretty, -mon */
     unsigned nnics; /* of -nic */

@@ -6,6 +6,7 @@
 #include "qmp-schema.h"
 #include "softmmu/chardev-open.h"
 #include "softmmu/net.h"
+#include "system/blockdev.h"
 #include "system/monitor/monitor.h"
 
 /* --- disks --- */
@@ -128,36 +129,10 @@ struct json *qmp_query_blockstats(struct monitor *m, const struct qmp_query_bloc
     return each_drive(m, statistics);
 }
 
-/* A node of files and formats over them is one disk here: the file's name is looked for through the layers. */
 struct json *qmp_blockdev_add(struct monitor *m, const struct qmp_blockdev_add_args *a, struct qmp_error *e)
 {
-    static const char *const formats[] = {
-        [QMP_BLOCKDEV_DRIVER_FILE] = "raw", [QMP_BLOCKDEV_DRIVER_QCOW2] = "qcow2", [QMP_BLOCKDEV_DRIVER_RAW] = "raw"};
-    const struct json *file = a->json, *below;
-    while ((below = json_get(file, "file")) && below->type == JSON_OBJECT)
-        file = below;
-    const char *path = json_get_string(file, "filename");
-    const struct json *direct = json_get(a->cache, "direct"), *no_flush = json_get(a->cache, "no-flush");
-    if (below)
-        qmp_fail(e, "Cannot find device='' nor node-name='%s': name the file itself", below->text);
-    else if (!a->node_name)
-        qmp_fail(e, "'node-name' must be specified for the root node");
-    else if (direct && direct->truth)
-        qmp_fail(e, "cache.direct must be off");
-    if (e->class)
-        return NULL;
-    struct json *v = json_put_string(json_object(), "id", a->node_name);
-    json_put_string(v, "file", path);
-    json_put_string(v, "format", formats[a->driver]);
-    json_put_string(v, "if", "none");
-    json_put_bool(v, "readonly", a->has_read_only && a->read_only);
-    bool unmap = a->has_discard &&
-                 (a->discard == QMP_BLOCKDEV_DISCARD_OPTIONS_UNMAP || a->discard == QMP_BLOCKDEV_DISCARD_OPTIONS_ON);
-    json_put_string(v, "discard", unmap ? "unmap" : "ignore");
-    json_put_string(v, "cache", no_flush && no_flush->truth ? "unsafe" : "writeback");
-    g_autofree char *text = monitor_option_text(v, NULL);
-    json_free(v);
-    qmp_fail_line(e, backends_add_drive(m->backends, text));
+    g_autofree char *text = monitor_option_text(a->json, NULL);
+    qmp_fail_line(e, blockdev_add(m->backends, text));
     return NULL;
 }
 
@@ -217,10 +192,10 @@ static void remove_backend(struct monitor *m, GHashTable *table, const char *id,
 
 struct json *qmp_blockdev_del(struct monitor *m, const struct qmp_blockdev_del_args *a, struct qmp_error *e)
 {
-    if (!g_hash_table_contains(m->backends->drives, a->node_name))
+    if (!blockdev_is(m->backends, a->node_name))
         qmp_fail(e, "Failed to find node with node-name='%s'", a->node_name);
     else
-        remove_backend(m, m->backends->drives, a->node_name, "Node", e);
+        qmp_fail_line(e, blockdev_remove(m->backends, m->board, a->node_name));
     return NULL;
 }
 

@@ -34,6 +34,12 @@ static void append_member(GString *text, const char *key, const struct json *v)
             append_member(text, key,
                           v->item[i]->type == JSON_OBJECT && v->item[i]->n == 1 ? v->item[i]->item[0] : v->item[i]);
         break;
+    case JSON_OBJECT: /* file.filename */
+        for (unsigned i = 0; i < v->n; i++) {
+            g_autofree char *whole = g_strconcat(key, ".", v->key[i], NULL);
+            append_member(text, whole, v->item[i]);
+        }
+        break;
     default: break;
     }
     g_string_free(number, TRUE);

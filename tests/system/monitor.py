@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""QMP and the human monitor on a machine without a guest: monitor.py METIC-SYSTEM [ROUNDS].
+"""QMP and the human monitor on a machine without a guest: monitor.py METIC-SYSTEM [ROUNDS [METIC-IMG]].
 
 The protocol's rules; its commands; then random requests (1000 of them), made from what query-qmp-schema says and damaged on the way:
 the machine must answer each in the right form and live.
@@ -153,6 +153,57 @@ def sizes(machine):
             check(m.command("query-command-line-options", {"option": "smp"}) == [{"option": "smp", "parameters": []}])
             m.command("quit")
             check(m.end() == (0, ""))
+
+
+def nodes(machine, img):
+    """-blockdev and blockdev-add: formats over files, described at once or one after the other, and files alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        image, raw = folder / "a, b.qcow2", folder / "raw"
+        raw.write_bytes(b"y" * 2048)
+        subprocess.run([img, "create", "-f", "qcow2", image, "1M"], check=True)
+        doubled = str(image).replace(",", ",,")
+        options = ["-blockdev", f"driver=file,filename={doubled},node-name=file0", "-blockdev", "driver=qcow2,file=file0,node-name=disk0,cache.no-flush=on",
+                   "-blockdev", json.dumps({"driver": "raw", "node-name": "disk1", "read-only": True, "file": {"driver": "file", "filename": str(raw)}}),
+                   "-device", "virtio-blk-pci,drive=disk0,id=d0", "-device", "virtio-blk-pci,drive=disk1", "-device", "pcie-root-port,id=p"]
+        with qmp.Machine(machine, *BARE, "-S", *options) as m:
+            disks = {b["device"]: b["inserted"] for b in m.command("query-block")}
+            check(disks["disk0"]["drv"] == "qcow2" and disks["disk0"]["file"] == str(image) and disks["disk0"]["cache"]["no-flush"], disks)
+            check(disks["disk1"]["drv"] == "raw" and disks["disk1"]["ro"] and disks["disk1"]["image"]["virtual-size"] == 2048, disks)
+
+            def refused(text, command, **arguments):
+                try:
+                    m.command(command, {k.replace("_", "-"): v for k, v in arguments.items()})
+                    check(False, command, arguments)
+                except qmp.Error as e:
+                    check(text in e.text, e)
+
+            refused("in use by the node disk0", "blockdev-del", node_name="file0")
+            refused("in use", "blockdev-add", driver="raw", node_name="x", file="file0")
+            refused("already", "blockdev-add", driver="file", node_name="file0", filename=str(raw))
+            refused("Failed to find node", "blockdev-del", node_name="nothing")
+            refused("in use", "device_add", driver="virtio-blk-pci", drive="file0")
+            refused("Cannot find", "blockdev-add", driver="raw", node_name="x", file="nothing")
+            other = folder / "other"
+            other.write_bytes(bytes(4096))
+            m.command("blockdev-add", {"driver": "file", "node-name": "file1", "filename": str(other), "read-only": True})
+            refused("read-only", "blockdev-add", driver="raw", node_name="x", file="file1")
+            m.command("device_add", {"driver": "virtio-blk-pci", "id": "d2", "drive": "file1"})
+            check([b["inserted"]["ro"] for b in m.command("query-block") if b["device"] == "file1"] == [True])
+            refused("in use", "blockdev-del", node_name="file1")
+            for device, names in (("d2", ["file1"]), ("d0", ["disk0", "file0"])):
+                m.command("device_del", {"id": device})
+                check(m.event("DEVICE_DELETED")["data"]["device"] == device)
+                for name in names:
+                    m.command("blockdev-del", {"node-name": name})
+            m.command("quit")
+            check(m.end() == (0, ""))
+        for option, text in (("driver=qcow2,file=x,node-name=y", "nor node-name='x'"), (f"driver=raw,file.filename={raw}", "node-name"),
+                             ("driver=vdi,node-name=x", "file, raw or qcow2"), (f"driver=file,node-name=x,filename={raw},mode=2", "no part mode"),
+                             ("driver=raw,node-name=x", "lies in a file"), ("driver=file,node-name=x,filename=/nothing", "No such file"),
+                             ('{"driver":', "JSON")):
+            r = subprocess.run([machine, *BARE, "-S", "-display", "none", "-blockdev", option], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            check(r.returncode == 1 and text in r.stderr and r.stderr.count("\n") == 1, option, r)
 
 
 def begun(machine):
@@ -427,6 +478,8 @@ def main():
     protocol(machine)
     commands(machine)
     sizes(machine)
+    if len(sys.argv) > 3:
+        nodes(machine, sys.argv[3])
     begun(machine)
     short_forms(machine)
     human_session(machine)
