@@ -279,7 +279,8 @@ void background_invalidate(struct exec *x, uint64_t start, uint64_t end)
     for (struct asked *a = x->back.first; a; a = a->next) {
         const struct code_block *b = &a->block;
         bool in_tail = b->tail && b->tail < end && b->tail + (UINT64_C(1) << TLB_PAGE_SHIFT) > start;
-        a->stale |= (b->physical < end && b->physical + b->bytes > start) || in_tail;
+        a->stale |= (b->physical < end && b->physical + b->bytes > start) || in_tail ||
+                    exec_inlines(a->unit.inlined, a->unit.ninlined, start, end);
     }
 }
 

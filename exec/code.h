@@ -39,12 +39,15 @@ struct code_block {
     uint32_t mode; /* unit's flags: part of the key */
     uint32_t bytes; /* guest bytes [pc, pc + bytes) it was made from */
     const uint8_t *source; /* what they were then; NULL: not known */
+    const struct ir_range *inlined; /* functions elsewhere that it was made from, too */
+    uint32_t ninlined;
     const uint16_t *starts; /* exec_options.counted: where its ninsns instructions begin, from pc */
     uint32_t ninsns;
     uint8_t *entry; /* host address of the first instruction */
     struct compiled c;
     struct code_block *page_next; /* blocks that start in the same guest page (hash chain) */
-    struct code_block *tail_next; /* exec's list of those with a tail */
+    struct code_block *tail_next; /* exec's list of those with a tail, */
+    struct code_block *inlined_next; /* and of those that have functions of elsewhere in them */
     struct ir_unit *unit;         /* interpreter and --verify: the IR */
     struct code_exit *incoming;   /* linked exits that jump here (list by next_in) */
     bool quick;                   /* of the quick tier: ends at its first conditional branch, counts its entries */

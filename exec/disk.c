@@ -174,6 +174,9 @@ void disk_note(struct exec *x, struct code_block *b)
     struct image *im = s->disk ? image_of(s, b->pc) : NULL;
     if (!im || im->closed || !b->bytes || b->bytes > im->file.end - b->pc)
         return;
+    for (uint32_t i = 0; i < b->ninlined; i++)
+        if (b->inlined[i].pc < im->file.start || b->inlined[i].pc + b->inlined[i].bytes > im->file.end)
+            return;
     if (im->nunits == im->max_units) {
         im->max_units = im->max_units ? 2 * im->max_units : 256;
         im->units = realloc(im->units, im->max_units * sizeof *im->units);

@@ -91,6 +91,7 @@ struct exec {
     struct block_table table;
     struct code_block *page[PAGE_HASH_SIZE];
     struct code_block *tails;   /* blocks with a tail, by tail_next */
+    struct code_block *inliners; /* and with inlined functions, by inlined_next */
     struct code_block **blocks; /* by rising entry address: appended in allocation order */
     size_t nblocks, max_blocks;
     struct code_block **old_blocks[32]; /* smaller arrays of before: handlers of other threads may be searching them */
@@ -159,6 +160,8 @@ void exec_link(struct code_exit *e, struct code_block *to);
 /* Clears the jump tables' entries for [start, end). */
 void exec_forget_jumps(struct exec *x, uint64_t start, uint64_t end);
 
+/* Is any of a unit's inlined functions in [start, end)? */
+bool exec_inlines(const struct ir_range *inlined, uint32_t n, uint64_t start, uint64_t end);
 /* The passes for hot units; needs no lock. */
 void exec_optimize(const struct exec *x, struct ir_unit *u);
 /* What compile() gave moves to the arena. */

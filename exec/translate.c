@@ -221,6 +221,8 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, struct cod
             .profile = &profile,
             .peek = x->host->takes_guesses() && !x->options.memory ? peek : NULL,
         };
+    if (regions)
+        region.inlines = x->host->takes_inlined() && !x->options.memory;
     ir_unit_restart(u, x->target->ir, b->pc, mode);
     b_init(&builder, u);
     builder.quick = b->quick;
@@ -360,6 +362,12 @@ struct code_block *exec_add_block(struct exec *x, const struct code_block *new, 
     if (b->tail) {
         b->tail_next = x->tails;
         x->tails = b;
+    }
+    if (u->ninlined) {
+        b->inlined = arena_copy(&x->arena, u->inlined, u->ninlined * sizeof u->inlined[0]);
+        b->ninlined = u->ninlined;
+        b->inlined_next = x->inliners;
+        x->inliners = b;
     }
     x->stats.units++;
     x->stats.guest_insns += u->ninsns;
@@ -504,6 +512,14 @@ void exec_link(struct code_exit *e, struct code_block *to)
     atomic_store_explicit(&e->slot, to->entry, memory_order_release);
 }
 
+bool exec_inlines(const struct ir_range *inlined, uint32_t n, uint64_t start, uint64_t end)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (inlined[i].pc < end && inlined[i].pc + inlined[i].bytes > start)
+            return true;
+    return false;
+}
+
 static void kill_block(struct exec *x, struct code_block *b)
 {
     blocks_remove(x, b);
@@ -512,6 +528,12 @@ static void kill_block(struct exec *x, struct code_block *b)
         while (*at != b)
             at = &(*at)->tail_next;
         *at = b->tail_next;
+    }
+    if (b->ninlined) {
+        struct code_block **at = &x->inliners;
+        while (*at != b)
+            at = &(*at)->inlined_next;
+        *at = b->inlined_next;
     }
     b->dead = true;
     for (struct code_exit *e = b->incoming; e; e = e->next_in)
@@ -562,6 +584,13 @@ static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only
         }
     }
     struct code_block *next;
+    for (struct code_block *b = x->inliners; b; b = next) {
+        next = b->inlined_next;
+        if (exec_inlines(b->inlined, b->ninlined, start, end)) {
+            kill_block(x, b);
+            any = true;
+        }
+    }
     for (struct code_block *b = x->tails; b; b = next) {
         next = b->tail_next;
         if (b->tail < end && b->tail + PAGE > start)
@@ -600,7 +629,7 @@ void exec_drop_pc(struct exec *x, uint64_t pc)
     background_invalidate(x, 0, UINT64_MAX);
     for (size_t i = 0; i < x->nblocks; i++) {
         struct code_block *b = x->blocks[i];
-        if (!b->dead && pc - b->pc < b->bytes)
+        if (!b->dead && (pc - b->pc < b->bytes || exec_inlines(b->inlined, b->ninlined, pc, pc + 1)))
             kill_block(x, b);
     }
     exec_forget_jumps(x, pc > MAX_UNIT_BYTES ? pc - MAX_UNIT_BYTES : 0, pc + 1);
@@ -641,7 +670,7 @@ void exec_flush(struct exec *x)
     free_descriptions(x);
     blocks_clear(x);
     disk_flush(x);
-    x->tails = NULL;
+    x->tails = x->inliners = NULL;
     for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
         cpu->last_exit = NULL;
         cpu->mode = MODE_FLUSHED; /* makes cpu_run() reset the jump table and the return stack */

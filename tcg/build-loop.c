@@ -48,6 +48,8 @@ bool b_ends_here(const struct ir_builder *b, uint64_t pc)
     bool branched = b->u->inst[b->u->n - 1].op == IR_GOTO_IF;
     if (UNLIKELY(b_breaks_at(b, pc)))
         return true;
+    if (b->back)
+        return false;
     if (g && g->known && (pc == g->end || is_left(g, pc)))
         return true;
     if (g && g->function && branched && !is_target(g, pc) && heat_at(b, pc) == HEAT_COLD)
@@ -311,6 +313,40 @@ bool b_find_region(struct ir_builder *b)
     if (!g->loop)
         b->region = NULL; /* a straight line after all */
     return g->loop || g->went_on;
+}
+
+/* --- small functions --- */
+
+enum { LEAF_REACH = 1 << 30 }; /* tables of the unit hold distances of 32 bits */
+
+bool b_enter_leaf(struct ir_builder *b, uint64_t pc, uint32_t bytes, uint64_t back)
+{
+    struct ir_unit *u = b->u;
+    unsigned i = 0;
+    while (i < u->ninlined && u->inlined[i].pc != pc)
+        i++;
+    if (i == IR_MAX_INLINED || pc - u->pc + LEAF_REACH > 2 * (uint64_t)LEAF_REACH)
+        return false;
+    if (i == u->ninlined)
+        u->inlined[u->ninlined++] = (struct ir_range){pc, bytes};
+    b->back = back;
+    return true;
+}
+
+bool b_leave_leaf(struct ir_builder *b, ir_ref target, uint64_t *pc)
+{
+    uint64_t to;
+    if (!b->back || !b_is_const(b, target, &to) || to != b->back)
+        return false;
+    b_abandon_leaf(b, pc);
+    return true;
+}
+
+void b_abandon_leaf(struct ir_builder *b, uint64_t *pc)
+{
+    if (b->back)
+        *pc = b->back;
+    b->back = 0;
 }
 
 /* --- likely targets --- */

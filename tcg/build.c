@@ -20,6 +20,7 @@ void b_init(struct ir_builder *b, struct ir_unit *u)
     b->quick = b->pc_needed = false;
     b->region = NULL;
     b->breaks_at = NULL;
+    b->back = 0;
 }
 
 /* --- merging --- */
@@ -152,6 +153,8 @@ ir_ref b_emit_at(struct ir_builder *b, struct ir_inst *in)
 
 static bool is_label(const struct ir_builder *b, uint64_t pc)
 {
+    if (b->back) /* it is reached by this call only */
+        return false;
     for (unsigned i = 0; b->region && b->region->known && i < b->region->n; i++)
         if (b->region->target[i] == pc)
             return true;

@@ -37,6 +37,7 @@ struct region {
     unsigned nleft;
     uint64_t left[REGION_LEFT]; /* the last time: heads of loops that have hot units of their own */
     uint8_t sources[REGION_TARGETS]; /* ways that lead to a target: 0, 1, or MANY_SOURCES */
+    bool inlines;   /* calls of small functions are made part of the unit */
 };
 
 struct ir_builder {
@@ -50,6 +51,7 @@ struct ir_builder {
     bool (*breaks_at)(const void *breaks, uint64_t pc); /* units end in front of such pcs; NULL: nowhere */
     const void *breaks;
     bool quick;                 /* units end behind their first conditional exit: b_ends_here() */
+    uint64_t back;              /* in a function that is made part of the unit: where it returns to; else 0 */
     bool counted;               /* units end behind any, so that all their instructions are executed; see front ends */
 };
 
@@ -126,6 +128,19 @@ void b_exit_dead(struct ir_builder *b, unsigned slot);
 void b_goto_ind(struct ir_builder *b, ir_ref target, enum ir_jump kind, uint64_t return_pc);
 /* Leave to the run loop with pc and a reason of enum cpu_exit (exec/cpu.h). */
 void b_trap(struct ir_builder *b, unsigned reason, uint64_t pc, uint64_t detail);
+
+/*
+ * Functions that are made part of the unit (build-loop.c): straight lines of at most LEAF_BYTES that leave the link register alone and
+ * return by it. Is one at a call worth looking for?
+ */
+enum { LEAF_BYTES = 64 };
+static inline bool b_inlines(const struct ir_builder *b) { return b->region && b->region->inlines && !b->back && !b->breaks_at; }
+/* The call of `bytes` of such code at `pc`, which is to come back to `back`: true if the front end goes on at pc. */
+bool b_enter_leaf(struct ir_builder *b, uint64_t pc, uint32_t bytes, uint64_t back);
+/* A return to `target` from there? Then the front end goes on at *pc, in the caller again. */
+bool b_leave_leaf(struct ir_builder *b, ir_ref target, uint64_t *pc);
+/* The unit has been left there otherwise: *pc becomes where the caller goes on. Elsewhere nothing happens. */
+void b_abandon_leaf(struct ir_builder *b, uint64_t *pc);
 
 /* Should the unit end here, before the guest instruction at pc? */
 bool b_ends_here(const struct ir_builder *b, uint64_t pc);

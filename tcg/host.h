@@ -165,6 +165,8 @@ struct tcg_host {
     bool (*takes_functions)(void);
     /* Are comparisons with likely targets worth their making in front of indirect jumps? */
     bool (*takes_guesses)(void);
+    /* Are small functions worth being made part of units that call them? */
+    bool (*takes_inlined)(void);
     /* Are vectors worth their making (ir_vectorize())? */
     bool (*takes_vectors)(void);
     /* Memory that compile() works in, for units of this guest; one for each thread that compiles at a time. */

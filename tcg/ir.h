@@ -165,12 +165,21 @@ struct ir_guest {
     const struct fp_rules *fp;
 };
 
+/* Guest code at [pc, pc + bytes). */
+struct ir_range {
+    uint64_t pc;
+    uint32_t bytes;
+};
+enum { IR_MAX_INLINED = 8 };
+
 struct ir_unit {
     const struct ir_guest *guest;
     uint64_t pc;     /* guest address of the entry */
     uint32_t flags;  /* guest mode the translation depends on (part of the key) */
     uint32_t bytes;  /* guest bytes from pc that it was made from */
     uint32_t ninsns; /* guest instructions */
+    uint32_t ninlined;
+    struct ir_range inlined[IR_MAX_INLINED]; /* functions it calls that are part of it: made from these, too */
     struct ir_inst *inst;
     uint32_t n, cap;
 };

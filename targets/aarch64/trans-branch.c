@@ -11,9 +11,40 @@ bool a64_trans_B(DisasContext *s, arg_B *a)
     return true;
 }
 
+/*
+ * Bytes of the function at pc if it is a straight line that leaves X30 alone and returns by it; else 0. Where X30 may be a destination
+ * it counts as one.
+ */
+static uint32_t leaf_bytes(const struct code_reader *code, uint64_t pc)
+{
+    const uint8_t *p = NULL;
+    size_t avail = 0;
+    for (uint32_t n = 0; n < LEAF_BYTES; n += 4, p += 4, avail -= 4) {
+        uint32_t insn;
+        if (avail < 4)
+            p = code->window(code->opaque, pc + n, &avail);
+        if (!p || avail < 4)
+            return 0;
+        memcpy(&insn, p, 4);
+        bool branch = (insn & 0x1c000000) == 0x14000000, hint = (insn & 0xfffff01f) == 0xd503201f;
+        bool pair = (insn & 0x3a000000) == 0x28000000 && (insn >> 10 & 31) == 30;
+        if (insn == 0xd65f03c0)
+            return n + 4;
+        if ((branch && !hint) || (insn & 31) == 30 || pair)
+            return 0;
+    }
+    return 0;
+}
+
 bool a64_trans_BL(DisasContext *s, arg_BL *a)
 {
+    uint64_t target = s->pc + (int64_t)a->imm * 4;
+    uint32_t leaf = b_inlines(s->b) ? leaf_bytes(s->code, target) : 0;
     a64_write(s, true, 30, b_i64(s->b, s->pc + 4));
+    if (leaf && b_enter_leaf(s->b, target, leaf, s->pc + 4)) {
+        s->next = target;
+        return s->moved = true;
+    }
     b_call_to(s->b, s->pc + (int64_t)a->imm * 4, s->pc + 4);
     if (a64_flags_dead_at(s->code, s->pc + (int64_t)a->imm * 4, s->b->quick))
         b_exit_dead(s->b, A64_NZCV);
@@ -58,6 +89,8 @@ bool a64_trans_B_cond(DisasContext *s, arg_B_cond *a)
 static bool branch_to(DisasContext *s, unsigned rn, enum ir_jump kind)
 {
     ir_ref target = a64_read(s, true, rn); /* before X30 is written: BLR X30 */
+    if (kind == JUMP_RETURN && b_leave_leaf(s->b, target, &s->next))
+        return s->moved = true;
     if (kind == JUMP_CALL)
         a64_write(s, true, 30, b_i64(s->b, s->pc + 4));
     b_goto_ind(s->b, target, kind, s->pc + 4);

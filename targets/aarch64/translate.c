@@ -72,6 +72,7 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
         bool full = u->ninsns == max_insns;
         if (full || b_ends_here(b, s.pc)) {
             a64_goto(&s, s.pc);
+            b_abandon_leaf(b, &s.pc);
             if (full || !b_resumes(b, &s.pc))
                 break;
             s.ended = false;
@@ -83,6 +84,7 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
         bool readable = p && avail >= 4 && !(s.pc & 3);
         if (!readable && u->ninsns) {
             a64_goto(&s, s.pc);
+            b_abandon_leaf(b, &s.pc);
             break;
         }
         if (!readable) {
@@ -102,6 +104,13 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
         s.pc += 4;
         p += 4;
         avail -= 4;
+        if (s.moved) {
+            s.moved = false;
+            s.pc = s.next;
+            avail = 0;
+        }
+        if (s.ended)
+            b_abandon_leaf(b, &s.pc);
         if (s.ended && b_goes_on(b, &s.pc)) {
             s.ended = false;
             avail = 0;

@@ -37,6 +37,8 @@ typedef struct DisasContext {
     uint64_t pc;   /* of the instruction being translated */
     uint32_t mode; /* A64_MODE_… */
     bool ended;    /* a terminator was built */
+    bool moved;    /* the next instruction is at `next`, not behind this one */
+    uint64_t next;
     bool flags_put; /* NZCV was written in this unit */
     struct flags flags;
 } DisasContext;

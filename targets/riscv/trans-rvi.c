@@ -22,7 +22,13 @@ static bool is_link(unsigned r) { return r == 1 || r == 5; }
 
 static void jump(DisasContext *s, unsigned rd, uint64_t target)
 {
+    uint32_t leaf = rd == 1 && b_inlines(s->b) ? rv_leaf_bytes(s->code, target) : 0;
     rv_write(s, rd, b_i64(s->b, s->next));
+    if (leaf && b_enter_leaf(s->b, target, leaf, s->next)) {
+        s->next = target;
+        s->moved = true;
+        return;
+    }
     if (is_link(rd))
         b_call_to(s->b, target, s->next);
     else
@@ -41,6 +47,8 @@ bool rv_trans_JALR(DisasContext *s, arg_JALR *a)
     struct ir_builder *b = s->b;
     ir_ref target = b_and(b, IR_I64, b_addi(b, IR_I64, rv_read(s, a->rs1), a->imm), b_i64(b, ~UINT64_C(1)));
     uint64_t known;
+    if (!a->rd && a->rs1 == 1 && b_leave_leaf(b, target, &s->next))
+        return s->moved = true;
     if (b_is_const(b, target, &known)) { /* behind AUIPC */
         jump(s, a->rd, known);
         return true;

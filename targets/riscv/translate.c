@@ -73,6 +73,39 @@ uint32_t rv_peek(DisasContext *s, uint64_t pc)
     return low | (uint32_t)high << 16;
 }
 
+uint32_t rv_leaf_bytes(const struct code_reader *code, uint64_t pc)
+{
+    /* By opcode[6:2]: loads, stores, arithmetic. */
+    enum { PLAIN = 1 << 0 | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 12 | 1 << 13 | 1 << 14 | 0x1f << 16 };
+    const uint8_t *p = NULL;
+    size_t avail = 0;
+    uint16_t low, high;
+    for (uint32_t n = 0; n < LEAF_BYTES;) {
+        if (!fetch(code, pc + n, &p, &avail, &low))
+            return 0;
+        if (low == 0x8082) /* C.JR ra */
+            return n + 2;
+        unsigned quadrant = low & 3, funct3 = low >> 13, rd = low >> 7 & 31;
+        if (quadrant == 1 && funct3 >= 5) /* C.J, C.BEQZ, C.BNEZ */
+            return 0;
+        if (quadrant == 2 && funct3 == 4 && !(low >> 2 & 31)) /* C.JR, C.JALR, C.EBREAK */
+            return 0;
+        if (quadrant != 0 && rd == 1)
+            return 0;
+        n += 2;
+        if (quadrant != 3)
+            continue;
+        if (!fetch(code, pc + n, &p, &avail, &high))
+            return 0;
+        n += 2;
+        if (low == 0x8067 && high == 0) /* JALR zero, 0(ra) */
+            return n;
+        if (!(PLAIN >> (low >> 2 & 31) & 1))
+            return 0;
+    }
+    return 0;
+}
+
 static bool decode(DisasContext *s, bool wide)
 {
     if (!wide)
@@ -99,6 +132,7 @@ void rv_translate_all(struct ir_builder *b, const struct code_reader *code, unsi
         bool full = u->ninsns == max_insns || !readable;
         if (u->ninsns && (full || b_ends_here(b, s.pc))) {
             rv_goto(&s, s.pc);
+            b_abandon_leaf(b, &s.pc);
             if (full || !b_resumes(b, &s.pc))
                 break;
             s.ended = false;
@@ -115,9 +149,12 @@ void rv_translate_all(struct ir_builder *b, const struct code_reader *code, unsi
         else if (!decode(&s, wide))
             rv_trap(&s, EXIT_ILLEGAL, s.pc, s.insn);
         u->ninsns += readable + s.fused;
-        if (s.fused)
+        if (s.fused || s.moved)
             avail = 0;
+        s.moved = false;
         s.pc = s.next;
+        if (s.ended)
+            b_abandon_leaf(b, &s.pc);
         if (s.ended && b_goes_on(b, &s.pc)) {
             s.ended = false;
             avail = 0;

@@ -27,6 +27,7 @@ typedef struct DisasContext {
     unsigned room;       /* instructions that the unit may have behind this one */
     unsigned fused;      /* how many of them this one's translation includes; `next` is behind them */
     bool ended;          /* a terminator was built */
+    bool moved;          /* `next` is not behind this instruction */
 } DisasContext;
 
 /* Whether the hart has an extension of RV_EXTENSIONS: HAS(zba). Reads the DisasContext `s`. */
@@ -46,6 +47,12 @@ static inline void rv_write_f(DisasContext *s, unsigned r, ir_ref v) { b_put(s->
 /* --- leaving --- */
 void rv_goto(DisasContext *s, uint64_t pc);
 void rv_trap(DisasContext *s, enum cpu_exit reason, uint64_t pc, uint64_t detail);
+
+/*
+ * Bytes of the function at pc if it is a straight line that leaves ra alone and returns by it; else 0. Where ra may be a destination
+ * it counts as one.
+ */
+uint32_t rv_leaf_bytes(const struct code_reader *code, uint64_t pc);
 
 /* The 32-bit instruction at pc, read ahead; 0: none, or a compressed one. */
 uint32_t rv_peek(DisasContext *s, uint64_t pc);

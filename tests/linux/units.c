@@ -17,15 +17,16 @@
 /*
  * Two pages of code for each version v: outer(s, n) calls inner(s) n times and adds what it gives, and 10 v each time; inner(s) calls
  * s->hook(s), if there is one, and gives v. deep(s, n), in the page of outer(), calls itself n times, then inner(), and adds 10 v
- * on the way back each time. All versions have the same layout.
+ * on the way back each time. outer_leaf(s, n), in that page, too, is like outer(), but calls leaf(s), in the page of inner(), which gives *s->data + v and
+ * is without calls and branches. All versions have the same layout.
  */
 #define STR_(x) #x
 #define STR(x)  STR_(x)
 #if defined __aarch64__
 #define PC(uc) (uc)->uc_mcontext.pc
-#define OUTER(v)                                                                                                     \
+#define OUTER(v, callee)                                                                                                     \
     "stp x29, x30, [sp, #-48]!\n stp x19, x20, [sp, #16]\n str x21, [sp, #32]\n mov x19, x0\n mov x20, x1\n mov x21, #0\n" \
-    "1: mov x0, x19\n bl 4f\n"                                                                                       \
+    "1: mov x0, x19\n bl " callee "\n"                                                                                 \
     "add x21, x21, x0\n add x21, x21, #10*" STR(v) "\n subs x20, x20, #1\n b.ne 1b\n mov x0, x21\n"                  \
     "ldp x19, x20, [sp, #16]\n ldr x21, [sp, #32]\n ldp x29, x30, [sp], #48\n ret\n"
 #define DEEP(v)                                                                                                      \
@@ -33,12 +34,14 @@
     "2: add x0, x0, #10*" STR(v) "\n ldp x29, x30, [sp], #16\n ret\n"
 #define INNER(v)                                                                                                     \
     "4: ldr x1, [x0]\n cbz x1, 1f\n stp x29, x30, [sp, #-16]!\n blr x1\n ldp x29, x30, [sp], #16\n 1: mov x0, #" STR(v) "\n ret\n"
-enum { OUTER_BACK = 8 * 4, DEEP_BACK = 6 * 4 };
+#define LEAF(v) "5: ldr x1, [x0, #8]\n ldr w1, [x1]\n add w0, w1, #" STR(v) "\n ret\n"
+enum { OUTER_BACK = 8 * 4, DEEP_BACK = 6 * 4, LEAF_LOADS = 4 };
+#define LINK(uc) (uc)->uc_mcontext.regs[30]
 #elif defined __riscv
 #define PC(uc) (uc)->uc_mcontext.__gregs[0]
-#define OUTER(v)                                                                                                     \
+#define OUTER(v, callee)                                                                                                     \
     "addi sp, sp, -32\n sd ra, 0(sp)\n sd s0, 8(sp)\n sd s1, 16(sp)\n sd s2, 24(sp)\n mv s0, a0\n mv s1, a1\n li s2, 0\n"  \
-    "1: mv a0, s0\n jal 4f\n"                                                                                        \
+    "1: mv a0, s0\n jal " callee "\n"                                                                                  \
     "add s2, s2, a0\n addi s2, s2, 10*" STR(v) "\n addi s1, s1, -1\n bnez s1, 1b\n mv a0, s2\n"                      \
     "ld ra, 0(sp)\n ld s0, 8(sp)\n ld s1, 16(sp)\n ld s2, 24(sp)\n addi sp, sp, 32\n ret\n"
 #define DEEP(v)                                                                                                      \
@@ -47,19 +50,25 @@ enum { OUTER_BACK = 8 * 4, DEEP_BACK = 6 * 4 };
 #define INNER(v)                                                                                                     \
     "4: ld a1, 0(a0)\n beqz a1, 1f\n addi sp, sp, -16\n sd ra, 0(sp)\n jalr a1\n ld ra, 0(sp)\n addi sp, sp, 16\n"    \
     "1: li a0, " STR(v) "\n ret\n"
-enum { OUTER_BACK = 10 * 4, DEEP_BACK = 7 * 4 };
+#define LEAF(v) "5: ld a1, 8(a0)\n lw a1, 0(a1)\n addi a0, a1, " STR(v) "\n ret\n"
+enum { OUTER_BACK = 10 * 4, DEEP_BACK = 7 * 4, LEAF_LOADS = 4 };
+#define LINK(uc) (uc)->uc_mcontext.__gregs[1]
 #else
 #define PC(uc) (uc)->uc_mcontext.gregs[REG_RIP]
-#define OUTER(v)                                                                                                     \
+#define OUTER(v, callee)                                                                                                     \
     "push %rbx\n push %r12\n push %r13\n mov %rdi, %rbx\n mov %rsi, %r12\n xor %r13d, %r13d\n 1: mov %rbx, %rdi\n"   \
-    ".balign 8, 0x90\n nop\n nop\n nop\n call 4f\n add %rax, %r13\n add $10*" STR(v) ", %r13\n dec %r12\n jnz 1b\n mov %r13, %rax\n"            \
+    ".balign 8, 0x90\n nop\n nop\n nop\n call " callee "\n add %rax, %r13\n add $10*" STR(v) ", %r13\n dec %r12\n jnz 1b\n mov %r13, %rax\n"            \
     "pop %r13\n pop %r12\n pop %rbx\n ret\n"
 #define DEEP(v)                                                                                                      \
     "3: test %rsi, %rsi\n jz 1f\n dec %rsi\n .balign 8, 0x90\n nop\n nop\n nop\n call 3b\n jmp 2f\n 1: call 4f\n 2: add $10*" STR(v) ", %rax\n ret\n"
 #define INNER(v) "4: mov (%rdi), %rax\n test %rax, %rax\n jz 1f\n sub $8, %rsp\n call *%rax\n add $8, %rsp\n 1: mov $" STR(v) ", %eax\n ret\n"
-enum { OUTER_BACK = 4 * 8, DEEP_BACK = 2 * 8 + 7 };
+#define LEAF(v) "5: mov 8(%rdi), %rax\n mov (%rax), %eax\n add $" STR(v) ", %eax\n ret\n"
+enum { OUTER_BACK = 4 * 8, DEEP_BACK = 2 * 8 + 7, LEAF_LOADS = 4 };
+#define LINK(uc) *(uint64_t *)(uc)->uc_mcontext.gregs[REG_RSP]
 #endif
-#define VERSION(v) ".balign 4096\n" OUTER(v) ".balign 2048\n" DEEP(v) ".balign 4096\n" INNER(v)
+#define VERSION(v)                                                                                                   \
+    ".balign 4096\n" OUTER(v, "4f") ".balign 1024\n" OUTER(v, "5f") ".balign 2048\n" DEEP(v) ".balign 4096\n" INNER(v) \
+    ".balign 1024\n" LEAF(v)
 #if defined __riscv
 #define BEGIN ".pushsection .rodata\n.option push\n.option norvc\n.option norelax\n"
 #define END   ".balign 4096\n.option pop\n.popsection\n"
@@ -69,10 +78,11 @@ enum { OUTER_BACK = 4 * 8, DEEP_BACK = 2 * 8 + 7 };
 #endif
 __asm__(BEGIN ".balign 4096\ncode_versions:\n" VERSION(0) VERSION(1) VERSION(2) VERSION(3) END);
 extern const char code_versions[];
-enum { VERSIONS = 4, PAGE = 4096, DEEP_AT = 2048 };
+enum { VERSIONS = 4, PAGE = 4096, OUTER_LEAF_AT = 1024, DEEP_AT = 2048, LEAF_AT = 1024 /* in its page */ };
 
 struct shared {
     void (*hook)(struct shared *);
+    uint32_t *data;
     char *code;
     unsigned calls, at;     /* the hook acts in its call number `at`: */
     unsigned page, version; /* gives this page another version */
@@ -164,6 +174,11 @@ static char *new_code(unsigned version)
 static uint64_t outer(struct shared *s, uint64_t n)
 {
     return ((uint64_t (*)(struct shared *, uint64_t))(uintptr_t)s->code)(s, n);
+}
+
+static uint64_t outer_leaf(struct shared *s, uint64_t n)
+{
+    return ((uint64_t (*)(struct shared *, uint64_t))(uintptr_t)(s->code + OUTER_LEAF_AT))(s, n);
 }
 
 static uint64_t deep(struct shared *s, uint64_t n)
@@ -287,6 +302,64 @@ static void missing(void)
     munmap(s.code, 2 * PAGE);
 }
 
+/* --- functions without calls, which may be a part of what calls them --- */
+
+static volatile uintptr_t fault_link;
+static char *data_page;
+
+static void bring_data_back(int signo, siginfo_t *info, void *uc)
+{
+    fault_pc = PC((ucontext_t *)uc);
+    fault_addr = (uintptr_t)info->si_addr;
+    fault_link = LINK((ucontext_t *)uc);
+    nfaults++;
+    CHECK(mprotect(data_page, PAGE, PROT_READ | PROT_WRITE) == 0);
+}
+
+static void leaves(void)
+{
+    enum { ROUNDS = 1200 };
+    struct shared s = {.code = new_code(0)};
+    struct sigaction sa = {.sa_sigaction = bring_back, .sa_flags = SA_SIGINFO}, old;
+    unsigned is[2] = {0, 0};
+    data_page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(data_page != MAP_FAILED);
+    s.data = (uint32_t *)data_page;
+    *s.data = 100;
+    faulting = &s;
+    CHECK(sigaction(SIGSEGV, NULL, &old) == 0);
+    for (unsigned i = 0; i < 10 * WAYS; i++) {
+        s.way = &ways[i % WAYS];
+        s.page = i / WAYS & 1;
+        for (int k = 0; k < 4; k++)
+            CHECK(outer_leaf(&s, ROUNDS) == ROUNDS * (10 * is[0] + is[1] + 100));
+        usleep(500);
+        s.version = is[s.page] = (is[s.page] + 1) % VERSIONS;
+        change(&s);
+        CHECK(outer_leaf(&s, ROUNDS) == ROUNDS * (10 * is[0] + is[1] + 100));
+
+        s.page = 1; /* the leaf alone is missing */
+        sa.sa_sigaction = bring_back;
+        CHECK(sigaction(SIGSEGV, &sa, NULL) == 0);
+        s.version = is[1] = i % VERSIONS;
+        s.calls = nfaults = 0;
+        s.at = 1;
+        take_away(&s);
+        CHECK(outer_leaf(&s, ROUNDS) == ROUNDS * (10 * is[0] + is[1] + 100));
+        CHECK(nfaults == 1 && fault_pc == (uintptr_t)s.code + PAGE + LEAF_AT && fault_addr == fault_pc);
+
+        sa.sa_sigaction = bring_data_back; /* and what it loads */
+        CHECK(sigaction(SIGSEGV, &sa, NULL) == 0);
+        nfaults = 0;
+        CHECK(mprotect(data_page, PAGE, PROT_NONE) == 0);
+        CHECK(outer_leaf(&s, ROUNDS) == ROUNDS * (10 * is[0] + is[1] + 100));
+        CHECK(nfaults == 1 && fault_link == (uintptr_t)s.code + OUTER_LEAF_AT + OUTER_BACK);
+        CHECK(fault_pc == (uintptr_t)s.code + PAGE + LEAF_AT + LEAF_LOADS && fault_addr == (uintptr_t)data_page);
+    }
+    CHECK(sigaction(SIGSEGV, &old, NULL) == 0);
+    munmap(s.code, 2 * PAGE);
+}
+
 /* --- another thread's stack --- */
 
 static unsigned turn; /* counts up: odd, the thread waits in its hook; even, it goes on */
@@ -299,7 +372,7 @@ static void wait_in_hook(struct shared *s)
     while (__atomic_load_n(&turn, __ATOMIC_SEQ_CST) & 1)
         if (s->version & 1) /* by a loop in hot code, or from a system call */
             sched_yield();
-    flush((char *)&turn); /* what is to run on this processor now was written by another */
+    __builtin___clear_cache((char *)&turn, (char *)(&turn + 1)); /* what is to run on this processor now was written by another */
 }
 
 static void *waits(void *arg)
@@ -380,11 +453,14 @@ static void *runs(void *arg)
 {
     struct shared s = *(struct shared *)arg;
     uintptr_t wrong = 0;
-    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+    static const uint32_t zero;
+    s.data = (uint32_t *)&zero;
+    for (unsigned n = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); n++) {
+        bool leaf = n % 4 == 0;
         for (unsigned hook = 0; hook < 2; hook++) {
             s.hook = hook ? note_changes : NULL;
             s.seen = __atomic_load_n(&changes, __ATOMIC_SEQ_CST);
-            uint64_t before = s.seen, got = outer(&s, 1), after = __atomic_load_n(&changes, __ATOMIC_SEQ_CST);
+            uint64_t before = s.seen, got = leaf ? outer_leaf(&s, 1) : outer(&s, 1), after = __atomic_load_n(&changes, __ATOMIC_SEQ_CST);
             wrong += !is_of(got / 10, s.seen, after + 1) || !is_of(got % 10, s.seen, after + 1) || s.seen < before;
         }
     }
@@ -393,7 +469,7 @@ static void *runs(void *arg)
 
 static void behind_the_back(void)
 {
-    enum { THREADS = 2, CHANGES = 300 };
+    enum { THREADS = 2, CHANGES = 120 };
     struct shared s = {.code = new_code(0)};
     pthread_t t[THREADS];
     changes = 0;
@@ -422,6 +498,7 @@ int main(void)
     CHECK(spare != MAP_FAILED);
     own_stack();
     missing();
+    leaves();
     other_stack();
     behind_the_back();
     DONE();

@@ -31,7 +31,7 @@ static inline bool is_xmm(int r) { return r >= XMM0; }
 /* What the processor has: found once by host_init(). */
 struct x86_features {
     bool avx, avx2, fma, bmi1, bmi2, lzcnt, aes, pclmul, sha;
-    bool pins, loop_pins, regions, late_nans, vector_loops, functions, guesses; /* register strategies, to measure what they give: docs/design/host-x86_64.rst */
+    bool pins, loop_pins, regions, late_nans, vector_loops, functions, guesses, inlined; /* register strategies, to measure what they give: docs/design/host-x86_64.rst */
 };
 extern struct x86_features x86;
 

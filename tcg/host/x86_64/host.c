@@ -17,7 +17,7 @@ static const struct {
 } features[] = {
 #define X(name) {#name, offsetof(struct x86_features, name)}
     X(avx), X(avx2), X(fma), X(bmi1), X(bmi2), X(lzcnt), X(aes), X(pclmul), X(sha), X(pins), X(loop_pins), X(regions), X(late_nans),
-    X(vector_loops), X(functions), X(guesses),
+    X(vector_loops), X(functions), X(guesses), X(inlined),
 #undef X
 };
 
@@ -79,6 +79,7 @@ static void init(void)
         .vector_loops = true,
         .functions = true,
         .guesses = true,
+        .inlined = true,
     };
     const char *list = getenv("METIC_HOST_FEATURES");
     if (list)
@@ -187,6 +188,7 @@ static void emit_pool(struct gen *g)
 static bool takes_labels(void) { return x86.regions; }
 static bool takes_functions(void) { return x86.regions && x86.functions; }
 static bool takes_guesses(void) { return x86.guesses; }
+static bool takes_inlined(void) { return x86.inlined; }
 static bool takes_vectors(void) { return x86.regions && x86.vector_loops; }
 
 static void *new_work(const struct ir_guest *guest)
@@ -285,6 +287,7 @@ const struct tcg_host tcg_host_x86_64 = {
     .takes_labels = takes_labels,
     .takes_functions = takes_functions,
     .takes_guesses = takes_guesses,
+    .takes_inlined = takes_inlined,
     .takes_vectors = takes_vectors,
     .new_work = new_work,
     .free_work = free_work,
