@@ -84,7 +84,7 @@ struct gdb_ops {
     void (*interrupt)(void *o);
     /* It runs on by itself; the session of its last process ends. */
     void (*detach)(void *o, int64_t process);
-    void (*kill)(void *o);
+    void (*kill)(void *o, int64_t process); /* 0: all that there is */
     /* qXfer objects: "auxv", "exec-file", "siginfo"; false: there is none. NULL: no objects. */
     bool (*object)(void *o, const char *name, struct gdb_id id, struct gdb_text *out);
     /* Are addresses of memory physical (QEMU's qqemu.PhyMemMode)? NULL: they never are. */
@@ -97,6 +97,15 @@ struct gdb_ops {
     void (*pass)(void *o, uint64_t signals);
     /* n < 0: none; 0: all. */
     void (*catch)(void *o, const uint64_t *calls, int n);
+    /* Other processes behind the same connection, each with a session of its own. NULL: there never are. The one behind
+     * `process` (0: the first); 0: there is none. */
+    int64_t (*other)(void *o, int64_t process);
+    /* Gives one a packet's payload, and its answer to out (nothing: it is gone). */
+    void (*ask)(void *o, int64_t process, const void *payload, size_t n, struct gdb_text *out);
+    /* Gives one a packet that makes it run: it answers by a stop, for gdb_other_stopped(). */
+    void (*pass_on)(void *o, int64_t process, const void *payload, size_t n);
+    /* It has been detached or killed. */
+    void (*forget)(void *o, int64_t process);
 };
 
 enum { GDB_FILES = 64, GDB_HARDWARE = 64 };
@@ -111,9 +120,17 @@ struct gdb_session {
     uint32_t knows;                        /* GDB_KNOWS_… */
     bool running, ended;                   /* ended: nothing is debugged any more */
     struct gdb_id general, resume, listed; /* of H packets; of qsThreadInfo */
+    int64_t listed_other;                  /* whose threads qsThreadInfo tells behind this process's own; 0: none yet */
     struct gdb_stop stop;                  /* the last one */
     struct gdb_text reply, sent;           /* a payload that is being made; the last packet */
-    enum { GDB_THEN_NOTHING, GDB_THEN_QUIET, GDB_THEN_GO, GDB_THEN_KILL, GDB_THEN_DETACH } then; /* behind the answer */
+    enum {
+        GDB_THEN_NOTHING,
+        GDB_THEN_QUIET,
+        GDB_THEN_GO,
+        GDB_THEN_WAIT, /* others go */
+        GDB_THEN_KILL,
+        GDB_THEN_DETACH
+    } then; /* behind the answer */
     int64_t then_process;
     int files[GDB_FILES];            /* 1 + descriptor */
     uint64_t hardware[GDB_HARDWARE]; /* pcs of breakpoints that gdb calls hardware (Z1) */
@@ -130,11 +147,23 @@ void gdb_receive(struct gdb_session *s, const void *bytes, size_t n);
 /* What ran has stopped, or ended. */
 void gdb_stopped(struct gdb_session *s, const struct gdb_stop *stop);
 
+/* Another process has, which told it by this payload (a NUL is behind it). What runs in this one stands still already.
+ */
+void gdb_other_stopped(struct gdb_session *s, const char *payload, size_t n);
+
 /* gdb's number of a Linux signal, and back; 0: there is none. */
 int gdb_signal_from_linux(int signo);
 int gdb_signal_to_linux(int signal);
 
 /* --- among the files of this folder --- */
+
+/* "Thread-id syntax" at *p, which moves behind it. */
+bool gdb_read_id(const char **p, struct gdb_id *out);
+void gdb_send_reply(struct gdb_session *s);
+/* A packet that another process answers: then it has, in s->reply. */
+bool gdb_is_for_other(struct gdb_session *s, const char *p, const char *end);
+/* Answers with the other processes' threads, behind the last of this one's own. */
+void gdb_list_others(struct gdb_session *s);
 
 /* The document that describes the target's registers (qXfer:features:read). */
 void gdb_describe(const struct target *t, const char *os, struct gdb_text *out);

@@ -25,7 +25,7 @@ static bool read_signed(const char **p, int64_t *out)
 }
 
 /* "Thread-id syntax". */
-static bool read_id(const char **p, struct gdb_id *out)
+bool gdb_read_id(const char **p, struct gdb_id *out)
 {
     *out = (struct gdb_id){0, GDB_ALL};
     if (**p != 'p')
@@ -147,7 +147,7 @@ static void put_stop(struct gdb_session *s)
     gdb_printf(out, ";");
 }
 
-static void send_reply(struct gdb_session *s)
+void gdb_send_reply(struct gdb_session *s)
 {
     s->sent.n = 0;
     packet_put(&s->sent, s->reply.bytes, s->reply.n);
@@ -323,7 +323,7 @@ static void set_thread(struct gdb_session *s, const char *p, const char *end)
 {
     struct gdb_id id, found;
     char what = *p;
-    if ((what != 'g' && what != 'c') || !read_id((p++, &p), &id) || !resolve(s, id, &found)) {
+    if ((what != 'g' && what != 'c') || !gdb_read_id((p++, &p), &id) || !resolve(s, id, &found)) {
         error(s, EINVAL);
         return;
     }
@@ -334,7 +334,7 @@ static void set_thread(struct gdb_session *s, const char *p, const char *end)
 static void is_alive(struct gdb_session *s, const char *p, const char *end)
 {
     struct gdb_id id;
-    ok_if(s, read_id(&p, &id) && s->ops->cpu(s->opaque, id), ESRCH);
+    ok_if(s, gdb_read_id(&p, &id) && s->ops->cpu(s->opaque, id), ESRCH);
 }
 
 static void current_thread(struct gdb_session *s, const char *p, const char *end)
@@ -354,12 +354,13 @@ static void more_threads(struct gdb_session *s, const char *p, const char *end)
         put_id(s, &s->reply, s->listed);
     }
     if (!n)
-        gdb_printf(&s->reply, "l");
+        gdb_list_others(s);
 }
 
 static void first_threads(struct gdb_session *s, const char *p, const char *end)
 {
     s->listed = (struct gdb_id){0, 0};
+    s->listed_other = 0;
     more_threads(s, p, end);
 }
 
@@ -367,7 +368,7 @@ static void thread_name(struct gdb_session *s, const char *p, const char *end)
 {
     struct gdb_id id;
     struct gdb_text name = {0};
-    if (!read_id(&p, &id) || !s->ops->cpu(s->opaque, id)) {
+    if (!gdb_read_id(&p, &id) || !s->ops->cpu(s->opaque, id)) {
         error(s, ESRCH);
         return;
     }
@@ -383,18 +384,28 @@ struct planned {
     struct gdb_action action;
 };
 
-/* Every thread does what the first row that covers it says; without one it stays. */
+static bool covers_process(const struct planned *rows, unsigned n, int64_t process)
+{
+    bool found = false;
+    for (unsigned i = 0; i < n; i++)
+        found |= rows[i].pattern.process <= 0 || rows[i].pattern.process == process;
+    return found;
+}
+
+/* Every thread does what the first row that covers it says; without one it stays, and a process of which all stay. */
 static void resume(struct gdb_session *s, const struct planned *rows, unsigned n)
 {
     struct gdb_id id = {0, 0};
+    s->then = GDB_THEN_WAIT;
     while (s->ops->next(s->opaque, &id)) {
+        if (covers_process(rows, n, id.process))
+            s->then = GDB_THEN_GO;
         struct gdb_action action = {.how = GDB_STAY};
         for (unsigned i = n; i--;)
             if (covers(rows[i].pattern, id))
                 action = rows[i].action;
         s->ops->act(s->opaque, id, &action);
     }
-    s->then = GDB_THEN_GO;
 }
 
 /* "c", "S05", "r400000,400010". */
@@ -422,18 +433,23 @@ static void continue_as_planned(struct gdb_session *s, const char *p, const char
 {
     struct planned rows[MAX_ACTIONS];
     unsigned n = 0;
+    const char *all = s->reader.payload;
     for (; *p == ';' && n < MAX_ACTIONS; n++) {
         p++;
         rows[n].pattern = (struct gdb_id){0, GDB_ALL};
-        if (!read_action(&p, &rows[n].action) || (*p == ':' && (p++, !read_id(&p, &rows[n].pattern)))) {
+        if (!read_action(&p, &rows[n].action) || (*p == ':' && (p++, !gdb_read_id(&p, &rows[n].pattern)))) {
             error(s, EINVAL);
             return;
         }
     }
-    if (*p || !n)
+    if (*p || !n) {
         error(s, EINVAL);
-    else
-        resume(s, rows, n);
+        return;
+    }
+    for (int64_t other = 0; s->ops->other && (other = s->ops->other(s->opaque, other)) != 0;)
+        if (covers_process(rows, n, other))
+            s->ops->pass_on(s->opaque, other, all, (size_t)(end - all));
+    resume(s, rows, n);
 }
 
 static void list_actions(struct gdb_session *s, const char *p, const char *end)
@@ -485,10 +501,18 @@ static void detach(struct gdb_session *s, const char *p, const char *end)
     s->then_process = process;
 }
 
-static void kill_it(struct gdb_session *s, const char *p, const char *end) { s->then = GDB_THEN_KILL; }
+static void kill_it(struct gdb_session *s, const char *p, const char *end)
+{
+    s->then = GDB_THEN_KILL;
+    s->then_process = 0;
+}
 
 static void kill_by_id(struct gdb_session *s, const char *p, const char *end)
 {
+    if (!read_signed(&p, &s->then_process)) {
+        error(s, EINVAL);
+        return;
+    }
     ok(s);
     s->then = GDB_THEN_KILL;
 }
@@ -733,17 +757,18 @@ static void finish(struct gdb_session *s)
 {
     int then = (int)s->then;
     s->then = GDB_THEN_NOTHING;
-    if (then != GDB_THEN_GO && (then != GDB_THEN_KILL || s->reply.n))
-        send_reply(s);
+    if (then != GDB_THEN_GO && then != GDB_THEN_WAIT && (then != GDB_THEN_KILL || s->reply.n))
+        gdb_send_reply(s);
     switch (then) {
     case GDB_THEN_QUIET: s->no_ack = true; break;
+    case GDB_THEN_WAIT: s->running = true; break;
     case GDB_THEN_GO:
         s->running = true;
         s->ops->go(s->opaque);
         break;
     case GDB_THEN_KILL:
         s->ended = true;
-        s->ops->kill(s->opaque);
+        s->ops->kill(s->opaque, s->then_process);
         break;
     case GDB_THEN_DETACH: s->ops->detach(s->opaque, s->then_process); break;
     }
@@ -757,7 +782,9 @@ static void complete(struct gdb_session *s)
         s->reply.n = 0;
         return;
     }
-    handle(s, s->reader.payload, s->reader.payload + s->reader.n);
+    const char *payload = s->reader.payload, *end = payload + s->reader.n;
+    if (!gdb_is_for_other(s, payload, end))
+        handle(s, payload, end);
     if (s->reply.bad) {
         gdb_text_free(&s->reply);
         error(s, ENOMEM);
@@ -800,7 +827,7 @@ void gdb_stopped(struct gdb_session *s, const struct gdb_stop *stop)
         return;
     s->running = false;
     put_stop(s);
-    send_reply(s);
+    gdb_send_reply(s);
 }
 
 void gdb_init(struct gdb_session *s, const struct gdb_ops *ops, void *opaque,

@@ -1,12 +1,13 @@
 /*
- * A debugged process makes another, or becomes another program. After a fork the child waits until gdb has decided whom
- * it follows: let go, it forgets that it was debugged; followed, it has a copy of the connection already and takes the
- * session. Over execve the connection and what gdb has said about itself go with struct inherit's file.
+ * A debugged process makes another, or becomes another program. A child begins stopped, with a session of its own
+ * behind its parent's connection (debug-group.c). A vfork child's session has its thread in the parent, which waits
+ * meanwhile, as they share memory. Over execve connections and what gdb has said about itself go with struct inherit's
+ * file.
  */
 #include "linux-user/debug-internal.h"
 
-#include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -15,160 +16,254 @@
 #include "exec/exec.h"
 #include "linux-user/host.h"
 
-/* What the next owner of the session has to know. */
-struct session_state {
-    int connection;
-    bool no_ack, processes, points_told;
-    uint32_t knows;
-    uint64_t pass;
-    int ncalls;
-    uint64_t calls[DEBUG_MAX_CALLS];
-};
-
-static void keep(const struct debug *d, struct session_state *s)
-{
-    memset(s, 0, sizeof *s);
-    s->connection = d->connection;
-    s->no_ack = d->session.no_ack;
-    s->processes = d->session.processes;
-    s->points_told = d->session.points_told;
-    s->knows = d->session.knows;
-    s->pass = d->pass;
-    s->ncalls = d->ncalls;
-    memcpy(s->calls, d->calls, sizeof s->calls);
-}
-
-static void take(struct debug *d, const struct session_state *s)
-{
-    d->connection = s->connection;
-    d->session.no_ack = s->no_ack;
-    d->session.processes = s->processes;
-    d->session.points_told = s->points_told;
-    d->session.knows = s->knows;
-    d->pass = s->pass;
-    d->ncalls = s->ncalls;
-    memcpy(d->calls, s->calls, sizeof d->calls);
-}
-
-/* --- fork --- */
-
 static void close_end(int *fd)
 {
     fd_close_own(*fd);
     *fd = -1;
 }
 
-void debug_fork_begin(struct task *t)
+/* --- fork --- */
+
+static bool make_ends(struct task *t, unsigned event)
 {
     struct debug *d = t->process->debug;
-    if (debug_on(t->process) && d->session.knows & GDB_KNOWS_FORK && !d->child.pid &&
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, d->child.ends))
-        d->child.ends[0] = d->child.ends[1] = -1;
+    int *ends = t->debug.ends;
+    ends[0] = ends[1] = -1;
+    if (!debug_on(t->process) || !(d->session.knows & event) ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+        return false;
+    for (unsigned i = 0; i < 2; i++)
+        ends[i] = fd_hide(ends[i]);
+    return true;
 }
+
+void debug_fork_begin(struct task *t) { make_ends(t, GDB_KNOWS_FORK); }
 
 void debug_fork_end(struct task *t, int64_t result)
 {
-    struct debug *d = t->process->debug;
-    struct gdb_stop stop = {.kind = GDB_FORK, .other = {result, result}};
-    if (!debug_on(t->process) || d->child.ends[0] < 0) /* the child has closed both, or there was nothing to tell */
-        return;
-    close_end(&d->child.ends[1]);
-    if (result <= 0) {
-        close_end(&d->child.ends[0]);
-        return;
-    }
-    d->child.control = d->child.ends[0];
-    d->child.ends[0] = -1;
-    d->child.pid = (pid_t)result;
-    debug_report(t, &stop, true);
+    const struct gdb_stop stop = {.kind = GDB_FORK, .other = {result, result}};
+    if (t->debug.ends[0] < 0)
+        return; /* nothing to tell; the child has closed its own */
+    close_end(&t->debug.ends[1]);
+    if (result > 0)
+        debug_report_child(t, &stop, t->debug.ends[0]);
+    else
+        fd_close_own(t->debug.ends[0]);
+    t->debug.ends[0] = -1;
 }
+
+/* The connection to gdb that the process, or a child, may once have. */
+static int connection_to_gdb(const struct debug *d) { return d->gdb >= 0 ? d->gdb : d->connection; }
 
 /* The struct is a copy of the parent's, with the state that its locks had. */
 void debug_fork_child(struct task *t)
 {
     struct process *p = t->process;
     struct debug *old = p->debug, *d = NULL;
-    struct session_state state;
     if (!old)
         return;
     p->debug = NULL;
-    int control = old->child.ends[1];
-    close_end(&old->child.ends[0]);
-    close_end(&old->child.control);
     exec_forget_debug(p->exec);
-    ssize_t n = -1;
-    while (control >= 0 && (n = recv(control, &state, sizeof state, 0)) < 0 && errno == EINTR)
-        continue;
-    close_end(&control);
+    debug_free_others(old);
+    close_end(&t->debug.ends[0]);
+    if (t->debug.ends[1] >= 0 && !old->detached)
+        d = debug_new(p, t->debug.ends[1]);
     fd_close_own(old->event);
-    if (n == sizeof state)
-        d = debug_new(p, old->connection);
-    if (!d) {
+    fd_close_own(old->child_fd);
+    if (old->gdb >= 0)
         fd_close_own(old->connection);
+    if (!d) {
+        fd_close_own(connection_to_gdb(old));
+        close_end(&t->debug.ends[1]);
         __atomic_fetch_and(&t->watch, ~WATCH_DEBUG, __ATOMIC_SEQ_CST);
         return;
     }
-    state.connection = old->connection;
-    take(d, &state);
+    d->gdb = connection_to_gdb(old);
+    debug_take_manners(d, old);
+    t->debug.ends[1] = -1;
     p->debug = d;
     debug_start(t);
 }
 
-bool debug_is_child(const struct debug *d, int64_t process) { return d->child.pid && d->child.pid == process; }
+/* --- vfork --- */
 
-/* Its registers are the parent's at the fork, in the same place of a copy of its memory; they are not for writing. */
-struct cpu *debug_child_cpu(struct debug *d, struct gdb_id id)
+void debug_vfork_begin(struct task *t, struct task *child)
 {
-    struct task *t = d->reporter;
-    return debug_is_child(d, id.process) && t ? t->cpu : NULL;
-}
-
-void debug_child_free(struct debug *d)
-{
-    close_end(&d->child.control); /* it reads the end */
-    d->child.pid = 0;
-}
-
-void debug_child_take(struct debug *d)
-{
-    struct session_state state;
-    if (!d->child.pid)
+    struct debug *d = t->process->debug, *own;
+    if (!make_ends(t, GDB_KNOWS_VFORK))
         return;
-    keep(d, &state);
-    if (send(d->child.control, &state, sizeof state, MSG_NOSIGNAL) == sizeof state)
-        d->child.pid = 0;
-    debug_child_free(d);
+    own = debug_new(child->process, t->debug.ends[1]);
+    if (!own) {
+        close_end(&t->debug.ends[0]);
+        close_end(&t->debug.ends[1]);
+        return;
+    }
+    own->gdb = connection_to_gdb(d);
+    own->lender = d;
+    debug_take_manners(own, d);
+    child->process->debug = own;
+    debug_start(child);
+    t->debug.standing = true; /* in a call that nobody can call it out of */
+}
+
+/* Tells of itself in its parent's place, which waits in the call. */
+void debug_vfork_child(struct task *child, struct task *parent)
+{
+    struct debug *own = child->process->debug, *d = parent->process->debug;
+    if (!own)
+        return;
+    own->pid = child->tid = getpid();
+    own->session.general = own->session.stop.id = debug_id(child);
+    const struct gdb_stop stop = {.kind = GDB_VFORK, .other = debug_id(child)};
+    pthread_mutex_lock(&d->lock);
+    while (d->stopped)
+        pthread_cond_wait(&d->go, &d->lock);
+    if (!d->detached) {
+        d->stopped = d->told = true;
+        d->stop = stop;
+        d->stop.id = debug_id(parent);
+        d->reporter = parent;
+        d->child_fd = parent->debug.ends[0];
+        parent->debug.ends[0] = -1;
+        debug_wake_session(d);
+    }
+    pthread_mutex_unlock(&d->lock);
+    if (parent->debug.ends[0] < 0)
+        return;
+    pthread_mutex_lock(&own->lock); /* nobody debugs any more: the parent closes the ends */
+    debug_release(own);
+    pthread_mutex_unlock(&own->lock);
+}
+
+void debug_vfork_end(struct task *t, struct task *child, int64_t result)
+{
+    const struct gdb_stop stop = {.kind = GDB_VFORK_DONE};
+    const uint64_t one = 1;
+    struct debug *own = child->process->debug;
+    if (!own)
+        return;
+    pthread_mutex_lock(&own->lock);
+    own->ending = own->gone = true;
+    pthread_cond_broadcast(&own->go);
+    pthread_mutex_unlock(&own->lock);
+    if (write(own->event, &one, sizeof one) == sizeof one)
+        pthread_join(own->thread, NULL);
+    fd_close_own(own->connection);
+    fd_close_own(own->event);
+    close_end(&t->debug.ends[0]);
+    child->process->debug = NULL;
+    gdb_free(&own->session);
+    free(own);
+    t->debug.standing = false;
+    if (result > 0)
+        debug_report(t, &stop, true);
 }
 
 /* --- execve --- */
+
+/* What the next program's session has to know. */
+struct session_state {
+    int connection, gdb;
+    bool no_ack, processes, points_told;
+    uint32_t knows;
+    uint64_t pass;
+    int ncalls;
+    uint64_t calls[DEBUG_MAX_CALLS];
+    size_t nothers;
+};
+struct other_state { /* and the pending stop */
+    int64_t process;
+    int fd;
+    bool hidden;
+    size_t npending;
+};
 
 bool debug_save(const struct task *t, FILE *f)
 {
     const struct debug *d = t->process->debug;
     struct session_state s = {.connection = -1};
-    if (debug_on(t->process))
-        keep(d, &s);
-    return fwrite(&s, sizeof s, 1, f) == 1;
+    bool ok = true;
+    if (debug_on(t->process)) {
+        s = (struct session_state){.connection = d->connection,
+                                   .gdb = d->gdb,
+                                   .no_ack = d->session.no_ack,
+                                   .processes = d->session.processes,
+                                   .points_told = d->session.points_told,
+                                   .knows = d->session.knows,
+                                   .pass = d->pass,
+                                   .ncalls = d->ncalls,
+                                   .nothers = d->nothers};
+        memcpy(s.calls, d->calls, sizeof s.calls);
+    }
+    ok = fwrite(&s, sizeof s, 1, f) == 1;
+    for (size_t i = 0; i < s.nothers; i++) {
+        const struct debug_other *e = &d->others[i];
+        const struct other_state o = {e->process, e->fd, e->hidden, e->pending.n};
+        ok = ok && fwrite(&o, sizeof o, 1, f) == 1 && fwrite(e->pending.bytes, 1, o.npending, f) == o.npending;
+    }
+    return ok;
+}
+
+static void own_again(int fd)
+{
+    if (fd < 0)
+        return;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fd_own(fd);
 }
 
 bool debug_restore(struct process *p, FILE *f)
 {
     struct session_state s;
+    struct other_state o;
     if (fread(&s, sizeof s, 1, f) != 1)
         return false;
     if (s.connection < 0)
         return true;
-    fcntl(s.connection, F_SETFD, FD_CLOEXEC);
-    fd_own(s.connection);
-    p->debug = debug_new(p, s.connection);
-    if (!p->debug)
+    own_again(s.connection);
+    own_again(s.gdb);
+    struct debug *d = p->debug = debug_new(p, s.connection);
+    if (!d)
         return false;
-    take(p->debug, &s);
-    p->debug->is_exec = true;
+    d->gdb = s.gdb;
+    d->session.no_ack = s.no_ack;
+    d->session.processes = s.processes;
+    d->session.points_told = s.points_told;
+    d->session.knows = s.knows;
+    d->pass = s.pass;
+    d->ncalls = s.ncalls;
+    memcpy(d->calls, s.calls, sizeof d->calls);
+    d->is_exec = true;
+    for (size_t i = 0; i < s.nothers; i++) {
+        if (fread(&o, sizeof o, 1, f) != 1)
+            return false;
+        own_again(o.fd);
+        char *pending = calloc(1, o.npending + 1);
+        bool ok = pending && fread(pending, 1, o.npending, f) == o.npending;
+        if (ok)
+            debug_add_other(d, o.process, o.fd, o.hidden);
+        if (ok)
+            debug_set_pending(d, o.process, pending, o.npending);
+        free(pending);
+        if (!ok)
+            return false;
+    }
     return true;
 }
 
-/* The session's thread ends, so that no byte is lost; the next program reads on. */
+static void keep_over_exec(const struct debug *d, bool keep)
+{
+    const int flags = keep ? 0 : FD_CLOEXEC;
+    fcntl(d->connection, F_SETFD, flags);
+    if (d->gdb >= 0)
+        fcntl(d->gdb, F_SETFD, flags);
+    for (size_t i = 0; i < d->nothers; i++)
+        if (d->others[i].fd >= 0)
+            fcntl(d->others[i].fd, F_SETFD, flags);
+}
+
+/* The session's thread ends, so that no byte is lost, or pauses, if it is another process's; the next program reads on.
+ */
 void debug_exec_begin(struct task *t)
 {
     struct debug *d = t->process->debug;
@@ -179,11 +274,14 @@ void debug_exec_begin(struct task *t)
     while (d->stopped)
         debug_stand(d, t);
     d->ending = true;
+    bool woken = write(d->event, &one, sizeof one) == sizeof one;
+    while (woken && d->lender && !d->paused && !d->detached)
+        pthread_cond_wait(&d->served, &d->lock);
     pthread_mutex_unlock(&d->lock);
-    if (write(d->event, &one, sizeof one) == sizeof one)
+    if (woken && !d->lender)
         pthread_join(d->thread, NULL);
     if (d->connection >= 0)
-        fcntl(d->connection, F_SETFD, 0);
+        keep_over_exec(d, true);
 }
 
 void debug_exec_failed(struct task *t)
@@ -192,11 +290,11 @@ void debug_exec_failed(struct task *t)
     const uint64_t one = 1;
     if (!debug_on(t->process))
         return;
-    fcntl(d->connection, F_SETFD, FD_CLOEXEC);
+    keep_over_exec(d, false);
+    pthread_mutex_lock(&d->lock);
     d->ending = false;
-    if (write(d->event, &one, sizeof one) < 0 || !debug_serve(d)) { /* others may have told something meanwhile */
-        pthread_mutex_lock(&d->lock);
+    pthread_cond_broadcast(&d->go);
+    if (!d->lender && (write(d->event, &one, sizeof one) < 0 || !debug_serve(d))) /* others may have told something */
         debug_release(d);
-        pthread_mutex_unlock(&d->lock);
-    }
+    pthread_mutex_unlock(&d->lock);
 }

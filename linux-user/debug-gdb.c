@@ -26,7 +26,7 @@
 static struct task *task_by_id(struct debug *d, struct gdb_id id)
 {
     struct task *found = NULL;
-    if (id.process > 0 && id.process != getpid())
+    if (id.process > 0 && id.process != d->pid)
         return NULL;
     pthread_mutex_lock(&d->process->lock);
     for (struct task *t = d->process->tasks; t; t = t->next)
@@ -46,27 +46,21 @@ static bool next_thread(void *o, struct gdb_id *id)
             next = t->tid;
     pthread_mutex_unlock(&d->process->lock);
     if (next)
-        *id = (struct gdb_id){getpid(), next};
+        *id = (struct gdb_id){d->pid, next};
     return next;
 }
 
 static struct cpu *cpu_of(void *o, struct gdb_id id)
 {
     struct task *t = task_by_id(o, id);
-    return t ? t->cpu : debug_child_cpu(o, id);
-}
-
-/* A waiting child's registers are the parent's. */
-static bool set_register(void *o, struct cpu *cpu, const struct target_reg *r, const void *value)
-{
-    const struct debug *d = o;
-    return !debug_is_child(d, d->session.general.process) && register_write(cpu, r, value);
+    return t ? t->cpu : NULL;
 }
 
 static void thread_name(void *o, struct gdb_id id, struct gdb_text *out)
 {
+    const struct debug *d = o;
     char path[48], name[32] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%lld/comm", (long long)id.thread);
+    snprintf(path, sizeof path, "/proc/%d/task/%lld/comm", (int)d->pid, (long long)id.thread);
     FILE *f = fopen(path, "re");
     if (f && fgets(name, sizeof name, f))
         name[strcspn(name, "\n")] = 0;
@@ -86,25 +80,20 @@ static size_t mapped(const struct debug *d, uint64_t addr, size_t n)
     return have < n ? have : n;
 }
 
-/* The process's, or a child's. */
-static pid_t process_of(const struct debug *d, struct gdb_id id)
-{
-    return debug_is_child(d, id.process) ? (pid_t)id.process : getpid();
-}
-
-static int open_memory(const struct debug *d, struct gdb_id id, int how)
+static int open_memory(const struct debug *d, int how)
 {
     char path[48];
-    snprintf(path, sizeof path, "/proc/%d/mem", (int)process_of(d, id));
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)d->pid);
     return open(path, how | O_CLOEXEC);
 }
 
 static size_t read_memory(void *o, struct gdb_id id, uint64_t address, void *to, size_t n)
 {
-    n = mapped(o, address, n);
-    if (n && remote_read(process_of(o, id), to, address, n))
+    const struct debug *d = o;
+    n = mapped(d, address, n);
+    if (n && remote_read(d->pid, to, address, n))
         return n;
-    int fd = n ? open_memory(o, id, O_RDONLY) : -1;
+    int fd = n ? open_memory(d, O_RDONLY) : -1;
     ssize_t got = fd < 0 ? -1 : pread(fd, to, n, (off_t)address);
     if (fd >= 0)
         close(fd);
@@ -116,26 +105,58 @@ static bool write_memory(void *o, struct gdb_id id, uint64_t address, const void
     struct debug *d = o;
     if (mapped(d, address, n) != n)
         return false;
-    bool done = remote_write(process_of(d, id), address, from, n);
-    int fd = done ? -1 : open_memory(d, id, O_WRONLY);
+    bool done = remote_write(d->pid, address, from, n);
+    int fd = done ? -1 : open_memory(d, O_WRONLY);
     done |= fd >= 0 && pwrite(fd, from, n, (off_t)address) == (ssize_t)n;
     if (fd >= 0)
         close(fd);
-    if (!debug_is_child(d, id.process))
-        exec_invalidate(d->process->exec, address, address + n);
+    exec_invalidate(d->process->exec, address, address + n);
     return done;
 }
 
-/* A child that waits begins without any. */
-static bool change_point(void *o, struct gdb_id id, enum gdb_point kind, uint64_t address, uint64_t n, bool add)
+/* --- breakpoints and watchpoints --- */
+
+static bool set_place(struct debug *d, const struct debug_place *at, bool add)
 {
     static const uint8_t access[] = {
         [GDB_POINT_WRITE] = DEBUG_STORE, [GDB_POINT_READ] = DEBUG_LOAD, [GDB_POINT_ACCESS] = DEBUG_ACCESS};
-    struct debug *d = o;
     struct exec *x = d->process->exec;
-    return debug_is_child(d, id.process) ||
-           (kind < GDB_POINT_WRITE ? exec_breakpoint(x, address, add)
-                                   : exec_watchpoint(x, address, n, access[kind], add));
+    return at->kind < GDB_POINT_WRITE ? exec_breakpoint(x, at->address, add)
+                                      : exec_watchpoint(x, at->address, at->n, access[at->kind], add);
+}
+
+/* One that is there already is not added again, and one that is not is taken away without a word: a child begins
+ * without what its parent has, and parents and vfork children share code. */
+static bool change_point(void *o, struct gdb_id id, enum gdb_point kind, uint64_t address, uint64_t n, bool add)
+{
+    struct debug *d = o;
+    d = d->lender ? d->lender : d;
+    const struct debug_place place = {kind, address, n};
+    size_t i = 0;
+    while (i < d->nplaces && (d->places[i].kind != kind || d->places[i].address != address || d->places[i].n != n))
+        i++;
+    if (add == (i < d->nplaces))
+        return true;
+    if (!add) {
+        d->places[i] = d->places[--d->nplaces];
+        return set_place(d, &place, false);
+    }
+    struct debug_place *more = realloc(d->places, (d->nplaces + 1) * sizeof *more);
+    if (!more)
+        return false;
+    d->places = more;
+    if (!set_place(d, &place, true))
+        return false;
+    more[d->nplaces++] = place;
+    return true;
+}
+
+void debug_forget_places(struct debug *d)
+{
+    while (d->nplaces)
+        set_place(d, &d->places[--d->nplaces], false);
+    free(d->places);
+    d->places = NULL;
 }
 
 /* --- going on and ending --- */
@@ -151,18 +172,31 @@ static void go(void *o)
 {
     struct debug *d = o;
     pthread_mutex_lock(&d->lock);
-    d->stopped = false;
-    d->reporter = NULL;
-    pthread_cond_broadcast(&d->go);
+    if (!d->told) { /* else that is told next */
+        d->stopped = false;
+        d->reporter = NULL;
+        pthread_cond_broadcast(&d->go);
+    }
     pthread_mutex_unlock(&d->lock);
 }
 
+/* Where the connection is another's, that one knows of the child by the message. */
 static void tell_session(struct debug *d)
 {
+    const bool ends = d->stop.kind == GDB_EXITED || d->stop.kind == GDB_KILLED;
     debug_stop_all(d);
     d->told = false;
     pthread_mutex_unlock(&d->lock);
+    debug_stop_others(d);
+    if (d->child_fd >= 0 && d->gdb < 0) {
+        debug_add_other(d, d->stop.other.process, d->child_fd, false);
+        d->child_fd = -1;
+    }
     gdb_stopped(&d->session, &d->stop);
+    if (ends && d->gdb < 0)
+        debug_hand_over(d);
+    if (d->gdb >= 0)
+        d->session.ended = false; /* it answers until gdb has been told */
     pthread_mutex_lock(&d->lock);
     pthread_cond_broadcast(&d->served);
 }
@@ -172,36 +206,36 @@ static void interrupt(void *o)
     struct debug *d = o;
     struct gdb_id id = {0, 0};
     pthread_mutex_lock(&d->lock);
-    if (!d->stopped && next_thread(d, &id)) {
+    bool here = !d->stopped && next_thread(d, &id);
+    if (here) { /* no signal: who has the connection wants it to stop with others */
         task_by_id(d, id)->debug.info = (siginfo_t){.si_signo = SIGINT};
-        d->stop = (struct gdb_stop){.kind = GDB_SIGNAL, .id = id, .number = SIGINT};
+        d->stop = (struct gdb_stop){.kind = GDB_SIGNAL, .id = id, .number = d->gdb < 0 ? SIGINT : 0};
         tell_session(d);
     }
     pthread_mutex_unlock(&d->lock);
+    if (!here)
+        debug_interrupt_others(d);
 }
 
 static void detach(void *o, int64_t process)
 {
     struct debug *d = o;
-    if (debug_is_child(d, process)) {
-        debug_child_free(d);
+    if (process != d->pid)
         return;
-    }
-    if (process != getpid())
-        return;
-    debug_child_take(d);
+    debug_hand_over(d);
     pthread_mutex_lock(&d->lock);
     debug_release(d);
     pthread_mutex_unlock(&d->lock);
     d->session.ended = true;
 }
 
-static void kill_all(void *o)
+/* The others have been told themselves. */
+static void kill_it(void *o, int64_t process)
 {
     struct debug *d = o;
-    if (d->child.pid)
-        kill(d->child.pid, SIGKILL);
-    kill(getpid(), SIGKILL);
+    if (process)
+        debug_hand_over(d);
+    kill(d->pid, SIGKILL);
 }
 
 /* --- objects, files, the rest --- */
@@ -256,7 +290,6 @@ static const struct gdb_ops ops = {
     .next = next_thread,
     .cpu = cpu_of,
     .name = thread_name,
-    .set_register = set_register,
     .read = read_memory,
     .write = write_memory,
     .point = change_point,
@@ -264,12 +297,16 @@ static const struct gdb_ops ops = {
     .go = go,
     .interrupt = interrupt,
     .detach = detach,
-    .kill = kill_all,
+    .kill = kill_it,
     .object = object,
     .monitor = monitor,
     .path = path,
     .pass = pass,
     .catch = catch_calls,
+    .other = debug_other_behind,
+    .ask = debug_ask,
+    .pass_on = debug_pass_on,
+    .forget = debug_forget,
 };
 
 /* --- the thread --- */
@@ -278,6 +315,10 @@ static void send_bytes(void *o, const void *bytes, size_t n)
 {
     struct debug *d = o;
     const char *p = bytes;
+    if (d->gdb >= 0) {
+        debug_tell_holder(d, bytes, n);
+        return;
+    }
     while (n) {
         ssize_t done = send(d->connection, p, n, MSG_NOSIGNAL);
         if (done < 0 && errno == EINTR)
@@ -293,6 +334,8 @@ static void send_bytes(void *o, const void *bytes, size_t n)
 static bool receive(struct debug *d)
 {
     char bytes[4096];
+    if (d->gdb >= 0)
+        return debug_hear_holder(d);
     ssize_t n = recv(d->connection, bytes, sizeof bytes, MSG_DONTWAIT);
     if (n > 0)
         gdb_receive(&d->session, bytes, (size_t)n);
@@ -305,30 +348,66 @@ static bool look(struct debug *d)
     uint64_t count;
     bool more = read(d->event, &count, sizeof count) >= 0;
     pthread_mutex_lock(&d->lock);
+    while (d->lender && d->ending && !d->gone) {
+        d->paused = true;
+        pthread_cond_broadcast(&d->served);
+        pthread_cond_wait(&d->go, &d->lock);
+    }
+    d->paused = false;
     more &= !d->ending;
-    if (d->told && more)
-        tell_session(d);
     pthread_mutex_unlock(&d->lock);
     return more;
+}
+
+/* What has happened and was not told, if gdb waits for something. */
+static void tell_next(struct debug *d)
+{
+    pthread_mutex_lock(&d->lock);
+    if (d->told && d->session.running)
+        tell_session(d);
+    pthread_mutex_unlock(&d->lock);
+    if (d->session.running)
+        debug_tell_pending(d);
+}
+
+/* Waits for something to do. False: the thread is to end, with or without the debugger. */
+static bool serve_once(struct debug *d, bool *gone)
+{
+    size_t nothers = d->nothers;
+    struct pollfd *fds = calloc(2 + nothers, sizeof *fds);
+    *gone = !fds;
+    if (!fds)
+        return false;
+    fds[0] = (struct pollfd){d->event, POLLIN, 0};
+    fds[1] = (struct pollfd){d->connection, POLLIN, 0};
+    for (size_t i = 0; i < nothers; i++)
+        fds[2 + i] = (struct pollfd){d->others[i].fd, POLLIN, 0};
+    *gone = poll(fds, 2 + nothers, -1) < 0 && errno != EINTR;
+    bool more = !*gone && (!fds[0].revents || look(d));
+    for (size_t i = 0; more && i < nothers; i++)
+        if (fds[2 + i].revents) { /* one at a time, as it may change the list */
+            debug_hear_other(d, i);
+            break;
+        }
+    if (more && fds[1].revents)
+        *gone = !receive(d);
+    free(fds);
+    if (more && !*gone && !d->detached)
+        tell_next(d);
+    return more && !*gone && !d->detached && !d->session.ended;
 }
 
 static void *serve(void *opaque)
 {
     struct debug *d = opaque;
-    for (;;) {
-        struct pollfd fds[2] = {{d->event, POLLIN, 0}, {d->connection, POLLIN, 0}};
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
-            break;
-        if (fds[0].revents && !look(d))
-            return NULL;
-        if (fds[1].revents && !receive(d))
-            break;
-        if (d->detached)
-            return NULL;
+    bool gone;
+    while (serve_once(d, &gone))
+        continue;
+    if (gone) {
+        pthread_mutex_lock(&d->lock);
+        debug_release(d);
+        pthread_mutex_unlock(&d->lock);
     }
-    pthread_mutex_lock(&d->lock);
-    debug_release(d);
-    pthread_mutex_unlock(&d->lock);
     return NULL;
 }
 
@@ -338,7 +417,8 @@ bool debug_serve(struct debug *d)
     host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof all);
     bool made = !pthread_create(&d->thread, NULL, serve, d);
     host_call(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof all);
-    signals_retake(d->process);
+    if (!d->lender)
+        signals_retake(d->process);
     return made;
 }
 
@@ -431,7 +511,7 @@ void debug_start(struct task *t)
     struct gdb_stop stop = {.kind = d->is_exec ? GDB_EXEC : GDB_SIGNAL, .number = SIGTRAP};
     const bool no_ack = d->session.no_ack, processes = d->session.processes, points_told = d->session.points_told;
     const uint32_t knows = d->session.knows; /* what another process had been told */
-    t->tid = gettid();
+    t->tid = d->lender ? 0 : gettid();       /* it has none yet */
     t->watch |= WATCH_DEBUG;
     t->debug.action.how = GDB_CONTINUE;
     stop.id = debug_id(t);

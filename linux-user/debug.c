@@ -2,6 +2,7 @@
 #include "linux-user/debug-internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <sys/eventfd.h>
 
@@ -20,7 +21,7 @@ enum {
     CALL_TRIES = 40
 }; /* 100 ms; after 20 ms a thread in a call counts as standing */
 
-struct gdb_id debug_id(const struct task *t) { return (struct gdb_id){getpid(), t->tid}; }
+struct gdb_id debug_id(const struct task *t) { return (struct gdb_id){t->process->debug->pid, t->tid}; }
 
 struct debug *debug_new(struct process *p, int connection)
 {
@@ -33,11 +34,23 @@ struct debug *debug_new(struct process *p, int connection)
     if (d->event >= 0)
         d->event = fd_hide(d->event);
     d->ncalls = -1;
-    d->child.control = d->child.ends[0] = d->child.ends[1] = -1;
+    d->gdb = d->child_fd = -1;
+    d->pid = getpid();
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->go, NULL);
     pthread_cond_init(&d->served, NULL);
     return d;
+}
+
+void debug_take_manners(struct debug *d, const struct debug *from)
+{
+    d->session.no_ack = true; /* gdb's connection is another's */
+    d->session.processes = from->session.processes;
+    d->session.points_told = from->session.points_told;
+    d->session.knows = from->session.knows;
+    d->pass = from->pass;
+    d->ncalls = from->ncalls;
+    memcpy(d->calls, from->calls, sizeof d->calls);
 }
 
 bool debug_on(const struct process *p) { return p->debug && !__atomic_load_n(&p->debug->detached, __ATOMIC_RELAXED); }
@@ -52,7 +65,7 @@ static void call_out(struct task *t)
     siginfo_t info = {.si_signo = SIGSEGV, .si_errno = trace_mark(t->process, MESSAGE_WAKE), .si_code = SI_QUEUE};
     cpu_kick(t->cpu);
     if (__atomic_load_n(&t->in_call, __ATOMIC_SEQ_CST))
-        host_call(SYS_rt_tgsigqueueinfo, getpid(), t->tid, SIGSEGV, &info);
+        host_call(SYS_rt_tgsigqueueinfo, t->process->debug->pid, t->tid, SIGSEGV, &info);
 }
 
 static bool stands(const struct task *t, unsigned tries)
@@ -89,13 +102,18 @@ void debug_release(struct debug *d)
 {
     struct process *p = d->process;
     __atomic_store_n(&d->detached, true, __ATOMIC_SEQ_CST);
-    exec_forget_debug(p->exec);
+    if (!d->lender)
+        debug_forget_places(d);
     pthread_mutex_lock(&p->lock);
     for (struct task *t = p->tasks; t; t = t->next)
         __atomic_fetch_and(&t->watch, ~WATCH_DEBUG, __ATOMIC_SEQ_CST);
     pthread_mutex_unlock(&p->lock);
-    fd_close_own(d->connection);
-    d->connection = -1;
+    debug_free_others(d);
+    if (!d->lender) { /* else they are closed in the process that they are of */
+        fd_close_own(d->connection);
+        fd_close_own(d->gdb);
+        d->connection = d->gdb = -1;
+    }
     d->stopped = d->told = false;
     pthread_cond_broadcast(&d->go);
     pthread_cond_broadcast(&d->served);
@@ -112,14 +130,14 @@ void debug_stand(struct debug *d, struct task *t)
     t->debug.standing = false;
 }
 
-static void wake_session(struct debug *d)
+void debug_wake_session(struct debug *d)
 {
     uint64_t one = 1;
     if (write(d->event, &one, sizeof one) < 0)
         report_error("the debugger's session can't be told of an event");
 }
 
-bool debug_report(struct task *t, const struct gdb_stop *stop, bool must)
+static bool tell(struct task *t, const struct gdb_stop *stop, bool must, int child_fd)
 {
     struct debug *d = t->process->debug;
     pthread_mutex_lock(&d->lock);
@@ -132,12 +150,19 @@ bool debug_report(struct task *t, const struct gdb_stop *stop, bool must)
         d->stop = *stop;
         d->stop.id = debug_id(t);
         d->reporter = t;
-        wake_session(d);
+        d->child_fd = child_fd;
+        debug_wake_session(d);
         debug_stand(d, t);
+    } else {
+        fd_close_own(child_fd);
     }
     pthread_mutex_unlock(&d->lock);
     return tells;
 }
+
+bool debug_report(struct task *t, const struct gdb_stop *stop, bool must) { return tell(t, stop, must, -1); }
+
+void debug_report_child(struct task *t, const struct gdb_stop *stop, int child_fd) { tell(t, stop, true, child_fd); }
 
 /* The debugger gives the thread a signal that it did not stop for. */
 static void take_signal(struct task *t)
@@ -277,8 +302,8 @@ void debug_ended(struct task *t, enum gdb_stop_kind kind, int number)
         d->stopped = d->told = true;
         d->reporter = t;
         d->stop = (struct gdb_stop){.kind = kind, .id = debug_id(t), .number = (uint64_t)number};
-        wake_session(d);
-        while (d->told)
+        debug_wake_session(d);
+        while (d->told || (d->gdb >= 0 && !d->detached)) /* until gdb knows, it asks the process for this and that */
             pthread_cond_wait(&d->served, &d->lock);
     }
     pthread_mutex_unlock(&d->lock);

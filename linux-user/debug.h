@@ -28,6 +28,7 @@ struct task_debug {
         int64_t result; /* -SYS_RESTART…; 0: none */
         uint64_t pc, behind;
     } restarted;
+    int ends[2]; /* of a socket for the child that it is making; -1 */
 };
 
 /* Waits at `where` ("1234", "host:1234", "unix:path", a path) for a debugger. False: reported. */
@@ -58,10 +59,14 @@ int64_t debug_returned(struct task *t, uint64_t number, int64_t result);
 void debug_leave(struct task *t);
 void debug_ended(struct task *t, enum gdb_stop_kind kind, int number);
 
-/* Around fork: in the parent before, and in both afterwards (result: of the call), and in the child. */
+/* Around fork: in the parent before and after (result: of the call), and in the child. */
 void debug_fork_begin(struct task *t);
 void debug_fork_end(struct task *t, int64_t result);
 void debug_fork_child(struct task *t);
+/* Around vfork, whose child (its first thread) shares memory: in the parent before and after, and in the child. */
+void debug_vfork_begin(struct task *t, struct task *child);
+void debug_vfork_end(struct task *t, struct task *child, int64_t result);
+void debug_vfork_child(struct task *child, struct task *parent);
 /* Around execve: what the next program has to know goes to f. */
 bool debug_save(const struct task *t, FILE *f);
 bool debug_restore(struct process *p, FILE *f);

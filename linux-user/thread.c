@@ -339,7 +339,7 @@ void thread_leave(struct task *t)
 struct sharing_start {
     const struct clone_request *request;
     struct process *process; /* the child's */
-    struct task *task;
+    struct task *task, *parent;
     struct host_stack *stack;
     pid_t tid;               /* written by the kernel before the child runs */
     struct sharing_news *news; /* NULL: the guest itself waits for the child's end */
@@ -378,6 +378,8 @@ static int sharing_main(void *arg)
     child_words(t, start->request);
     if (start->news)
         tell(start->news, start->tid);
+    else
+        debug_vfork_child(t, start->parent);
     task_run(t);
     return 0;
 }
@@ -510,8 +512,12 @@ int64_t process_create_sharing(struct task *t, const struct clone_request *r)
         return -SYS_RESTART_ALWAYS;
     if (r->flags & CLONE_VFORK) {
         struct sharing_start start = {0};
-        if (sharing_prepare(&start, t, r))
+        start.parent = t;
+        if (sharing_prepare(&start, t, r)) {
+            debug_vfork_begin(t, start.task);
             pid = sharing_run(&start);
+            debug_vfork_end(t, start.task, pid);
+        }
         sharing_free(&start, t->process);
     } else {
         pid = share_beside(t, r);

@@ -98,7 +98,7 @@ static void act(void *o, struct gdb_id id, const struct gdb_action *a) { ((struc
 static void go(void *o) { ((struct world *)o)->went++; }
 static void interrupt(void *o) { ((struct world *)o)->interrupted++; }
 static void detach(void *o, int64_t process) { ((struct world *)o)->detached++; }
-static void kill_it(void *o) { ((struct world *)o)->killed++; }
+static void kill_it(void *o, int64_t process) { ((struct world *)o)->killed++; }
 
 static bool object(void *o, const char *what, struct gdb_id id, struct gdb_text *out)
 {

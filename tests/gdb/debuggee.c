@@ -63,6 +63,55 @@ static int forked(void)
     return WEXITSTATUS(status);
 }
 
+/* A child of vfork executes this program again, or ends. */
+static int vforked(const char *path, const char *how)
+{
+    int status;
+    fflush(stdout);
+    pid_t child = vfork();
+    if (!child) {
+        counter = look_up(3);
+        if (how)
+            execl(path, path, how, (char *)NULL);
+        _exit(counter);
+    }
+    waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+}
+
+/* Children and a grandchild, which call look_up() with 3, 2 and 1. */
+static int family(void)
+{
+    int status, total = 0;
+    fflush(stdout);
+    for (int i = 3; i > 1; i--)
+        if (!fork()) {
+            if (i == 2 && !fork())
+                _exit(look_up(1));
+            if (i == 2)
+                wait(&status);
+            _exit(look_up(i) + (i == 2 ? WEXITSTATUS(status) : 0));
+        }
+    while (wait(&status) > 0)
+        total += WEXITSTATUS(status);
+    return total;
+}
+
+/* Two processes that run until one of them is told. */
+static void spin_both(void)
+{
+    fflush(stdout);
+    pid_t child = fork();
+    if (child)
+        printf("ready\n");
+    while (!seen)
+        counter++;
+    if (!child)
+        _exit(0);
+    kill(child, SIGKILL);
+    wait(NULL);
+}
+
 static void spin(void)
 {
     printf("ready\n");
@@ -90,10 +139,19 @@ int main(int argc, char **argv)
     struct point p = {3, 4};
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGUSR1, on_signal);
+    alarm(100); /* whoever is left alone ends */
     if (!strcmp(what, "threads")) {
         threads();
     } else if (!strcmp(what, "fork")) {
         printf("child %d\n", forked());
+    } else if (!strcmp(what, "vfork")) {
+        printf("child %d\n", vforked(argv[0], NULL));
+    } else if (!strcmp(what, "vfork-exec")) {
+        printf("child %d\n", vforked(argv[0], "signal"));
+    } else if (!strcmp(what, "family")) {
+        printf("family %d\n", family());
+    } else if (!strcmp(what, "spin-both")) {
+        spin_both();
     } else if (!strcmp(what, "signal")) {
         raise(SIGUSR1);
         printf("seen %d\n", seen);

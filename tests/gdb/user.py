@@ -100,6 +100,98 @@ next
 print doubled
 delete
 continue""", [r"look_up \(i=3\)", r"\$1 = 3", r"\$2 = 6", "exited with code 012"], "child 10\nsum 47", 6),
+    ("fork, both, the child first", "fork", """set detach-on-fork off
+set follow-fork-mode child
+break look_up
+continue
+print i
+set var i = 4
+next
+print doubled
+continue
+inferior 1
+continue
+print i
+delete
+continue""", [r"Thread 2.1 hit .* look_up \(i=3\)", r"\$1 = 3", r"\$2 = 8", r"Inferior 2 .* exited with code 015",
+              r"Thread 1.1 hit .* look_up \(i=0\)", r"\$3 = 0", r"Inferior 1 .* exited with code 06"], "child 13\nsum 47", 6),
+    ("fork, both at once", "fork", """set detach-on-fork off
+set schedule-multiple on
+break look_up
+continue
+print i
+continue
+inferior 1
+continue
+print i
+delete
+continue""", [r"New inferior 2", r"Thread 2.1 hit .* look_up \(i=3\)", r"\$1 = 3", r"Inferior 2 .* exited with code 012", r"Switching to inferior 1",
+              r"Thread 1.1 hit .* look_up \(i=0\)", r"\$2 = 0", r"Inferior 1 .* exited with code 06"], "child 10\nsum 47", 6),
+    ("fork, the parent ends first", "spin-both", """set detach-on-fork off
+set schedule-multiple on
+continue
+info inferiors
+inferior 1
+print counter > 0
+kill inferiors 1
+inferior 2
+set var seen = 1
+continue""", [r"received signal SIGINT", r"^\* 1 +process", r"^  2 +process", r"\$1 = 1", r"Switching to inferior 2", r"Inferior 2 .* exited normally"],
+     "", -signal.SIGKILL),
+    ("a family", "family", """set detach-on-fork off
+set schedule-multiple on
+catch fork
+continue
+continue
+continue
+info inferiors
+python
+while True:
+    live = [i.num for i in gdb.inferiors() if i.pid]
+    if not live:
+        break
+    gdb.execute("inferior %d" % live[0], to_string=True)
+    gdb.execute("continue")
+end""", [r"Catchpoint 1 \(forked", r"Thread 1.1 hit Catchpoint 1 \(forked", r"Thread 3.1 hit Catchpoint 1 \(forked", r"exited with code 04",
+         r"Inferior 3 .* exited with code 013", r"Inferior 1 .* exited with code 06"], "family 21\nsum 47", 6),
+    ("vfork, the parent", "vfork", """catch vfork
+break look_up
+continue
+continue
+print i
+delete
+continue""", [r"Catchpoint 1 \(vforked process", r"Detaching after vfork from child", r"Breakpoint 2, look_up \(i=0\)", r"\$1 = 0",
+              "exited with code 06"], "child 10\nsum 47", 6),
+    ("vfork, the child", "vfork", """set follow-fork-mode child
+break look_up
+continue
+print i
+next
+delete
+continue""", [r"Attaching after .* vfork to child", r"Thread 2.1 hit .* look_up \(i=3\)", r"\$1 = 3", r"Detaching vfork parent process .* after child exit",
+              r"Inferior 2 .* exited with code 012"], "child 10\nsum 47", 6),
+    ("vfork, the child that executes", "vfork-exec", """set follow-fork-mode child
+handle SIGUSR1 nostop noprint pass
+break on_signal
+continue
+print signo
+backtrace
+delete
+continue""", [r"Attaching after .* vfork to child", r"Detaching vfork parent process .* after child exec", r"is executing new program",
+              r"Thread 2.1 hit .* on_signal \(signo=10\)", r"\$1 = 10", r"^#0 +on_signal", r"signal handler called", r"^#\d .* main",
+              r"Inferior 2 .* exited with code 06"], "seen 10\nsum 47", 6),
+    ("vfork, both", "vfork-exec", """set detach-on-fork off
+set follow-fork-mode child
+handle SIGUSR1 nostop noprint pass
+break on_signal
+continue
+print signo
+info inferiors
+delete
+continue
+inferior 1
+continue""", [r"New inferior 2", r"is executing new program", r"Thread 2.1 hit .* on_signal \(signo=10\)", r"\$1 = 10", r"^  1 +process",
+              r"^\* 2 +process", r"Inferior 2 .* exited with code 06", r"Inferior 1 .* exited with code 06"], "seen 10\nsum 47", 6),
     ("exec", "exec", """catch exec
 continue
 break on_signal
@@ -179,10 +271,18 @@ kill""", [r"\$1 = 1", "killed"], "", -signal.SIGKILL),
 ]
 
 
+def kill_all(child):
+    """With what it has made, which holds its output open."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def run(program, argument, commands, where):
     option = [] if argument == "signal" else ["-g", f"unix:{where}"]
     child = subprocess.Popen([metic, *option, program, argument], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, text=True, env={**os.environ, "QEMU_GDB": "" if option else where})
+                             stderr=subprocess.STDOUT, text=True, start_new_session=True, env={**os.environ, "QEMU_GDB": "" if option else where})
     while not pathlib.Path(where).exists() and child.poll() is None:
         time.sleep(0.01)
     script = pathlib.Path(where + ".gdb")
@@ -192,7 +292,7 @@ def run(program, argument, commands, where):
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
                            env={**os.environ, "DEBUGINFOD_URLS": ""})
     ready = ""
-    if argument in ("spin", "sleep") and "kill" not in commands:
+    if argument in ("spin", "spin-both", "sleep") and not commands.endswith("kill"):
         watchdog = threading.Timer(30, child.kill)
         watchdog.start()
         ready = child.stdout.readline()
@@ -203,12 +303,12 @@ def run(program, argument, commands, where):
         out = gdb.communicate(timeout=60)[0]
     except subprocess.TimeoutExpired:
         gdb.kill()
-        child.kill()
+        kill_all(child)
         out = gdb.communicate()[0] + "\n(gdb did not end)"
     try:
         text = child.communicate(timeout=40)[0]
     except subprocess.TimeoutExpired:
-        child.kill()
+        kill_all(child)
         text = child.communicate()[0] + "\n(the program did not end)"
     pathlib.Path(where).unlink(missing_ok=True)
     return out, ready + text, child.returncode
