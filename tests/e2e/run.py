@@ -45,6 +45,7 @@ SETS = {
                libpython3.13-testsuite luajit""".split(),
     "real": """busybox bash coreutils grep sed gawk libc-bin procps util-linux golang-go nodejs npm openjdk-21-jdk-headless
                openjdk-25-jdk-headless rustc cargo ruby gcc g++ libc6-dev make git redis-server redis-tools""".split(),
+    "stress": "bash coreutils libc-bin mount procps stress-ng util-linux".split(),
 }
 ONLY = {"arm64": {"full": ["nodejs"]}}
 OPTIONS = {"exit": int, "timeout": float, "guest": str, "shell": str, "regex": None, "native": None, "sort": None}

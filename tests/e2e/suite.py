@@ -1,4 +1,4 @@
-"""What the suites of languages share: a module's tests are run natively and under metic, and compared test by test.
+"""What the suites of languages and of stress-ng share: a module's tests are run natively and under metic, and compared test by test.
 
 Both run in a chroot of a full root (the same Debian release, the same version), with /proc and /dev mounted. A test that
 passes natively and does not pass under metic is a failure, unless the suite's list of known ones has it with a reason.
@@ -26,9 +26,9 @@ MISSING = "failed: missing"
 
 
 class Suite:
-    """What a language gives: its name, the modules run by default, and the methods that follow."""
+    """What a suite gives: its name, the kind of root (run.SETS), the modules run by default, and the methods that follow."""
 
-    name, default, timeout = "", [], 1800
+    name, kind, default, timeout = "", "full", [], 1800
 
     def words(self, module):
         """The command that runs a module, in an empty folder of the root."""
@@ -126,7 +126,7 @@ def main(suite, description):
     args = p.parse_args()
     args.mode, args.root = "chroot", None
     guests = args.guest or list(roots.GUESTS)
-    places = {g: run.Place(args, g, "full") for g in {run.NATIVE, *guests}}
+    places = {g: run.Place(args, g, suite.kind) for g in {run.NATIVE, *guests}}
     for place in places.values():
         suite.prepare(place)
     modules = suite.modules(places[run.NATIVE]) if args.all else args.module
