@@ -24,7 +24,7 @@ enum cpu_exit {
     EXIT_ICACHE,     /* the guest asked to drop translations: [icache_start, icache_end) */
     EXIT_DEBUG,      /* for the debugger, in front of the instruction at pc: exec/debug.h */
     EXIT_BUDGET,     /* the unit at pc has more instructions than cpu.budget (exec_options.counted) */
-    EXIT_PAUSE,      /* the processor waits for another one, spinning (exec_options.counted); pc is behind the instruction */
+    EXIT_PAUSE,      /* the processor waits for another one, spinning; pc is behind the instruction */
     EXIT_TARGET = 16 /* first reason that belongs to the guest architecture */
 };
 

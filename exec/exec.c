@@ -38,6 +38,16 @@ const struct host_layout cpu_layout = {
     .slow_access = offsetof(struct cpu, slow_access),
 };
 
+/* Held for less time than sleeping and waking take, mostly: whoever finds it taken tries for a moment first. */
+static void init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t how;
+    pthread_mutexattr_init(&how);
+    pthread_mutexattr_settype(&how, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(lock, &how);
+    pthread_mutexattr_destroy(&how);
+}
+
 struct exec *exec_new(const struct target *t, const struct code_reader *code, const struct exec_options *o)
 {
     struct exec *x = calloc(1, sizeof *x);
@@ -58,7 +68,7 @@ struct exec *exec_new(const struct target *t, const struct code_reader *code, co
     if (!x->host || x->options.engine != ENGINE_JIT || x->options.nochain || o->one_insn || log_on(LOG_IN_ASM) || log_on(LOG_OP) ||
         log_on(LOG_OP_OPT) || log_on(LOG_OUT_ASM)) /* these want to see every unit */
         x->disk.disk = NULL;
-    pthread_mutex_init(&x->lock, NULL);
+    init_lock(&x->lock);
     pthread_mutex_init(&x->stale.lock, NULL);
     background_init(x);
     if (x->host) {
@@ -475,7 +485,7 @@ void exec_fork_child(struct exec *x, struct cpu *self)
     x->cpus = self;
     self->next_cpu = NULL;
     atomic_store(&x->stop, 0);
-    pthread_mutex_init(&x->lock, NULL);
+    init_lock(&x->lock);
     background_after_fork(x);
 }
 

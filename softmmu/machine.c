@@ -3,6 +3,7 @@
 #include "softmmu/machine.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -128,6 +129,15 @@ static void stop_for_debugger(struct processor *p, int how)
     machine_unlock(p->machine);
 }
 
+/* It waits for another processor, which may be the one that waits for this thread's host processor. */
+static void give_way(struct processor *p)
+{
+    if (p->machine->clocks.icount)
+        processor_yield(p);
+    else
+        sched_yield();
+}
+
 static void handle(struct processor *p, enum cpu_exit reason)
 {
     struct cpu *cpu = p->cpu;
@@ -136,7 +146,7 @@ static void handle(struct processor *p, enum cpu_exit reason)
     case EXIT_BUDGET:
     case EXIT_TARGET: break;
     case EXIT_HALT: p->halted = true; break;
-    case EXIT_PAUSE: processor_yield(p); break;
+    case EXIT_PAUSE: give_way(p); break;
     case EXIT_FAULT:
         BUG("generated code touched host address 0x%llx; guest pc 0x%llx", (unsigned long long)cpu->fault_addr,
             (unsigned long long)cpu->pc);

@@ -220,12 +220,12 @@ bool rv_trans_EBREAK(DisasContext *s, arg_EBREAK *a)
     return true;
 }
 
-/* Where processors take turns, it is the next one's. */
+/* A machine's processor tells that it waits for another one. */
 bool rv_trans_PAUSE(DisasContext *s, arg_PAUSE *a)
 {
     if (!HAS(zihintpause)) /* a FENCE then */
         return false;
-    if (s->b->counted)
+    if (s->privileged)
         rv_trap(s, EXIT_PAUSE, s->next, 0);
     return true;
 }
