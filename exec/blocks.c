@@ -45,6 +45,33 @@ struct code_block *exec_find(struct exec *x, struct block_key key)
     return e && e->index ? x->blocks[e->index - 1] : NULL;
 }
 
+/*
+ * Where mappings change all the time, a processor comes by here for most of its jumps and finds what it found before. Of
+ * that each has a table of its own, which stays in its host processor's cache, in front of the big ones, which don't.
+ */
+enum { RECENT_BITS = 12 };
+
+struct code_block **exec_new_recent(void) { return calloc(1 << RECENT_BITS, sizeof(struct code_block *)); }
+
+static struct code_block **recent_of(const struct cpu *cpu, struct block_key key) { return &cpu->recent[hash_of(key) >> (64 - RECENT_BITS)]; }
+
+struct code_block *exec_find_for(struct exec *x, struct cpu *cpu, struct block_key key)
+{
+    if (!cpu->recent)
+        return exec_find(x, key);
+    struct code_block **r = recent_of(cpu, key), *b = *r;
+    if (!b || b->pc != key.pc || b->mode != key.mode || b->physical != key.physical)
+        *r = b = exec_find(x, key);
+    return b;
+}
+
+static void forget_recent(struct exec *x, struct block_key key)
+{
+    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
+        if (cpu->recent)
+            *recent_of(cpu, key) = NULL;
+}
+
 static void enter(struct exec *x, const struct code_block *b, uint32_t index)
 {
     struct block_entry *e = entry_of(x, key_of(b));
@@ -133,6 +160,7 @@ void blocks_insert(struct exec *x, struct code_block *b)
     if (!x->table.entry || x->table.used > mask_of(&x->table) / 2)
         grow(x);
     enter(x, b, x->nblocks);
+    forget_recent(x, key_of(b)); /* the newest of a key is found */
     struct code_block **page = page_of(x, b->physical);
     b->page_next = *page;
     *page = b;
@@ -141,6 +169,7 @@ void blocks_insert(struct exec *x, struct code_block *b)
 void blocks_remove(struct exec *x, struct code_block *b)
 {
     remove_entry(x, b);
+    forget_recent(x, key_of(b));
     struct code_block **at = page_of(x, b->physical);
     while (*at != b)
         at = &(*at)->page_next;
@@ -154,6 +183,9 @@ void blocks_clear(struct exec *x)
     if (x->table.entry)
         memset(x->table.entry, 0, sizeof *x->table.entry << x->table.bits);
     memset(x->page, 0, sizeof x->page);
+    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
+        if (cpu->recent)
+            memset(cpu->recent, 0, sizeof *cpu->recent << RECENT_BITS);
 }
 
 void blocks_free(struct exec *x)

@@ -82,6 +82,7 @@ struct cpu {
     /* exec_options.counted: a unit takes its instructions off the budget when it is entered; `ahead` of them are still to be
        executed while an access is done by exec_memory.access(). */
     int32_t budget, ahead;
+    struct code_block **recent; /* units found last, exec/blocks.c; NULL: not kept */
 };
 _Static_assert(offsetof(struct cpu, tlb_mask) == STATE_MIDDLE - 128, "the window of short displacements begins here");
 

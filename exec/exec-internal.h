@@ -136,6 +136,10 @@ struct block_key {
 struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from);
 /* blocks.c: the tables; exec_find() may give NULL. The newest of a key is found. */
 struct code_block *exec_find(struct exec *x, struct block_key key);
+/* The same, for a processor that goes there. */
+struct code_block *exec_find_for(struct exec *x, struct cpu *cpu, struct block_key key);
+/* Room for a processor's own memory of units, or NULL. Freed by free(). */
+struct code_block **exec_new_recent(void);
 void blocks_insert(struct exec *x, struct code_block *b);
 void blocks_remove(struct exec *x, struct code_block *b);
 void blocks_clear(struct exec *x);

@@ -152,6 +152,7 @@ static bool attach(struct exec *x, struct cpu *cpu)
     cpu->exit_request = 0;
     cpu->last_exit = NULL;
     forget_returns(cpu);
+    cpu->recent = x->options.memory ? exec_new_recent() : NULL;
     pthread_mutex_lock(&x->lock);
     cpu->next_cpu = x->cpus;
     x->cpus = cpu;
@@ -205,6 +206,7 @@ void cpu_free(struct cpu *cpu)
     pthread_mutex_unlock(&x->lock);
     munmap(cpu->jumps->set[0].table, prediction_bytes(x));
     jumps_free(cpu);
+    free(cpu->recent);
     free(cpu);
 }
 

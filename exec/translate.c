@@ -470,7 +470,7 @@ static void kill_block(struct exec *x, struct code_block *b);
 
 struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from)
 {
-    struct code_block *b = exec_find(x, key);
+    struct code_block *b = exec_find_for(x, cpu, key);
     if (b && b->tail) {
         uint64_t tail;
         if (!x->options.memory->locate(cpu, ALIGN_UP(key.pc, PAGE), &tail))
