@@ -21,12 +21,15 @@
 enum {
     STALE_SECONDS = 60,   /* an unfinished file this old has no writer any more */
     TOUCH_SECONDS = 3600, /* precision of "last used" */
+    SEEN_SECONDS = 86400, /* what was run once so long ago is as new */
+    LEAST_BYTES = 4096,   /* what a file takes of the folder at least */
     MAX_PARENTS = 2,      /* ~/.cache/metic */
     NAME_LENGTH = 32,     /* hex digits of a file's name */
+    SECRET_DIGITS = 16,
 };
 
-#define SECRET_FILE    "secret"
-#define UNFINISHED     ".new"
+#define SECRET_LINK "seed"
+#define UNFINISHED  ".new"
 
 /* Host addresses for code: 1 << 16 places of DISK_SPAN, between what guests and the host's kernel use. */
 static const uint64_t first_centre = UINT64_C(0x500000000000);
@@ -68,37 +71,29 @@ static int open_safe(int folder, const char *name, struct stat *st)
     return fd;
 }
 
-/* --- the secret --- */
+/* --- the secret: what a symbolic link leads to, since that is read, and made whole, by one call --- */
 
 static uint64_t read_secret(int folder)
 {
-    struct stat st;
-    uint64_t secret = 0;
-    int fd = open_safe(folder, SECRET_FILE, &st);
-    if (fd < 0)
+    char digits[SECRET_DIGITS + 1] = "";
+    if (readlinkat(folder, SECRET_LINK, digits, sizeof digits) != SECRET_DIGITS ||
+        strspn(digits, "0123456789abcdef") != SECRET_DIGITS)
         return 0;
-    if (read(fd, &secret, sizeof secret) != sizeof secret)
-        secret = 0;
-    close(fd);
-    return secret;
+    digits[SECRET_DIGITS] = '\0';
+    return strtoull(digits, NULL, 16);
 }
 
 /* Of several processes that make one at the same time, one wins. */
 static uint64_t make_secret(int folder)
 {
-    char name[32];
+    char digits[SECRET_DIGITS + 1];
     uint64_t secret;
-    snprintf(name, sizeof name, SECRET_FILE ".%d", (int)getpid());
     if (getrandom(&secret, sizeof secret, 0) != sizeof secret || !secret)
         return 0;
-    int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return 0;
-    bool ok = write(fd, &secret, sizeof secret) == sizeof secret && fchmod(fd, 0644) == 0;
-    close(fd);
-    ok = ok && (linkat(folder, name, folder, SECRET_FILE, 0) == 0 || errno == EEXIST);
-    unlinkat(folder, name, 0);
-    return ok ? read_secret(folder) : 0;
+    snprintf(digits, sizeof digits, "%016llx", (unsigned long long)secret);
+    if (symlinkat(digits, folder, SECRET_LINK) == 0)
+        return secret;
+    return errno == EEXIST ? read_secret(folder) : 0;
 }
 
 /* --- the folders --- */
@@ -239,7 +234,7 @@ bool disk_key_finish(const struct disk *d, struct disk_key *key)
     return true;
 }
 
-static int open_by_key(const char *folder, const struct disk_key *key, bool own)
+static int open_by_key(const char *folder, const struct disk_key *key, bool own, bool *seen)
 {
     char path[PATH_MAX], name[DISK_NAME];
     struct stat st;
@@ -247,20 +242,26 @@ static int open_by_key(const char *folder, const struct disk_key *key, bool own)
     if (!folder || snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
         return -1;
     int fd = open_safe(AT_FDCWD, path, &st);
+    if (fd >= 0 && !st.st_size) {
+        *seen = true;
+        close(fd);
+        return -1;
+    }
     if (fd >= 0 && own && time(NULL) - st.st_mtime > TOUCH_SECONDS)
         utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
     return fd;
 }
 
-int disk_open_file(const struct disk *d, struct disk_key *key)
+int disk_open_file(const struct disk *d, struct disk_key *key, bool *seen)
 {
     struct disk_key shared = *key;
-    int fd = open_by_key(d->user, key, true);
+    *seen = false;
+    int fd = open_by_key(d->user, key, true, seen);
     if (fd >= 0 || !portable(&shared))
         return fd;
-    fd = open_by_key(d->user, &shared, true);
+    fd = open_by_key(d->user, &shared, true, seen);
     if (fd < 0)
-        fd = open_by_key(d->system, &shared, false);
+        fd = open_by_key(d->system, &shared, false, seen);
     if (fd >= 0)
         *key = shared;
     return fd;
@@ -312,17 +313,19 @@ static struct entry *list(int folder, size_t *n)
         struct stat st;
         if (!is_name(e->d_name) || fstatat(folder, e->d_name, &st, AT_SYMLINK_NOFOLLOW))
             continue;
-        if (e->d_name[NAME_LENGTH]) {
-            if (time(NULL) - st.st_mtime > STALE_SECONDS)
-                unlinkat(folder, e->d_name, 0);
+        bool unfinished = e->d_name[NAME_LENGTH];
+        if ((unfinished || !st.st_size) && time(NULL) - st.st_mtime > (unfinished ? STALE_SECONDS : SEEN_SECONDS)) {
+            unlinkat(folder, e->d_name, 0);
             continue;
         }
+        if (unfinished)
+            continue;
         if (*n == room) {
             room = room ? 2 * room : 256;
             v = realloc(v, room * sizeof *v);
             CHECK(v);
         }
-        v[*n].bytes = (uint64_t)st.st_blocks * 512;
+        v[*n].bytes = st.st_blocks ? (uint64_t)st.st_blocks * 512 : LEAST_BYTES;
         v[*n].used = st.st_mtim;
         strcpy(v[(*n)++].name, e->d_name);
     }
@@ -348,6 +351,16 @@ static void evict(int folder, uint64_t max_bytes, uint64_t *files, uint64_t *byt
             ++*files;
         }
     free(v);
+}
+
+bool disk_first_sight(const struct disk *d, const struct disk_key *key)
+{
+    char path[PATH_MAX], name[DISK_NAME];
+    name_of(key, "", name);
+    if (!d->user || snprintf(path, sizeof path, "%s/%s", d->user, name) >= (int)sizeof path)
+        return false;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd >= 0 && close(fd) == 0;
 }
 
 bool disk_store_begin(struct disk_store *s, const struct disk *d, const struct disk_key *key)
@@ -396,7 +409,7 @@ bool disk_store_end(struct disk_store *s, const struct disk *d, const struct dis
     uint64_t files, freed;
     name_of(key, "", name);
     name_of(key, UNFINISHED, unfinished);
-    bool is_new = fstatat(s->folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0;
+    bool is_new = fstatat(s->folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !st.st_size;
     bool ok = keep && fchmod(s->fd, 0644) == 0;
     ok = close(s->fd) == 0 && ok && renameat(s->folder, unfinished, s->folder, name) == 0;
     if (!ok)

@@ -32,6 +32,7 @@ struct image {
     struct disk_key key;
     bool closed;         /* the guest has changed the code: nothing is found or kept any more */
     bool opened;         /* the cache has been asked */
+    bool seen;           /* there is nothing yet, but an earlier process has run the file */
     bool running;        /* the map's code may be running */
     struct disk_map map; /* at NULL: the cache has nothing */
     struct disk_unit *units;
@@ -50,10 +51,18 @@ const struct image *disk_image_of(struct exec *x, uint64_t pc); /* NULL: none is
 void disk_save(struct exec *x, bool is_end);
 
 /* --- disk-dir.c --- */
-/* Opens the file for the key to read: the user's, or one that serves all (*key becomes its). -1: none, or not safe. */
-int disk_open_file(const struct disk *d, struct disk_key *key);
+/*
+ * Opens the file for the key to read: the user's, or one that serves all (*key becomes its). -1: none, or not safe; *seen: but the user's
+ * empty one, of disk_first_sight().
+ */
+int disk_open_file(const struct disk *d, struct disk_key *key, bool *seen);
 /* Where the code of the key's file would like to be. */
 uint64_t disk_centre(const struct disk *d, const struct disk_key *key);
+/*
+ * True: there was no file for the key, and now there is an empty one, which says that the guest file has been run. It is not found by
+ * disk_open_file().
+ */
+bool disk_first_sight(const struct disk *d, const struct disk_key *key);
 /*
  * Replacing the user's file for the key. disk_store_begin() is false when nothing can be written, or another process is
  * at it. disk_store_write() appends, disk_store_patch() changes what is there. disk_store_end() puts what was written in

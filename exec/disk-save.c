@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -513,7 +514,8 @@ static void free_work(struct work *w)
 static void read_old(const struct disk *d, const struct image *im, struct disk_map *old)
 {
     struct disk_key key = im->key;
-    int fd = disk_open_file(d, &key);
+    bool seen;
+    int fd = disk_open_file(d, &key, &seen);
     if (fd >= 0) {
         disk_map_open(old, fd, &key, false);
         close(fd);
@@ -552,12 +554,28 @@ static bool is_worth_it(const struct image *im)
     return !im->closed && fresh >= MIN_UNITS && fresh >= there / MIN_PART;
 }
 
+/*
+ * Most programs of a build's tests are run once. So a guest file is only remembered at first, which takes a tenth of the time, and stored by
+ * its second process; but at once where storing is little beside what the process has taken.
+ */
+enum { STORING_NS = 1000, LEAST_UNITS = 4096, SMALL_PART = 32 }; /* ns for a unit, roughly */
+
+static bool is_seen_only(const struct exec *x, const struct image *im)
+{
+    struct timespec used;
+    uint64_t storing = (x->stats.units + LEAST_UNITS) * STORING_NS;
+    if (im->map.at || im->seen || x->disk.at_once || clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) ||
+        (uint64_t)used.tv_sec * 1000000000 + used.tv_nsec > storing * SMALL_PART)
+        return false;
+    return disk_first_sight(x->disk.disk, &im->key);
+}
+
 void disk_save(struct exec *x, bool is_end)
 {
     bool began = false;
     for (unsigned i = 0; i < x->disk.nimages; i++) {
         struct image *im = x->disk.image[i];
-        if (!is_worth_it(im))
+        if (!is_worth_it(im) || is_seen_only(x, im))
             continue;
         if (is_end && !began) {
             code_memory_rest(&x->mem);

@@ -32,7 +32,7 @@ static bool follow(struct exec *x, struct cpu *cpu, uint64_t pc, struct todo *t)
         uint64_t units = x->stats.units, mode = cpu->mode;
         if (x->stats.host_bytes > MAX_CODE)
             return false;
-        if (!exec_block(x, cpu, (struct block_key){pc, pc, mode}, NULL) || units == x->stats.units)
+        if (!exec_block(x, cpu, (struct block_key){pc, pc, mode}, NULL, false) || units == x->stats.units)
             continue;
         for (uint32_t i = 0; i < x->disk.nrefs; i++) { /* of the unit that was made */
             const struct code_ref *r = &x->disk.refs[i];
@@ -49,6 +49,7 @@ uint64_t exec_warm(struct cpu *cpu, const uint64_t *pc, size_t n)
     struct todo t = {0};
     if (!x->disk.disk)
         return 0;
+    x->disk.at_once = true;
     pthread_mutex_lock(&x->lock);
     for (size_t i = 0; i < n && follow(x, cpu, pc[i], &t); i++)
         ;

@@ -67,11 +67,12 @@ static void open_map(struct exec *x, struct image *im)
 {
     struct disk_map map;
     struct disk_key key = im->key;
-    int fd = disk_open_file(x->disk.disk, &key);
+    int fd = disk_open_file(x->disk.disk, &key, &im->seen);
     im->opened = true;
     if (fd < 0)
         return;
-    if (disk_map_open(&map, fd, &key, true)) {
+    im->seen = !disk_map_open(&map, fd, &key, true); /* what is damaged is made again */
+    if (!im->seen) {
         im->map = map;
         im->made = calloc(map.h->nblocks + 1, sizeof *im->made);
         CHECK(im->made);
@@ -111,6 +112,12 @@ struct code_block *disk_find(struct exec *x, uint64_t pc, uint32_t mode)
         b->c.counter = (int32_t *)(im->map.code - d->counter);
     x->stats.disk_units++;
     return b;
+}
+
+bool disk_wants(struct exec *x, uint64_t pc)
+{
+    const struct image *im = x->disk.disk ? image_of(&x->disk, pc) : NULL;
+    return im && !im->closed && (im->map.at || im->seen || x->disk.at_once);
 }
 
 static const struct image *image_at(const struct exec *x, const uint8_t *p)

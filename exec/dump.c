@@ -95,6 +95,7 @@ void dump_stats(FILE *f, const struct exec *x)
         size_t offset;
     } row[] = {
         {"units translated", offsetof(struct exec, stats.units)},
+        {"instructions interpreted", offsetof(struct exec, stats.interpreted)},
         {"guest instructions translated", offsetof(struct exec, stats.guest_insns)},
         {"guest bytes", offsetof(struct exec, stats.guest_bytes)},
         {"host bytes", offsetof(struct exec, stats.host_bytes)},

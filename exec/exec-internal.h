@@ -26,6 +26,7 @@ struct block_table {
 enum { DISK_MAX_IMAGES = 64 };
 struct disk_state {
     const struct disk *disk; /* NULL: no cache */
+    bool at_once;            /* what is new is stored even if nothing was known of its file */
     struct image *image[DISK_MAX_IMAGES];
     unsigned nimages;
     struct code_ref *refs;   /* of the unit that is being compiled, or was last */
@@ -75,6 +76,15 @@ struct exec_debug {
     unsigned nbreak, nwatch;
 };
 
+/* once.c: code that is interpreted when it is reached first. */
+enum { ONCE_BITS = 16 };
+struct once_state {
+    bool wanted;
+    struct code_block block; /* of no table; stands for: */
+    struct ir_unit unit;     /* what is being interpreted, by the only thread */
+    uint64_t seen[(1 << ONCE_BITS) / 64]; /* a bit for each hash of what has been reached */
+};
+
 struct exec {
     const struct target *target;
     struct code_reader code;
@@ -98,6 +108,7 @@ struct exec {
     unsigned nold_blocks;
     struct cpu *cpus;
     struct disk_state disk;
+    struct once_state once;
     struct {
         struct asked *first; /* the one being compiled, then those that wait */
         unsigned n;
@@ -118,7 +129,7 @@ struct exec {
     struct {
         uint64_t cycles[2], insns[2]; /* of compiling, and guest instructions compiled: hot, quick */
         uint64_t units, guest_insns, guest_bytes, host_bytes, flushes, invalidations, links, lookups, promotions, disk_files, disk_units,
-            disk_stored, found, helper_calls;
+            disk_stored, found, helper_calls, interpreted;
         uint64_t exits[EXIT_KINDS]; /* of generated code */
     } stats;
 };
@@ -131,9 +142,9 @@ struct block_key {
 
 /*
  * translate.c: finds or makes the block for the key, the hot one if it is hot now; x->lock held. `from`: the unlinked exit
- * that led there, or NULL. NULL: the instruction's end cannot be fetched and the guest's exception has been entered.
+ * that led there, or NULL. may_interpret: the block may be x->once.block, which has no code: once_run(). NULL: the instruction's end cannot be fetched and the guest's exception has been entered.
  */
-struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from);
+struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from, bool may_interpret);
 /* blocks.c: the tables; exec_find() may give NULL. The newest of a key is found. */
 struct code_block *exec_find(struct exec *x, struct block_key key);
 /* The same, for a processor that goes there. */
@@ -196,6 +207,14 @@ void tier_wait(struct code_block *quick);
 /* Leads everything that goes to the quick block to the hot one, which is in the tables already. */
 void tier_replace(struct exec *x, struct code_block *quick, struct code_block *hot);
 
+/* once.c; x->lock held. Is the code at the key, of which there is no unit, to be interpreted this time? */
+void once_init(struct exec *x);
+bool once_may(struct exec *x, struct block_key key);
+/* Runs x->once.unit, as generated code would. */
+void once_run(struct cpu *cpu);
+
+/* disk.c; x->lock held. Is what is made of the code at pc, whose blocks have been looked for, likely to be stored? */
+bool disk_wants(struct exec *x, uint64_t pc);
 /* disk.c; x->lock held. The block in a file of the cache for the code that is mapped at pc, or NULL. */
 struct code_block *disk_find(struct exec *x, uint64_t pc, uint32_t mode);
 /* A reference of the unit that is being compiled; the unit itself, new: it may be stored. */

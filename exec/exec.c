@@ -83,6 +83,7 @@ struct exec *exec_new(const struct target *t, const struct code_reader *code, co
         if (x->host->init)
             x->host->init();
         x->work = x->host->new_work(t->ir);
+        once_init(x);
         if (!exec_start_code(x)) {
             exec_free(x);
             return NULL;
@@ -297,11 +298,11 @@ static struct code_block *next_block(struct exec *x, struct cpu *cpu, uint64_t p
     cpu->last_exit = NULL;
     x->stats.lookups++;
     uint64_t units = x->stats.units;
-    struct code_block *b = exec_block(x, cpu, (struct block_key){cpu->pc, physical, cpu->mode}, from);
-    x->stats.found += units == x->stats.units;
+    struct code_block *b = exec_block(x, cpu, (struct block_key){cpu->pc, physical, cpu->mode}, from, true);
+    x->stats.found += units == x->stats.units && b != &x->once.block;
     if (b && !first)
         x->stats.exits[!from ? EXIT_KIND_INDIRECT : from == b->c.promote ? EXIT_KIND_HOT : EXIT_KIND_UNLINKED]++;
-    if (b && x->host && !x->options.nochain && flushes == x->stats.flushes) {
+    if (b && b->entry && !x->options.nochain && flushes == x->stats.flushes) {
         if (from && from->pc == b->pc && from->slot == from->unlinked && from != b->c.promote && !b->tail) {
             exec_link(from, b);
             x->stats.links++;
@@ -327,7 +328,10 @@ static void run_block(struct exec *x, struct cpu *cpu, struct code_block *b)
 {
     switch (x->options.engine) {
     case ENGINE_JIT:
-        x->entry.enter(cpu, b->entry);
+        if (UNLIKELY(!b->entry))
+            once_run(cpu);
+        else
+            x->entry.enter(cpu, b->entry);
         break;
     case ENGINE_INTERP:
         cpu->budget -= (int32_t)b->ninsns;
@@ -386,7 +390,7 @@ void exec_run_step(struct cpu *cpu)
         struct code_block *b = NULL;
         if (locate(x, cpu, &physical)) {
             pthread_mutex_lock(&x->lock);
-            b = exec_block(x, cpu, (struct block_key){cpu->pc, physical, cpu->mode | MODE_STEP}, NULL);
+            b = exec_block(x, cpu, (struct block_key){cpu->pc, physical, cpu->mode | MODE_STEP}, NULL, false);
             pthread_mutex_unlock(&x->lock);
         }
         if (!b)

@@ -22,6 +22,7 @@ struct exec_options {
     /* cpu_run() executes no more instructions than cpu->budget, which it counts down (EXIT_BUDGET); one that raises an
        exception counts, too. All code is of the quick tier, and none is stored. */
     bool counted;
+    bool interprets_first; /* code is interpreted when it is reached for the first time, where nothing forbids it */
     unsigned hot_after;  /* entries of a quick unit before it is compiled well; 0: default */
     size_t cache_bytes;  /* bound of the code cache; 0: default */
     /*

@@ -226,6 +226,7 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, struct cod
     ir_unit_restart(u, x->target->ir, b->pc, mode);
     b_init(&builder, u);
     builder.quick = b->quick;
+    builder.interpreted = b == &x->once.block;
     builder.counted = x->options.counted;
     builder.region = regions ? &region : NULL;
     if (x->debug.nbreak && !(b->mode & MODE_STEP)) {
@@ -468,7 +469,21 @@ static void translate_later(struct exec *x, struct cpu *cpu, struct block_key ke
 
 static void kill_block(struct exec *x, struct code_block *b);
 
-struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from)
+/* The unit to be interpreted. */
+static struct code_block *prepare_once(struct exec *x, struct cpu *cpu, struct block_key key)
+{
+    struct code_block *b = &x->once.block;
+    struct source source = {.n = 0};
+    b->pc = key.pc;
+    b->physical = key.physical;
+    b->mode = key.mode;
+    build(x, cpu, b->unit, b, &source, MAX_INSNS);
+    b->ninsns = b->unit->ninsns;
+    x->stats.interpreted += b->ninsns;
+    return b;
+}
+
+struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from, bool may_interpret)
 {
     struct code_block *b = exec_find_for(x, cpu, key);
     if (b && b->tail) {
@@ -482,6 +497,8 @@ struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key 
     }
     if (!b && !x->options.memory)
         b = disk_find(x, key.pc, key.mode);
+    if (!b && may_interpret && once_may(x, key))
+        return prepare_once(x, cpu, key);
     if (!b)
         return translate(x, cpu, key, tier_starts_quick(x) && !(key.mode & MODE_STEP));
     if (!tier_is_hot(x, b, from))
@@ -650,6 +667,7 @@ void exec_free_blocks(struct exec *x)
     free_descriptions(x);
     blocks_free(x);
     ir_unit_free(&x->spare);
+    ir_unit_free(&x->once.unit);
 }
 
 bool exec_start_code(struct exec *x)

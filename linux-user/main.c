@@ -298,7 +298,7 @@ static int run(struct process *p, struct program *prog, const struct options *o)
     struct cpu *cpu = NULL;
     if (p->mm) {
         const struct code_reader code = mm_code_reader(p->mm);
-        const struct exec_options eo = {.engine = o->engine, .one_insn = o->one_insn, .tier = o->tier, .background = true, .first_thread = first_thread, .first_thread_opaque = p, .hot_after = o->hot_after,
+        const struct exec_options eo = {.engine = o->engine, .one_insn = o->one_insn, .tier = o->tier, .background = true, .interprets_first = true, .first_thread = first_thread, .first_thread_opaque = p, .hot_after = o->hot_after,
                                        .disk = open_cache(p, o)};
         p->exec = exec_new(p->abi->target, &code, &eo);
     }

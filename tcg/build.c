@@ -17,7 +17,7 @@ void b_init(struct ir_builder *b, struct ir_unit *u)
     memset(b->known, 0, u->guest->nslots * sizeof b->known[0]);
     memset(b->recent, 0, sizeof b->recent);
     b->last_pc_inst = b->last_exit = IR_NONE;
-    b->quick = b->pc_needed = false;
+    b->quick = b->interpreted = b->pc_needed = false;
     b->region = NULL;
     b->breaks_at = NULL;
     b->back = 0;

@@ -52,6 +52,7 @@ struct ir_builder {
     const void *breaks;
     bool quick;                 /* units end behind their first conditional exit: b_ends_here() */
     uint64_t back;              /* in a function that is made part of the unit: where it returns to; else 0 */
+    bool interpreted;           /* nobody asks what is dead at exits */
     bool counted;               /* units end behind any, so that all their instructions are executed; see front ends */
 };
 

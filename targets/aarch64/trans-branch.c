@@ -46,7 +46,7 @@ bool a64_trans_BL(DisasContext *s, arg_BL *a)
         return s->moved = true;
     }
     b_call_to(s->b, s->pc + (int64_t)a->imm * 4, s->pc + 4);
-    if (a64_flags_dead_at(s->code, s->pc + (int64_t)a->imm * 4, s->b->quick))
+    if (!s->b->interpreted && a64_flags_dead_at(s->code, s->pc + (int64_t)a->imm * 4, s->b->quick))
         b_exit_dead(s->b, A64_NZCV);
     s->ended = true;
     return true;

@@ -37,7 +37,7 @@ void a64_write_sp(DisasContext *s, bool sf, unsigned r, ir_ref v)
 /* What is written further on may come here, too, by a jump back in the unit. */
 static void note_dead_flags(DisasContext *s, uint64_t pc)
 {
-    if ((s->flags_put || !s->b->quick) && a64_flags_dead_at(s->code, pc, s->b->quick))
+    if (!s->b->interpreted && (s->flags_put || !s->b->quick) && a64_flags_dead_at(s->code, pc, s->b->quick))
         b_exit_dead(s->b, A64_NZCV);
 }
 

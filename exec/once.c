@@ -1,0 +1,59 @@
+/*
+ * Code that runs once. Of what a short process executes, two thirds of the units are entered a single time, and a
+ * translation costs ten times what interpreting costs. So code is interpreted when it is reached first, by the quick unit's IR, and
+ * translated when it is reached again. See docs/design/tiers.rst.
+ */
+#include "exec/exec-internal.h"
+
+#include "base/log.h"
+
+static bool wants_all_units(const struct exec *x)
+{
+    const struct exec_options *o = &x->options;
+    return o->engine != ENGINE_JIT || o->tier != TIER_AUTO || o->hot_after == 1 || o->nochain || o->one_insn || o->counted || o->memory;
+}
+
+void once_init(struct exec *x)
+{
+    x->once.wanted = x->options.interprets_first && x->host && !wants_all_units(x) && !log_on(LOG_IN_ASM) && !log_on(LOG_OP) &&
+                     !log_on(LOG_OP_OPT) && !log_on(LOG_OUT_ASM);
+    x->once.block.unit = &x->once.unit;
+    x->once.block.quick = true;
+}
+
+/* A filter without what it was made of: some code is taken for known that is not. */
+static bool is_new(struct exec *x, struct block_key key)
+{
+    uint32_t bit = (key.pc ^ (uint64_t)key.mode << 32) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - ONCE_BITS);
+    uint64_t *word = &x->once.seen[bit / 64], mask = UINT64_C(1) << bit % 64;
+    bool new = !(*word & mask);
+    *word |= mask;
+    return new;
+}
+
+bool once_may(struct exec *x, struct block_key key)
+{
+    return x->once.wanted && !x->cpus->next_cpu && !x->debug.nbreak && !disk_wants(x, key.pc) && is_new(x, key);
+}
+
+/* What the generated code of a call has predicted is used up by the return. */
+static void forget_return(struct cpu *cpu, uint64_t pc)
+{
+    const struct {
+        uint64_t host, guest;
+    } *top = cpu->ret_sp;
+    if (top->guest == pc)
+        cpu->ret_sp = (char *)cpu->ret_sp + sizeof *top;
+}
+
+void once_run(struct cpu *cpu)
+{
+    const struct ir_unit *u = &cpu->exec->once.unit;
+    struct interp_exit e;
+    cpu->insn_pc = cpu->pc;
+    __atomic_store_n(&cpu->in_code, IN_INTERPRETED, __ATOMIC_SEQ_CST);
+    ir_interpret(u, cpu, &cpu_interp_layout, NULL, &e);
+    exec_take_exit(cpu, &e);
+    if (e.kind == INTERP_GOTO && e.jump == JUMP_RETURN)
+        forget_return(cpu, e.pc);
+}
