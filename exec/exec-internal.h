@@ -76,12 +76,23 @@ struct exec_debug {
     unsigned nbreak, nwatch;
 };
 
+/* What a translation is kept by. Without exec_memory the physical address is the pc. */
+struct block_key {
+    uint64_t pc, physical;
+    uint32_t mode;
+};
+
 /* once.c: code that is interpreted when it is reached first. */
-enum { ONCE_BITS = 16 };
+enum { ONCE_BITS = 16, ONCE_KEPT_BITS = 4, QUICK_SOURCE = 256 };
 struct once_state {
     bool wanted;
     struct code_block block; /* of no table; stands for: */
-    struct ir_unit unit;     /* what is being interpreted, by the only thread */
+    /* What is being interpreted, by the only thread, and was lately: what is reached again has its IR already. */
+    struct once_unit {
+        struct block_key key;
+        struct ir_unit unit;
+        uint8_t source[QUICK_SOURCE]; /* that it was made from */
+    } kept[1 << ONCE_KEPT_BITS];
     uint64_t seen[(1 << ONCE_BITS) / 64]; /* a bit for each hash of what has been reached */
 };
 
@@ -132,12 +143,6 @@ struct exec {
             disk_stored, found, helper_calls, interpreted;
         uint64_t exits[EXIT_KINDS]; /* of generated code */
     } stats;
-};
-
-/* What a translation is kept by. Without exec_memory the physical address is the pc. */
-struct block_key {
-    uint64_t pc, physical;
-    uint32_t mode;
 };
 
 /*
@@ -210,7 +215,9 @@ void tier_replace(struct exec *x, struct code_block *quick, struct code_block *h
 /* once.c; x->lock held. Is the code at the key, of which there is no unit, to be interpreted this time? */
 void once_init(struct exec *x);
 bool once_may(struct exec *x, struct block_key key);
-/* Runs x->once.unit, as generated code would. */
+/* Where the unit for the key is, if it is there at all. */
+struct once_unit *once_place(struct exec *x, struct block_key key);
+/* Runs x->once.block's unit, as generated code would. */
 void once_run(struct cpu *cpu);
 
 /* disk.c; x->lock held. Is what is made of the code at pc, whose blocks have been looked for, likely to be stored? */

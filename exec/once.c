@@ -17,14 +17,20 @@ void once_init(struct exec *x)
 {
     x->once.wanted = x->options.interprets_first && x->host && !wants_all_units(x) && !log_on(LOG_IN_ASM) && !log_on(LOG_OP) &&
                      !log_on(LOG_OP_OPT) && !log_on(LOG_OUT_ASM);
-    x->once.block.unit = &x->once.unit;
     x->once.block.quick = true;
 }
+
+static uint32_t hash_of(struct block_key key, unsigned bits)
+{
+    return (key.pc ^ (uint64_t)key.mode << 32) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits);
+}
+
+struct once_unit *once_place(struct exec *x, struct block_key key) { return &x->once.kept[hash_of(key, ONCE_KEPT_BITS)]; }
 
 /* A filter without what it was made of: some code is taken for known that is not. */
 static bool is_new(struct exec *x, struct block_key key)
 {
-    uint32_t bit = (key.pc ^ (uint64_t)key.mode << 32) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - ONCE_BITS);
+    uint32_t bit = hash_of(key, ONCE_BITS);
     uint64_t *word = &x->once.seen[bit / 64], mask = UINT64_C(1) << bit % 64;
     bool new = !(*word & mask);
     *word |= mask;
@@ -48,7 +54,7 @@ static void forget_return(struct cpu *cpu, uint64_t pc)
 
 void once_run(struct cpu *cpu)
 {
-    const struct ir_unit *u = &cpu->exec->once.unit;
+    const struct ir_unit *u = cpu->exec->once.block.unit;
     struct interp_exit e;
     cpu->insn_pc = cpu->pc;
     __atomic_store_n(&cpu->in_code, IN_INTERPRETED, __ATOMIC_SEQ_CST);

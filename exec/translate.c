@@ -18,7 +18,6 @@
 enum {
     MAX_INSNS = 256,          /* guest instructions in a unit */
     MAX_UNIT_BYTES = 4096,    /* from its first to its last */
-    QUICK_SOURCE = 256,       /* bytes that quick units are made from, but for the few that are longer */
     CODE_ROOM = 64 * 1024,    /* host bytes that must be free before compiling */
 };
 #define PAGE (UINT64_C(1) << TLB_PAGE_SHIFT)
@@ -410,16 +409,33 @@ int32_t exec_behind(const struct code_block *b, uint64_t pc)
     return 0;
 }
 
+/* The unit that has been interpreted, if it is still there and was made of the same code; the spare one goes there in exchange. */
+static bool take_kept(struct exec *x, struct block_key key, const struct source *source, struct ir_unit *u)
+{
+    struct once_unit *kept = once_place(x, key);
+    uint32_t bytes = kept->unit.bytes;
+    if (!bytes || kept->key.pc != key.pc || kept->key.mode != key.mode || bytes > QUICK_SOURCE || bytes > source->n ||
+        memcmp(kept->source, source->bytes, bytes))
+        return false;
+    *u = kept->unit;
+    kept->unit = x->spare;
+    kept->unit.bytes = 0;
+    return true;
+}
+
 static struct code_block *translate(struct exec *x, struct cpu *cpu, struct block_key key, bool quick)
 {
-    struct ir_unit u = x->spare;
+    struct ir_unit u;
     struct source source;
     source.n = x->options.memory ? 0 : copy_source(x, key.pc, source.bytes, quick ? QUICK_SOURCE : MAX_UNIT_BYTES);
     bool one = key.mode & MODE_STEP;
     unsigned max_insns = x->options.one_insn || one ? 1 : MAX_INSNS;
     uint64_t start = log_on(LOG_JIT_STATS) ? host_cycles() : 0;
     struct code_block new = {.pc = key.pc, .physical = key.physical, .mode = key.mode, .quick = quick};
-    build(x, cpu, &u, &new, &source, max_insns);
+    if (!quick || !take_kept(x, key, &source, &u)) {
+        u = x->spare;
+        build(x, cpu, &u, &new, &source, max_insns);
+    }
     optimize(x, &u, quick);
     if (x->host)
         compile_always(x, cpu, &new, &u, &source, max_insns);
@@ -473,7 +489,12 @@ static void kill_block(struct exec *x, struct code_block *b);
 static struct code_block *prepare_once(struct exec *x, struct cpu *cpu, struct block_key key)
 {
     struct code_block *b = &x->once.block;
-    struct source source = {.n = 0};
+    struct once_unit *to = once_place(x, key);
+    struct source source;
+    source.n = copy_source(x, key.pc, source.bytes, QUICK_SOURCE);
+    memcpy(to->source, source.bytes, source.n);
+    to->key = key;
+    b->unit = &to->unit;
     b->pc = key.pc;
     b->physical = key.physical;
     b->mode = key.mode;
@@ -667,7 +688,8 @@ void exec_free_blocks(struct exec *x)
     free_descriptions(x);
     blocks_free(x);
     ir_unit_free(&x->spare);
-    ir_unit_free(&x->once.unit);
+    for (unsigned i = 0; i < ARRAY_SIZE(x->once.kept); i++)
+        ir_unit_free(&x->once.kept[i].unit);
 }
 
 bool exec_start_code(struct exec *x)

@@ -76,7 +76,7 @@ void ir_unit_free(struct ir_unit *u)
 
 void ir_grow(struct ir_unit *u)
 {
-    u->cap = u->cap ? u->cap * 2 : 256;
+    u->cap = u->cap ? u->cap * 2 : 64;
     u->inst = realloc(u->inst, u->cap * sizeof *u->inst);
     CHECK(u->inst);
 }

@@ -103,7 +103,7 @@ def check_copies(metic, root, folder):
         env = {**os.environ, "METIC_CODE_CACHE": str(folder / "code")}
         for _ in range(2):  # the first only notes that there is the program
             subprocess.run([metic, "run", "--root", top, "--", "bash", "-c", "for i in 1 2 3; do :; done"], check=True, env=env)
-        return {p.name: p.stat().st_ino for p in (folder / "code").iterdir()}
+        return {p.name: p.lstat().st_ino for p in (folder / "code").iterdir()}
     copy = folder / "copy"
     time.sleep(3)  # files that have just changed are not kept
     first = bytes_kept(root)
