@@ -4,7 +4,8 @@
 The same command runs by chroot in a root of each architecture, with the emulator registered in a binfmt_misc of this
 run's own, so that whatever a program starts is emulated too. Time is processor time of everything that was started
 (of `openssl speed`: the inverse of what it prints); metic's is the third run's, with translations kept (the first
-notes the programs, the second stores), and the first one's is shown beside. Outputs must be the same everywhere. Needs root, or user namespaces with binfmt_misc (Linux 6.7).
+notes the programs, the second stores), and the first one's is shown beside. Outputs must be the same everywhere. Needs
+root, or user namespaces with binfmt_misc (Linux 6.7).
 """
 
 import argparse
