@@ -332,6 +332,7 @@ static char *make_device(struct backends *b, struct board *board, struct options
     struct device *d = device_new(class, id, &board->host);
     CHECK(d);
     device_place(d, options_get(o, "bus"), options_get(o, "addr"));
+    options_get(o, "multifunction"); /* a slot with several functions says so anyway */
     for (unsigned i = 0; i < o->n; i++) {
         const struct option_part *p = &o->part[i];
         char *line = p->taken ? NULL : set_property(b, board, d, p->key, p->value);

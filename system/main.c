@@ -103,6 +103,7 @@ static bool open_mon(struct run *r, const char *text)
     char *line = options_parse(&o, text, "chardev");
     const char *id = line ? NULL : options_get(&o, "chardev"), *mode = line ? NULL : options_get(&o, "mode");
     struct chardev *c = id ? g_hash_table_lookup(r->backends.chardevs, id) : NULL;
+    options_get(&o, "id"); /* nobody asks for a monitor by name */
     bool control = mode && !strcmp(mode, "control");
     bool ok = !line && options_bool(&o, "pretty", false, &pretty) && !options_unknown(&o) &&
               (!mode || control || !strcmp(mode, "readline"));
@@ -245,19 +246,6 @@ static int run_board(struct run *r, GMainContext *context)
     return code;
 }
 
-/* -blockdev: keys and values, or a JSON object as blockdev-add has it. */
-static char *add_blockdev(struct backends *b, const char *text)
-{
-    char *line = NULL;
-    if (*text != '{')
-        return blockdev_add(b, text);
-    AUTO_JSON v = json_parse(text, strlen(text), &line);
-    if (!v)
-        return line;
-    g_autofree char *flat = monitor_option_text(v, NULL);
-    return blockdev_add(b, flat);
-}
-
 static int run(struct run *r)
 {
     int code = 1;
@@ -270,7 +258,7 @@ static int run(struct run *r)
     r->backends.drive_failed_opaque = &r->monitor;
     bool ok = add_all(r->o.chardevs, backends_add_chardev, &r->backends) && open_serial(r) &&
               add_all(r->o.drives, backends_add_drive, &r->backends) &&
-              add_all(r->o.blockdevs, add_blockdev, &r->backends) && add_all(r->o.netdevs, backends_add_netdev, &r->backends);
+              add_all(r->o.blockdevs, blockdev_add, &r->backends) && add_all(r->o.netdevs, backends_add_netdev, &r->backends);
     r->o.b.files = r->o.fw_cfg;
     memcpy(r->o.b.flash, r->backends.flash, sizeof r->o.b.flash);
     if (ok && !failed(board_new(r->o.board, &r->o.b, &r->board))) {

@@ -13,13 +13,14 @@
 #include "base/log.h"
 #include "softmmu/options.h"
 #include "system/devices.h"
+#include "system/monitor/monitor.h"
 
 /* X(NAME, word, argument, help) */
 #define OPTIONS(X)                                                                                               \
     X(MACHINE, "-M", "machine,...", "machine type (\"help\" lists them) and its properties (\"NAME,help\")")         \
     X(MACHINE_LONG, "-machine", "machine", "the same")                                                           \
     X(MEMORY, "-m", "size", "RAM in MiB, or with K, M, G")                                                       \
-    X(SMP, "-smp", "n", "number of processors")                                                                  \
+    X(SMP, "-smp", "n,...", "number of processors (sockets=, cores=, threads= and others may say how they come to that)")                                                                  \
     X(CPU, "-cpu", "model", "processor model (\"help\" lists them)")                                             \
     X(BIOS, "-bios", "file", "firmware: raw or ELF; \"none\": the kernel starts by itself")                      \
     X(KERNEL, "-kernel", "file", "kernel: Image, also with gzip, or ELF")                                        \
@@ -39,7 +40,11 @@
     X(NETDEV, "-netdev", "kind,id=N,...", "a network: user (hostfwd=...), tap, socket")                          \
     X(NIC, "-nic", "kind,...", "a network and its device at once (model=, mac=): user,hostfwd=...; none")       \
     X(VIRTFS, "-virtfs", "local,...", "a folder of the host at once: path=, mount_tag=, readonly=on")            \
-    X(OBJECT, "-object", "rng-...,id=N", "accepted: rng-builtin and rng-random; random numbers are the host's")   \
+    X(OBJECT, "-object", "kind,id=N,...", "accepted: rng-builtin, rng-random (random numbers are the host's), memory-backend-ram of the size of -m") \
+    X(AUDIODEV, "-audiodev", "none,id=N", "accepted: there is no sound")                                         \
+    X(OVERCOMMIT, "-overcommit", "mem-lock=off,...", "accepted: memory is not locked")                           \
+    X(BOOT, "-boot", "strict=on", "accepted: firmware looks for what it starts by itself")                        \
+    X(MSG, "-msg", "timestamp=on|off", "accepted: messages have no times")                                       \
     X(ACCEL, "-accel", "tcg", "accepted: code is always translated")                                             \
     X(DEVICE, "-device", "name,...", "plug a device in (\"help\", \"NAME,help\")")                              \
     X(NOGRAPHIC, "-nographic", NULL, "the serial line and Ctrl-a commands on the terminal")                      \
@@ -126,6 +131,18 @@ static void append_part(GString *text, const char *key, const char *value)
     }
 }
 
+/* Properties of machines elsewhere, as no machine here has them otherwise. */
+static bool says_nothing_new(const struct option_part *p)
+{
+    static const struct {
+        const char *key, *value; /* NULL: any */
+    } known[] = {{"accel", "tcg"}, {"acpi", "off"}, {"dump-guest-core", "off"}, {"graphics", "off"}, {"memory-backend", NULL}, {"usb", "off"}};
+    for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+        if (!strcmp(p->key, known[i].key) && (!known[i].value || !strcmp(p->value, known[i].value)))
+            return true;
+    return false;
+}
+
 static enum system_result read_machine(struct system_options *o, const char *value)
 {
     struct options parts;
@@ -142,7 +159,7 @@ static enum system_result read_machine(struct system_options *o, const char *val
     if (class)
         o->board = class;
     for (unsigned i = 0; i < parts.n && !error && !help; i++)
-        if (!parts.part[i].taken)
+        if (!parts.part[i].taken && !says_nothing_new(&parts.part[i]))
             error = board_set(class, &o->b, parts.part[i].key, parts.part[i].value);
     options_free(&parts);
     if (error)
@@ -169,13 +186,25 @@ static enum system_result read_memory(struct system_options *o, const char *valu
     return SYSTEM_RUN;
 }
 
+/* [cpus=]N,sockets=…: a product of all kinds that is the number; more cannot be added later. */
 static enum system_result read_smp(struct system_options *o, const char *value)
 {
-    static const char key[] = "cpus=";
-    char *end;
-    unsigned long n = strtoul(!strncmp(value, key, strlen(key)) ? value + strlen(key) : value, &end, 10);
-    if (!n || *end || n > MACHINE_MAX_PROCESSORS)
-        return wrong("-smp", "a number of processors", value);
+    static const char *const kinds[] = {"sockets", "dies", "clusters", "cores", "threads"};
+    struct options parts;
+    char *line = options_parse(&parts, value, "cpus");
+    uint64_t product = 1, n, most, part;
+    bool ok = !line, told = false;
+    for (unsigned i = 0; i < ARRAY_SIZE(kinds) && ok; i++) {
+        told |= options_get(&parts, kinds[i]) != NULL;
+        ok = options_number(&parts, kinds[i], 1, &part) && part && part <= MACHINE_MAX_PROCESSORS;
+        product *= ok ? part : 1;
+    }
+    ok = ok && options_number(&parts, "cpus", product, &n) && options_number(&parts, "maxcpus", n, &most) && n && n <= MACHINE_MAX_PROCESSORS &&
+         (!told || product == n) && most == n && !options_unknown(&parts);
+    options_free(&parts);
+    free(line);
+    if (!ok)
+        return wrong("-smp", "a number of processors, and perhaps sockets=, cores= and threads= that make it", value);
     o->b.processors = (unsigned)n;
     return SYSTEM_RUN;
 }
@@ -186,17 +215,61 @@ static enum system_result read_accel(const char *value)
     return !strcmp(value, "tcg") || !strncmp(value, "tcg,", 4) ? SYSTEM_RUN : wrong("-accel", "tcg", value);
 }
 
-static enum system_result read_object(const char *value)
+static enum system_result read_object(struct system_options *o, const char *value)
 {
     struct options parts;
     char *line = options_parse(&parts, value, "qom-type");
     const char *type = line ? NULL : options_get(&parts, "qom-type"), *file = line ? NULL : options_get(&parts, "filename");
+    const char *size = line ? NULL : options_get(&parts, "size");
+    uint64_t bytes = 0;
+    bool memory = type && !strcmp(type, "memory-backend-ram");
     bool ok = type && options_get(&parts, "id") && !options_unknown(&parts) &&
-              ((!strcmp(type, "rng-builtin") && !file) ||
-               (!strcmp(type, "rng-random") && (!file || !strcmp(file, "/dev/urandom") || !strcmp(file, "/dev/random"))));
+              ((!strcmp(type, "rng-builtin") && !file && !size) || (memory && size && option_read_size(size, UINT64_C(1) << 40, &bytes)) ||
+               (!strcmp(type, "rng-random") && !size && (!file || !strcmp(file, "/dev/urandom") || !strcmp(file, "/dev/random"))));
     options_free(&parts);
     free(line);
-    return ok ? SYSTEM_RUN : wrong("-object", "rng-builtin,id=N or rng-random,id=N,filename=/dev/urandom", value);
+    if (!ok)
+        return wrong("-object", "rng-builtin,id=N or rng-random,id=N,filename=/dev/urandom or memory-backend-ram,id=N,size=BYTES", value);
+    if (memory)
+        o->backend_size = bytes;
+    return SYSTEM_RUN;
+}
+
+/* Options that may only say what is so anyway: words that their parts may be. */
+static enum system_result read_accepted(enum option which, const char *value)
+{
+    static const struct {
+        enum option option;
+        const char *part, *wants;
+    } accepted[] = {
+        {OPT_OVERCOMMIT, "mem-lock=off", "mem-lock=off or cpu-pm=off"}, {OPT_OVERCOMMIT, "cpu-pm=off", ""}, {OPT_BOOT, "strict=on", "strict=on"},
+        {OPT_MSG, "timestamp=on", "timestamp=on or off"}, {OPT_MSG, "timestamp=off", ""},
+    };
+    const char *wants = NULL;
+    g_auto(GStrv) parts = g_strsplit(value, ",", -1);
+    for (char **p = parts; *p; p++) {
+        bool known = false;
+        for (unsigned i = 0; i < ARRAY_SIZE(accepted); i++) {
+            if (accepted[i].option != which)
+                continue;
+            wants = wants ? wants : accepted[i].wants;
+            known |= !strcmp(*p, accepted[i].part);
+        }
+        if (!known)
+            return wrong(rows[which].word, wants, value);
+    }
+    return SYSTEM_RUN;
+}
+
+static enum system_result read_audio(const char *value)
+{
+    struct options parts;
+    char *line = options_parse(&parts, value, "driver");
+    const char *driver = line ? NULL : options_get(&parts, "driver");
+    bool ok = driver && !strcmp(driver, "none") && options_get(&parts, "id") && !options_unknown(&parts);
+    options_free(&parts);
+    free(line);
+    return ok ? SYSTEM_RUN : wrong("-audiodev", "none,id=NAME", value);
 }
 
 /* An option that stands for two: the text of -device made of the parts `device` names, `driver` in front. Owned by the option list. */
@@ -377,10 +450,21 @@ static enum system_result read_uuid(struct system_options *o, const char *value)
     return SYSTEM_RUN;
 }
 
-/* "guest=NAME,…" or the name itself. */
-static const char *name_of(const char *value)
+/* [guest=]NAME,debug-threads=on: threads are what they are called anyway. */
+static enum system_result read_name(struct system_options *o, const char *value)
 {
-    return !strncmp(value, "guest=", 6) ? value + 6 : value;
+    struct options parts;
+    bool debug;
+    char *line = options_parse(&parts, value, "guest");
+    const char *name = line ? NULL : options_get(&parts, "guest");
+    bool ok = !line && options_bool(&parts, "debug-threads", false, &debug) && !options_unknown(&parts);
+    if (ok && name)
+        append(&o->names, g_strdup(name));
+    if (ok && name)
+        o->name = o->names[g_strv_length(o->names) - 1];
+    options_free(&parts);
+    free(line);
+    return ok ? SYSTEM_RUN : wrong("-name", "[guest=]NAME", value);
 }
 
 static enum system_result read_action(struct system_options *o, const char *value)
@@ -399,8 +483,27 @@ static enum system_result read_action(struct system_options *o, const char *valu
     return ok ? SYSTEM_RUN : wrong("-action", "reboot=reset|shutdown or shutdown=poweroff|pause", value);
 }
 
+/* Options of which a value may be a JSON object: the text that it stands for takes its place. */
+static bool takes_json(enum option which)
+{
+    return which == OPT_DEVICE || which == OPT_NETDEV || which == OPT_BLOCKDEV || which == OPT_OBJECT || which == OPT_AUDIODEV;
+}
+
+/* Owned by the option lists. NULL: it was reported. */
+static const char *text_of_json(const char *word, const char *value)
+{
+    char *line = NULL;
+    AUTO_JSON v = json_parse(value, strlen(value), &line);
+    if (!v)
+        report_error("%s: %s", word, line);
+    g_free(line);
+    return v ? monitor_option_text(v, NULL) : NULL;
+}
+
 static enum system_result read_one(struct system_options *o, enum option which, const char *value)
 {
+    if (value && *value == '{' && takes_json(which) && !(value = text_of_json(rows[which].word, value)))
+        return SYSTEM_BAD;
     switch (which) {
     case OPT_MACHINE:
     case OPT_MACHINE_LONG: return read_machine(o, value);
@@ -422,7 +525,7 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_SNAPSHOT: o->temporary = true; break;
     case OPT_NODEFAULTS: o->no_defaults = true; break;
     case OPT_NO_USER_CONFIG: break;
-    case OPT_NAME: o->name = name_of(value); break;
+    case OPT_NAME: return read_name(o, value);
     case OPT_UUID: return read_uuid(o, value);
     case OPT_PIDFILE: o->pidfile = value; break;
     case OPT_DAEMONIZE: o->daemonize = true; break;
@@ -434,7 +537,11 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_NETDEV: append(&o->netdevs, value); break;
     case OPT_NIC: return read_nic(o, value);
     case OPT_VIRTFS: return read_virtfs(o, value);
-    case OPT_OBJECT: return read_object(value);
+    case OPT_OBJECT: return read_object(o, value);
+    case OPT_AUDIODEV: return read_audio(value);
+    case OPT_OVERCOMMIT:
+    case OPT_BOOT:
+    case OPT_MSG: return read_accepted(which, value);
     case OPT_ACCEL: return read_accel(value);
     case OPT_DEVICE:
         if (devices_help(value))
@@ -481,6 +588,10 @@ enum system_result system_options_read(struct system_options *o, char **argv)
         return SYSTEM_BAD;
     if (argv[reader.at]) {
         report_error("'%s' is no option; -help lists them", argv[reader.at]);
+        return SYSTEM_BAD;
+    }
+    if (o->backend_size && o->backend_size != (o->b.ram_size ? o->b.ram_size : o->board->default_ram)) {
+        report_error("-object memory-backend-ram has %llu bytes; the machine's RAM is what -m says", (unsigned long long)o->backend_size);
         return SYSTEM_BAD;
     }
     if (o->log_file && !log_open(o->log_file, -1)) {

@@ -17,9 +17,10 @@ struct system_options {
     struct sandbox sandbox;
     bool no_reboot, no_shutdown, stopped, daemonize, no_defaults, temporary;
     char **chardevs, **drives, **blockdevs, **netdevs, **devices; /* as given: NULL-terminated, owned; NULL: none */
-    char **fw_cfg; /* -fw_cfg, likewise */
+    char **fw_cfg, **names; /* -fw_cfg, -name, likewise */
     char **qmp, **qmp_pretty, **monitors; /* -qmp, -qmp-pretty, -mon */
     unsigned nnics; /* of -nic */
+    uint64_t backend_size; /* -object memory-backend-ram: bytes, 0: there is none */
     bool on_terminal; /* -nographic: the serial line and Ctrl-a commands on the terminal */
 };
 

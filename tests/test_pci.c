@@ -423,6 +423,25 @@ Test(pci, places_by_name)
     finish(&p);
 }
 
+/* The first function of a slot says whether there are others. */
+Test(pci, several_functions)
+{
+    struct pc p;
+    begin(&p);
+    struct device *d[2];
+    for (unsigned i = 0; i < 2; i++) {
+        d[i] = device_new(device_class_by_name("virtio-rng-pci"), NULL, &p.b.host);
+        device_place(d[i], NULL, i ? "5.1" : "5");
+        cr_assert_null(device_realize(d[i]));
+        cr_assert_null(pci_plug(pci_ecam_bus(p.b.device), d[i], -1));
+        cr_assert_eq(((struct pci_function *)d[0])->config[PCI_HEADER], i ? PCI_HEADER_SEVERAL : 0);
+    }
+    take_out(d[1]);
+    cr_assert_eq(((struct pci_function *)d[0])->config[PCI_HEADER], 0);
+    take_out(d[0]);
+    finish(&p);
+}
+
 Test(pci, any_access)
 {
     struct pc p;

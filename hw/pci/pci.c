@@ -317,6 +317,19 @@ static char *choose_slot(const struct pci_bus *b, const struct device *d, int *d
     return *devfn < 0 ? device_error("device %s: the PCI bus has no free slot", d->class->name) : NULL;
 }
 
+/* Software looks at functions behind the first only where that says that there are others. */
+static void tell_functions(struct pci_bus *b, unsigned slot)
+{
+    unsigned n = 0;
+    for (unsigned i = 8 * slot; i < 8 * slot + 8; i++)
+        n += b->function[i] != NULL;
+    for (unsigned i = 8 * slot; i < 8 * slot + 8; i++) {
+        uint8_t *header = b->function[i] ? &b->function[i]->config[PCI_HEADER] : NULL;
+        if (header)
+            *header = (uint8_t)(n > 1 ? *header | PCI_HEADER_SEVERAL : *header & ~PCI_HEADER_SEVERAL);
+    }
+}
+
 char *pci_plug(struct pci_bus *b, struct device *d, int devfn)
 {
     struct pci_function *f = function(d);
@@ -332,6 +345,7 @@ char *pci_plug(struct pci_bus *b, struct device *d, int devfn)
     f->bus = b;
     f->devfn = (uint8_t)devfn;
     b->function[devfn] = f;
+    tell_functions(b, (unsigned)devfn >> 3);
     f->mapped = 0;
     if (f->express_cap && !pci_class(f)->bridge && !b->bridge) /* not behind a port */
         f->config[f->express_cap + 2u] |= PCI_EXPRESS_INTEGRATED << 4;
@@ -390,6 +404,7 @@ void pci_unplug(struct device *d)
     update_windows(f);
     struct pci_bus *b = f->bus;
     b->function[f->devfn] = NULL;
+    tell_functions(b, f->devfn >> 3);
     f->bus = NULL;
     if (b->bridge && pci_class(b->bridge)->plugged)
         pci_class(b->bridge)->plugged(&b->bridge->device, false);

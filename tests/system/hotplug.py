@@ -185,8 +185,8 @@ def main():
         disk = folder / "disk"
         disk.write_bytes(b"disk content".ljust(1 << 20, b"\0"))
         with qmp.Machine(machine, "-M", "virt", "-m", "512", "-smp", "2", "-no-shutdown", "-kernel", next(root.glob("boot/vmlinu*")),
-                         "-initrd", folder / "initrd", "-append", "console=ttyS0 quiet", "-device", "pcie-root-port,id=port1",
-                         "-device", "pcie-root-port,id=port2,slot=1", *options) as m:
+                         "-initrd", folder / "initrd", "-append", "console=ttyS0 quiet", "-device",
+                         "pcie-root-port,id=port1,addr=1,multifunction=on", "-device", "pcie-root-port,id=port2,slot=1,addr=1.1", *options) as m:
             guest = Guest(m)
             guest.up()
             hot_plug(m, guest, disk)

@@ -206,6 +206,39 @@ def nodes(machine, img):
             check(r.returncode == 1 and text in r.stderr and r.stderr.count("\n") == 1, option, r)
 
 
+def managed(machine, img):
+    """A command line as programs that manage machines write it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        subprocess.run([img, "create", "-f", "qcow2", folder / "disk", "1M"], check=True)
+        options = ["-name", "guest=box,debug-threads=on", "-S", "-machine", "virt,usb=off,dump-guest-core=off,memory-backend=ram,acpi=off", "-accel", "tcg",
+                   "-cpu", "rv64", "-m", "size=32768k", "-object", '{"qom-type":"memory-backend-ram","id":"ram","size":33554432}', "-overcommit", "mem-lock=off",
+                   "-smp", "2,sockets=1,cores=2,threads=1", "-uuid", "00112233-4455-6677-8899-aabbccddeeff", "-no-user-config", "-nodefaults", "-chardev",
+                   f"socket,id=charmonitor,path={folder}/mon,server=on,wait=off", "-mon", "chardev=charmonitor,id=monitor,mode=control", "-rtc", "base=utc",
+                   "-no-shutdown", "-boot", "strict=on", "-device",
+                   '{"driver":"pcie-root-port","port":8,"chassis":1,"id":"pci.1","bus":"pcie.0","multifunction":true,"addr":"0x1"}', "-device",
+                   '{"driver":"pcie-root-port","port":9,"chassis":2,"id":"pci.2","bus":"pcie.0","addr":"0x1.0x1"}', "-blockdev",
+                   json.dumps({"driver": "file", "filename": f"{folder}/disk", "node-name": "storage", "auto-read-only": True, "discard": "unmap"}), "-blockdev",
+                   '{"node-name":"format","read-only":false,"driver":"qcow2","file":"storage","backing":null}', "-device",
+                   '{"driver":"virtio-blk-pci","bus":"pci.2","addr":"0x0","drive":"format","id":"virtio-disk0"}', "-netdev", '{"type":"user","id":"hostnet0"}',
+                   "-device", '{"driver":"virtio-net-pci","netdev":"hostnet0","id":"net0","mac":"52:54:00:12:34:56","bus":"pci.1","addr":"0x0"}', "-audiodev",
+                   '{"id":"audio1","driver":"none"}', "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", "-msg", "timestamp=on"]
+        with qmp.Machine(machine, "-bios", "none", *options) as m:
+            check(m.command("query-name") == {"name": "box"} and len(m.command("query-cpus-fast")) == 2)
+            check(m.command("query-memory-size-summary")["base-memory"] == 32 << 20)
+            check([(d["slot"], d["function"]) for d in m.command("query-pci")[0]["devices"]] == [(1, 0), (1, 1)])
+            check([b["inserted"]["drv"] for b in m.command("query-block")] == ["qcow2"])
+            c = qmp.Client(folder / "mon")
+            c.command("qmp_capabilities")
+            c.command("quit")
+            check(m.end() == (0, ""))
+        for option, text in ((["-smp", "4,sockets=3"], "sockets="), (["-object", "memory-backend-ram,id=r,size=1M"], "what -m says"), (["-boot", "order=c"], "strict=on"),
+                             (["-overcommit", "mem-lock=on"], "mem-lock=off"), (["-M", "virt,usb=on"], "usb"), (["-smp", "2,maxcpus=4"], "number of processors"),
+                             (["-device", '{"driver":}'], "-device: JSON"), (["-audiodev", "alsa,id=x"], "none,id=")):
+            r = subprocess.run([machine, *BARE, "-S", "-display", "none", *option], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            check(r.returncode == 1 and text in r.stderr and r.stderr.count("\n") == 1, option, r)
+
+
 def begun(machine):
     """A machine that begins with a state: its guest has seen the devices, so that others go into slots only."""
     with tempfile.TemporaryDirectory() as folder:
@@ -480,6 +513,7 @@ def main():
     sizes(machine)
     if len(sys.argv) > 3:
         nodes(machine, sys.argv[3])
+        managed(machine, sys.argv[3])
     begun(machine)
     short_forms(machine)
     human_session(machine)
