@@ -195,6 +195,14 @@ void b_goto_if(struct ir_builder *b, enum ir_cc cc, enum ir_type t, ir_ref x, ir
     b_emit(b, (struct ir_inst){.op = IR_GOTO_IF, .type2 = t, .cc = cc, .arg = {x, y}, .imm = pc});
 }
 
+void b_leave_if(struct ir_builder *b, enum ir_cc cc, enum ir_type t, ir_ref x, ir_ref y, uint64_t pc)
+{
+    struct region *region = b->region;
+    b->region = NULL; /* which takes note of jumps */
+    b_goto_if(b, cc, t, x, y, pc);
+    b->region = region;
+}
+
 void b_exit_dead(struct ir_builder *b, unsigned slot)
 {
     if (b->last_exit != IR_NONE)

@@ -151,7 +151,7 @@ ir_ref b_emit_at(struct ir_builder *b, struct ir_inst *in)
 
 /* --- guest registers --- */
 
-static bool is_label(const struct ir_builder *b, uint64_t pc)
+bool b_is_label(const struct ir_builder *b, uint64_t pc)
 {
     if (b->back) /* it is reached by this call only */
         return false;
@@ -169,7 +169,7 @@ bool b_insn(struct ir_builder *b, uint64_t pc, uint64_t bits)
         b->u->inst[b->last_pc_inst].imm2 = bits;
         return false;
     }
-    bool label = is_label(b, pc);
+    bool label = b_is_label(b, pc);
     if (label) { /* whoever jumps here does not bring values */
         b_forget(b);
         memset(b->recent, 0, sizeof b->recent);

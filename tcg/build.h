@@ -123,6 +123,10 @@ ir_ref b_cas(struct ir_builder *b, enum ir_type t, unsigned mem, ir_ref addr, ir
 void b_goto(struct ir_builder *b, uint64_t pc);
 void b_call_to(struct ir_builder *b, uint64_t pc, uint64_t return_pc);
 void b_goto_if(struct ir_builder *b, enum ir_cc cc, enum ir_type t, ir_ref x, ir_ref y, uint64_t pc);
+/* The same for what never comes back into this unit: the pc is to be translated on its own. */
+void b_leave_if(struct ir_builder *b, enum ir_cc cc, enum ir_type t, ir_ref x, ir_ref y, uint64_t pc);
+/* Does a label of the unit stand at the pc? Then no instruction in front of it can be merged with what follows it. */
+bool b_is_label(const struct ir_builder *b, uint64_t pc);
 /* Says of the exit just built (GOTO, GOTO_IF) that the slot is written before it is read at the target. */
 void b_exit_dead(struct ir_builder *b, unsigned slot);
 /* kind JUMP_PLAIN, JUMP_CALL (with return_pc) or JUMP_RETURN. */

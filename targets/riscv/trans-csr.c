@@ -88,12 +88,13 @@ static bool quiet_comparison(DisasContext *s, const arg_CSRRS *a)
     unsigned rd = extract64(compare, 7, 5), rs1 = extract64(compare, 15, 5), rs2 = extract64(compare, 20, 5);
     unsigned fmt = extract64(compare, 25, 2), kind = extract64(compare, 12, 3);
     if ((compare & FCMP_MASK) != FCMP || kind >= ARRAY_SIZE(cc) || fmt > RV_FMT_D || !rv_fp_arithmetic(s, fmt) ||
-        rd == (unsigned)a->rd || restore != (FSFLAGS | (uint32_t)a->rd << 15))
+        rd == (unsigned)a->rd || restore != (FSFLAGS | (uint32_t)a->rd << 15) || b_is_label(b, second) ||
+        b_is_label(b, third))
         return false;
     enum ir_type t = rv_fp_type(fmt);
     ir_ref x = rv_read_fp(s, fmt, rs1), y = rv_read_fp(s, fmt, rs2);
     rv_write(s, a->rd, read_fflags(s));
-    b_goto_if(b, CC_FUNO, t, x, y, second);
+    b_leave_if(b, CC_FUNO, t, x, y, second);
     b_insn(b, second, compare);
     rv_write(s, rd, b_zext(b, b_setcc(b, cc[kind], t, x, y)));
     b_insn(b, third, restore);

@@ -88,6 +88,27 @@ static void compared_in_loop(void)
     CHECK(less == 500 && flags() == 0);
 }
 
+/* And in one that is compiled as a whole: it begins with the comparison, and goes on after the NaN. */
+static void compared_in_hot_loop(void)
+{
+    for (int nan_at = 0; nan_at < 300000; nan_at += 299000) {
+        double x = one, sum = 0, step = three, limit = 4e5;
+        int left = 300000, more = 0;
+        flags();
+        do {
+            if (isgreater(x, limit)) {
+                more++;
+                x -= limit;
+            }
+            sum += sqrt(x == x ? x : one);
+            x = left == nan_at ? quiet : x + step;
+            left--;
+        } while (left > 0);
+        CHECK(!fetestexcept(FE_INVALID) && (nan_at ? more == 0 : more == 2) && sum > 0);
+    }
+    flags();
+}
+
 static void rounded(void)
 {
     static const struct {
@@ -137,6 +158,7 @@ int main(void)
     compared(-INFINITY, NAN, 1, 0);
     compared(from_bits(0x7ff0000000000001), 1, 1, 1);
     compared_in_loop();
+    compared_in_hot_loop();
     rounded();
     pthread_t t;
     fesetround(FE_UPWARD);
