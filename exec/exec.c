@@ -227,6 +227,12 @@ void cpu_forget_jumps(struct cpu *cpu, uint64_t start, uint64_t end)
     forget_returns(cpu);
 }
 
+void cpu_forget_mapped_jumps(struct cpu *cpu)
+{
+    jumps_forget_but(cpu, cpu->target->system->unmapped);
+    forget_returns(cpu);
+}
+
 /* x->lock is held: window() is called while a unit is made. */
 void exec_stop_others(struct exec *x, struct cpu *self, void (*fn)(void *opaque), void *opaque)
 {

@@ -85,6 +85,8 @@ enum { CODE_MAX_INSN = 16 }; /* bytes of an instruction of any guest */
  * addresses have changed. By the thread itself, outside generated code or from a helper that leaves it.
  */
 void cpu_forget_jumps(struct cpu *cpu, uint64_t start, uint64_t end);
+/* The same where page tables have changed: the modes that have none keep theirs. */
+void cpu_forget_mapped_jumps(struct cpu *cpu);
 /* Calls fn while all other threads are outside generated code. Only from exec_memory.window(). */
 void exec_stop_others(struct exec *x, struct cpu *self, void (*fn)(void *opaque), void *opaque);
 /*

@@ -103,14 +103,35 @@ static bool any_into(struct jump_sets *j, uint64_t start, uint64_t end)
     return false;
 }
 
-void jumps_forget_all(struct cpu *cpu)
+static void add_page(uint64_t *pages, const struct jump_entry *e)
+{
+    uint64_t pc = atomic_load_explicit(&e->pc, memory_order_relaxed), page = pc >> JUMP_PAGE_SHIFT;
+    if (pc && pc != JUMP_EMPTY)
+        pages[page % JUMP_PAGES / 64] |= UINT64_C(1) << page % 64;
+}
+
+static void add_pages(uint64_t *pages, const struct jump_set *s)
+{
+    for (unsigned i = 0; s->nfilled <= JUMP_FEW && i < s->nfilled; i++)
+        add_page(pages, &s->table->entry[s->filled[i]]);
+    for (unsigned i = 0; s->nfilled > JUMP_FEW && i < size_of(s->table); i++)
+        add_page(pages, &s->table->entry[i]);
+}
+
+void jumps_forget_but(struct cpu *cpu, bool (*stays)(uint32_t mode))
 {
     struct jump_sets *j = cpu->jumps;
-    for (unsigned i = 0; i < ARRAY_SIZE(j->pages); i++)
-        __atomic_store_n(&j->pages[i], 0, __ATOMIC_RELAXED);
+    uint64_t pages[ARRAY_SIZE(j->pages)] = {0};
     for (unsigned i = 0; i < j->n; i++)
-        forget_set(&j->set[i]);
+        if (stays && stays(j->set[i].mode))
+            add_pages(pages, &j->set[i]);
+        else
+            forget_set(&j->set[i]);
+    for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) /* at no time without a page that stays */
+        __atomic_store_n(&j->pages[i], pages[i], __ATOMIC_RELAXED);
 }
+
+void jumps_forget_all(struct cpu *cpu) { jumps_forget_but(cpu, NULL); }
 
 /*
  * A table begins small, since each page that is touched costs as much as translating several instructions, and grows when jumps

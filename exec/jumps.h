@@ -36,6 +36,8 @@ void jumps_free(struct cpu *cpu);
 /* By the own thread, outside generated code. */
 void jumps_select(struct cpu *cpu, uint32_t mode);
 void jumps_forget_all(struct cpu *cpu);
+/* But those of the modes that `stays` says; NULL: of none. */
+void jumps_forget_but(struct cpu *cpu, bool (*stays)(uint32_t mode));
 void jumps_fill(struct cpu *cpu, uint64_t pc, void *entry);
 
 /* By any thread: jumps to guest addresses [start, end). */

@@ -88,6 +88,8 @@ struct target_system {
     unsigned nviews; /* ways in which addresses are translated, at most 8: by privilege and the like */
     unsigned (*data_view)(const struct cpu *cpu);
     unsigned (*fetch_view)(const struct cpu *cpu);
+    unsigned unmapped_views;         /* a bit for each that has nothing to do with page tables; */
+    bool (*unmapped)(uint32_t mode); /* does a mode fetch in such a one? */
     /* An access of `size` bytes that lies within a page. False: out->cause. */
     bool (*translate)(struct cpu *cpu, unsigned view, uint64_t address, unsigned size, enum target_access access,
                       struct target_translation *out);

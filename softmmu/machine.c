@@ -15,6 +15,7 @@
 #include "softmmu/machine-count.h"
 
 enum { SIGNAL_STACK = 64 * 1024 };
+enum { CACHE_BYTES = 512 << 20 }; /* for all of a system's programs; memory comes as it is used */
 
 /* The calling thread's processor, for the signal handler. */
 static __thread struct cpu *self;
@@ -282,6 +283,8 @@ bool machine_init(struct machine *m, const struct target *t, unsigned nprocessor
 {
     *m = (struct machine){.stop = true};
     struct exec_options options = *o;
+    if (!options.cache_bytes)
+        options.cache_bytes = CACHE_BYTES;
     options.memory = &tlb_exec_memory;
     CHECK(t->system && nprocessors <= MACHINE_MAX_PROCESSORS);
     pthread_mutex_init(&m->lock, NULL);

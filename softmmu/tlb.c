@@ -62,11 +62,11 @@ static void forget_code(struct processor *p, uint64_t start, uint64_t end)
 }
 
 /* A table that was filled well becomes larger, one that was nearly empty smaller. */
-void tlb_flush(struct processor *p)
+static void flush_views(struct processor *p, unsigned but)
 {
     for (unsigned v = 0; v < p->cpu->target->system->nviews; v++) {
         struct tlb *t = &p->tlb[v];
-        if (!t->used)
+        if (!t->used || but >> v & 1)
             continue;
         if (t->used > 3u << t->bits >> 2 && t->bits < MAX_BITS)
             allocate(t, t->bits + 1);
@@ -76,13 +76,25 @@ void tlb_flush(struct processor *p)
     }
     p->large_first = UINT64_MAX;
     p->large_last = 0;
+}
+
+void tlb_flush(struct processor *p)
+{
+    flush_views(p, 0);
     forget_code(p, 0, UINT64_MAX);
+}
+
+void tlb_flush_mapped(struct processor *p)
+{
+    flush_views(p, p->cpu->target->system->unmapped_views);
+    p->cpu->last_exit = NULL;
+    cpu_forget_mapped_jumps(p->cpu);
 }
 
 void tlb_flush_page(struct processor *p, uint64_t address)
 {
     if (address >= p->large_first && address <= p->large_last) {
-        tlb_flush(p);
+        tlb_flush_mapped(p);
         return;
     }
     for (unsigned v = 0; v < p->cpu->target->system->nviews; v++) {

@@ -67,6 +67,8 @@ bool tlb_init(struct processor *p);
 void tlb_free(struct processor *p);
 /* By the processor's own thread, outside generated code or in a helper that leaves it. */
 void tlb_flush(struct processor *p);
+/* The same of what page tables translate. */
+void tlb_flush_mapped(struct processor *p);
 void tlb_flush_page(struct processor *p, uint64_t address);
 /* The instruction at the pc reaches to `address`, which could not be fetched: enters the exception, if it still can't. */
 void tlb_raise_fetch(struct processor *p, uint64_t address);

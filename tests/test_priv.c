@@ -19,7 +19,7 @@ static struct board {
 
 static uint64_t board_time(void *opaque) { return board.time; }
 static void board_timer(void *opaque, struct rv_hart *h) { board.timers++; }
-static void board_flush(void *opaque, struct rv_hart *h) { board.flushes++; }
+static void board_flush(void *opaque, struct rv_hart *h, bool mapped) { board.flushes++; }
 
 static bool board_load(void *opaque, const struct rv_hart *h, uint64_t address, uint64_t *value)
 {

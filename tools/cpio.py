@@ -14,4 +14,4 @@ def initrd(files):
     """A compressed archive of the (name, mode, content), with a console."""
     archive = b"".join(record(i, *f) for i, f in enumerate(files))
     archive += record(len(files), "dev/console", 0o20600, device=(5, 1)) + record(0, "TRAILER!!!", 0)
-    return gzip.compress(archive)
+    return gzip.compress(archive, 1)

@@ -87,9 +87,12 @@ static bool swap(void *opaque, uint64_t address, uint64_t old, uint64_t new)
     return true;
 }
 
-static void flush(void *opaque, struct rv_hart *hart)
+static void flush(void *opaque, struct rv_hart *hart, bool mapped)
 {
-    tlb_flush(processor_of(&hart->cpu.cpu));
+    if (mapped)
+        tlb_flush_mapped(processor_of(&hart->cpu.cpu));
+    else
+        tlb_flush(processor_of(&hart->cpu.cpu));
 }
 
 static void flush_page(void *opaque, struct rv_hart *hart, uint64_t address)

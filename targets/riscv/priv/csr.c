@@ -117,7 +117,7 @@ static void write_status(struct rv_hart *h, uint64_t value, uint64_t mask)
         v = (v & ~RV_MSTATUS_MPP) | (old & RV_MSTATUS_MPP);
     h->mstatus = v;
     if ((old ^ v) & RV_MSTATUS_MXR)
-        h->env->flush(h->env->opaque, h);
+        h->env->flush(h->env->opaque, h, true);
 }
 
 static void write_mstatus(struct rv_hart *h, unsigned n, uint64_t value) { write_status(h, value, MSTATUS_WRITABLE); }
@@ -140,7 +140,7 @@ static void write_menvcfg(struct rv_hart *h, unsigned n, uint64_t value)
     uint64_t changed = h->menvcfg ^ value;
     h->menvcfg = value;
     if (changed & (RV_ENVCFG_ADUE | RV_ENVCFG_PBMTE))
-        h->env->flush(h->env->opaque, h);
+        h->env->flush(h->env->opaque, h, true);
     if (changed & RV_ENVCFG_STCE)
         h->env->timer(h->env->opaque, h);
 }
@@ -179,7 +179,7 @@ static void write_satp(struct rv_hart *h, unsigned n, uint64_t value)
     if (value == h->satp || (mode && (mode < 8 || mode > 10)))
         return;
     h->satp = value;
-    h->env->flush(h->env->opaque, h);
+    h->env->flush(h->env->opaque, h, true);
 }
 
 static uint64_t read_pmpcfg(struct rv_hart *h, unsigned n)
@@ -196,7 +196,7 @@ static void write_pmpcfg(struct rv_hart *h, unsigned n, uint64_t value)
 {
     for (unsigned i = 0; i < 8; i++)
         rv_write_pmpcfg(h, 4 * n + i, (uint8_t)(value >> 8 * i));
-    h->env->flush(h->env->opaque, h);
+    h->env->flush(h->env->opaque, h, false);
 }
 
 static uint64_t read_pmpaddr(struct rv_hart *h, unsigned n) { return h->pmpaddr[n]; }
@@ -204,7 +204,7 @@ static uint64_t read_pmpaddr(struct rv_hart *h, unsigned n) { return h->pmpaddr[
 static void write_pmpaddr(struct rv_hart *h, unsigned n, uint64_t value)
 {
     rv_write_pmpaddr(h, n, value);
-    h->env->flush(h->env->opaque, h);
+    h->env->flush(h->env->opaque, h, false);
 }
 
 /* --- the table --- */

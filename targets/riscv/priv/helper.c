@@ -47,7 +47,7 @@ static void rv_do_fence(struct rv_hart *h, uint32_t insn, uint32_t by_address, u
     if (by_address)
         h->env->flush_page(h->env->opaque, h, address);
     else
-        h->env->flush(h->env->opaque, h);
+        h->env->flush(h->env->opaque, h, true);
     h->cpu.cpu.pc = next;
     exec_leave(&h->cpu.cpu, EXIT_NONE);
 }

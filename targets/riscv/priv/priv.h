@@ -83,8 +83,8 @@ struct rv_environment {
     /* A doubleword of physical memory, for page tables: false where no memory is. swap: only if it is still `old`. */
     bool (*load)(void *opaque, const struct rv_hart *h, uint64_t address, uint64_t *value);
     bool (*swap)(void *opaque, uint64_t address, uint64_t old, uint64_t new);
-    /* Translations of addresses have become stale: all, or those of the page that holds the address. */
-    void (*flush)(void *opaque, struct rv_hart *h);
+    /* Translations of addresses have become stale: all (`mapped`: that page tables made), or those of the page that holds the address. */
+    void (*flush)(void *opaque, struct rv_hart *h, bool mapped);
     void (*flush_page)(void *opaque, struct rv_hart *h, uint64_t address);
     void *opaque;
     /* The hart's incoming MSI controller at a level, machine or supervisor; NULL: there is none, nor registers about one. A

@@ -51,6 +51,8 @@ static unsigned number_of(struct rv_view v)
 static unsigned data_view(const struct cpu *cpu) { return number_of(rv_data_view((const struct rv_hart *)cpu)); }
 static unsigned fetch_view(const struct cpu *cpu) { return number_of(rv_fetch_view((const struct rv_hart *)cpu)); }
 
+static bool unmapped(uint32_t mode) { return (mode >> RV_MODE_PRIVILEGE_SHIFT & RV_MACHINE) == RV_MACHINE; }
+
 static bool translate(struct cpu *cpu, unsigned view, uint64_t address, unsigned size, enum target_access access,
                       struct target_translation *out)
 {
@@ -165,6 +167,8 @@ static const struct target_system privileged = {
     .nviews = NVIEWS,
     .data_view = data_view,
     .fetch_view = fetch_view,
+    .unmapped_views = 1 << VIEW_MACHINE,
+    .unmapped = unmapped,
     .translate = translate,
     .raise = raise,
     .bus_error = bus_error,
