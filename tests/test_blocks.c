@@ -33,8 +33,10 @@ static struct code_block *newest(struct code_block *b, const bool *removed, unsi
 
 static void check_key(struct exec *x, struct code_block *b, const bool *removed, unsigned n, struct block_key key)
 {
-    cr_assert_eq(exec_find(x, key), newest(b, removed, n, key), "pc 0x%llx mode %u after %u units",
-                 (unsigned long long)key.pc, key.mode, n);
+    const struct code_block *wanted = newest(b, removed, n, key);
+    cr_assert_eq(exec_find(x, key), wanted, "pc 0x%llx mode %u after %u units", (unsigned long long)key.pc, key.mode, n);
+    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
+        cr_assert_eq(exec_find_for(x, cpu, key), wanted, "pc 0x%llx mode %u after %u units", (unsigned long long)key.pc, key.mode, n);
 }
 
 static void check_pages(struct exec *x, const struct code_block *b, const bool *removed, unsigned n)
@@ -55,6 +57,11 @@ Test(blocks, model, .timeout = 60)
     bool *removed = calloc(BLOCKS, sizeof *removed);
     uint8_t *code = (uint8_t *)(uintptr_t)0x100000;
     cr_assert(x && b && removed);
+    struct cpu *user = calloc(1, sizeof *user), *machine = calloc(1, sizeof *machine);
+    cr_assert(user && machine);
+    machine->recent = exec_new_recent(); /* units it found last are remembered */
+    user->next_cpu = machine;
+    x->cpus = user;
     check_key(x, b, removed, 0, random_key());
     for (unsigned round = 0; round < 2; round++) { /* the second after a flush */
         memset(b, 0, BLOCKS * sizeof *b);
@@ -83,6 +90,9 @@ Test(blocks, model, .timeout = 60)
         check_key(x, b, removed, 0, random_key());
     }
     blocks_free(x);
+    free(machine->recent);
+    free(machine);
+    free(user);
     free(removed);
     free(b);
     free(x);
@@ -148,6 +158,38 @@ Test(jumps, grow, .timeout = 60)
     jumps_forget_all(cpu);
     for (unsigned i = 0; i < HOT; i++)
         cr_assert_null(jump(cpu, 0x10000 + 256 * i));
+    jumps_free(cpu);
+    free(memory);
+    free(cpu);
+}
+
+static bool is_five(uint32_t mode) { return mode == 5; }
+
+Test(jumps, of_modes)
+{
+    struct cpu *cpu = calloc(1, sizeof *cpu);
+    void *memory = aligned_alloc(4096, jumps_bytes(JUMP_MODES));
+    cr_assert(cpu && memory);
+    memset(memory, 0, jumps_bytes(JUMP_MODES));
+    cr_assert(jumps_init(cpu, memory, JUMP_MODES));
+    for (unsigned many = 0; many < 2; many++) { /* which entries are filled is known for a few only */
+        unsigned n = many ? 2 * JUMP_FEW : 10;
+        for (uint32_t mode = 3; mode <= 5; mode += 2) {
+            jumps_select(cpu, mode);
+            for (unsigned i = 0; i < n; i++)
+                jumps_fill(cpu, 0x400000 + 2 * i, entry_for(0x400000 + 2 * i));
+        }
+        jumps_forget_but(cpu, is_five);
+        for (unsigned i = 0; i < n; i++)
+            cr_assert_eq(jump(cpu, 0x400000 + 2 * i), entry_for(0x400000 + 2 * i));
+        jumps_select(cpu, 3);
+        for (unsigned i = 0; i < n; i++)
+            cr_assert_null(jump(cpu, 0x400000 + 2 * i));
+        jumps_select(cpu, 5);
+        jumps_forget(cpu, 0x400000, 0x400000 + 2 * n); /* their pages are known still */
+        for (unsigned i = 0; i < n; i++)
+            cr_assert_null(jump(cpu, 0x400000 + 2 * i));
+    }
     jumps_free(cpu);
     free(memory);
     free(cpu);
