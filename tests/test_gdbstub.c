@@ -45,7 +45,9 @@ struct world {
     struct toy_cpu cpu[2];
     uint8_t memory[SIZE];
     struct gdb_action action[2];
-    unsigned points, went, interrupted, detached, killed;
+    unsigned points, went, interrupted, detached, killed, passed_on;
+    int64_t others, forgotten; /* processes 8 and up */
+    char asked[64];            /* what another process was asked last */
     uint64_t passed, calls;
     int ncalls;
     struct gdb_text out;
@@ -119,10 +121,33 @@ static void catch_calls(void *o, const uint64_t *calls, int n)
         w->calls += calls[i];
 }
 
+/* --- other processes, which answer every question with their number and it --- */
+
+static int64_t other(void *o, int64_t process)
+{
+    const int64_t next = process ? process + 1 : 8;
+    return next < 8 + ((struct world *)o)->others ? next : 0;
+}
+
+static void ask_other(void *o, int64_t process, const void *payload, size_t n, struct gdb_text *out)
+{
+    struct world *w = o;
+    snprintf(w->asked, sizeof w->asked, "%d:%.*s", (int)process, (int)n, (const char *)payload);
+    if (!memcmp(payload, "qf", 2))
+        gdb_printf(out, "mp%x.1", (int)process);
+    else if (!memcmp(payload, "qs", 2))
+        gdb_printf(out, "l");
+    else
+        gdb_put(out, w->asked, strlen(w->asked));
+}
+
+static void pass_on(void *o, int64_t process, const void *payload, size_t n) { ((struct world *)o)->passed_on |= 1u << process; }
+static void forget(void *o, int64_t process) { ((struct world *)o)->forgotten = process; }
+
 static const struct gdb_ops ops = {
     .os = "GNU/Linux", .next = next, .cpu = cpu_of, .name = name, .read = read_bytes, .write = write_bytes, .point = point, .act = act,
     .go = go, .interrupt = interrupt, .detach = detach, .kill = kill_it, .object = object, .monitor = monitor, .path = path, .pass = pass,
-    .catch = catch_calls,
+    .catch = catch_calls, .other = other, .ask = ask_other, .pass_on = pass_on, .forget = forget,
 };
 
 static void send_bytes(void *o, const void *bytes, size_t n) { gdb_put(&((struct world *)o)->out, bytes, n); }
@@ -409,5 +434,42 @@ Test(session, anything_may_come)
     gdb_receive(&w->session, "$?#3f", 5);
     gdb_receive(&w->session, "$?#3f", 5);
     cr_assert_not_null(w->out.bytes);
+    world_free(w);
+}
+
+/* Packets go to the process that they name, or whose thread is the general one; some to all. */
+Test(session, other_processes)
+{
+    static const char stop[] = "T05swbreak:;thread:p9.9;", end[] = "W02;process:8";
+    struct world *w = world_new();
+    ask(w, "qSupported:multiprocess+;swbreak+");
+    w->others = 2;
+    ANSWER(w, "Hgp8.8", "8:Hgp8.8");
+    ANSWER(w, "m1000,4", "8:m1000,4");
+    ANSWER(w, "Z0,1000,4", "8:Z0,1000,4");
+    ANSWER(w, "Tp9.1", "9:Tp9.1");
+    ANSWER(w, "Hgp7.2", "OK");
+    ANSWER(w, "m1000,4", "00010203");
+    ANSWER(w, "Tp7.1", "OK");
+    ANSWER(w, "qfThreadInfo", "mp7.1,p7.2");
+    ANSWER(w, "qsThreadInfo", "mp8.1");
+    cr_expect_str_eq(ask(w, "qsThreadInfo"), "mp9.1");
+    cr_expect_str_eq(ask(w, "qsThreadInfo"), "l");
+    ANSWER(w, "QPassSignals:e", "OK");
+    cr_expect_str_eq(w->asked, "9:QPassSignals:e");
+    ANSWER(w, "D;9", "9:D;9");
+    cr_expect_eq(w->forgotten, 9);
+    cr_expect_eq(w->detached, 0);
+    cr_assert_null(ask(w, "vCont;c:p9.-1")); /* nothing of this one runs, but gdb waits */
+    cr_expect(w->passed_on == 1u << 9 && w->went == 0 && w->session.running);
+    w->out.n = 0;
+    gdb_other_stopped(&w->session, stop, sizeof stop - 1);
+    cr_expect(memmem(w->out.bytes, w->out.n, stop, sizeof stop - 1) && !w->session.running);
+    ANSWER(w, "m1000,4", "9:m1000,4"); /* the thread that stopped is the general one */
+    w->passed_on = 0;
+    cr_assert_null(ask(w, "vCont;c"));
+    cr_expect(w->passed_on == (1u << 8 | 1u << 9) && w->went == 1);
+    gdb_other_stopped(&w->session, end, sizeof end - 1);
+    cr_expect_not(w->session.ended);
     world_free(w);
 }
