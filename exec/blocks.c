@@ -53,7 +53,10 @@ enum { RECENT_BITS = 12 };
 
 struct code_block **exec_new_recent(void) { return calloc(1 << RECENT_BITS, sizeof(struct code_block *)); }
 
-static struct code_block **recent_of(const struct cpu *cpu, struct block_key key) { return &cpu->recent[hash_of(key) >> (64 - RECENT_BITS)]; }
+static struct code_block **recent_of(const struct cpu *cpu, struct block_key key)
+{
+    return &cpu->recent[hash_of(key) >> (64 - RECENT_BITS)];
+}
 
 struct code_block *exec_find_for(struct exec *x, struct cpu *cpu, struct block_key key)
 {
