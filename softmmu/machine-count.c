@@ -18,13 +18,16 @@ void processor_count(struct processor *p)
     clocks_advance(&p->machine->clocks, n);
 }
 
+/* Instructions that take so long: `ns` above 0. */
+static int64_t instructions_in(const struct clocks *c, int64_t ns) { return ((ns - 1) >> c->icount_shift) + 1; }
+
 /* Instructions until the virtual time; at most MOST. */
 static int32_t until(struct clocks *c, int64_t ns)
 {
     int64_t away = ns - clock_now(c, CLOCK_VIRTUAL);
     if (away <= 0)
         return 0;
-    int64_t n = ((away - 1) >> c->icount_shift) + 1;
+    int64_t n = instructions_in(c, away);
     return n < MOST ? (int32_t)n : MOST;
 }
 
@@ -73,5 +76,5 @@ void machine_idle(struct machine *m, pthread_cond_t *wake)
     }
     int64_t passed = m->idle_skips || away <= 0 ? away : sleep_for(m, wake, away);
     if (passed > 0)
-        clocks_advance(c, passed < away ? passed >> c->icount_shift : until(c, next));
+        clocks_advance(c, passed < away ? passed >> c->icount_shift : instructions_in(c, away));
 }

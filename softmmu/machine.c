@@ -94,14 +94,15 @@ static struct processor *wait_for_turn(struct processor_thread *t)
             clocks_dispatch_counted(&m->clocks);
         if (!m->stop && choose(t))
             break;
+        if (counted && waits(t)) { /* time goes on: not parked, so that nobody sees a machine that stands still */
+            machine_idle(m, &t->wake);
+            continue;
+        }
         t->parked = true;
         pthread_cond_broadcast(&m->parked);
-        if (counted && waits(t))
-            machine_idle(m, &t->wake);
-        else
-            pthread_cond_wait(&t->wake, &m->lock);
+        pthread_cond_wait(&t->wake, &m->lock);
+        t->parked = false;
     }
-    t->parked = false;
     if (counted && atomic_exchange(&t->renew, false) && clocks_next_virtual(&m->clocks) != CLOCK_NEVER)
         processor_cut(processor_at(t, t->at), clocks_next_virtual(&m->clocks));
     machine_unlock(m);
