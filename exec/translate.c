@@ -162,6 +162,7 @@ static const uint8_t *page_window(void *opaque, uint64_t pc, size_t *avail)
 struct profile {
     struct exec *x;
     struct block_key start; /* of the unit */
+    const struct cpu *cpu;  /* that is there */
 };
 
 static struct code_block *block_near(const struct profile *p, uint64_t pc)
@@ -180,6 +181,14 @@ static enum region_heat heat(const void *opaque, uint64_t pc)
     if (!b || b->tail)
         return HEAT_COLD;
     return !b->quick ? HEAT_DONE : tier_is_warm(p->x, b) ? HEAT_WARM : HEAT_COLD;
+}
+
+static uint64_t slot_now(const void *opaque, unsigned slot)
+{
+    const struct profile *p = opaque;
+    uint64_t v;
+    memcpy(&v, (const char *)p->cpu + p->x->target->ir->slots[slot].offset, sizeof v);
+    return v;
 }
 
 static bool peek(const void *opaque, uint64_t address, uint64_t *value)
@@ -212,7 +221,7 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, struct cod
     struct page_reader page = {.x = x, .cpu = cpu, .unit = u, .source = source, .physical = b->physical};
     const struct code_reader code = {.opaque = &page, .window = page_window};
     struct region region;
-    struct profile profile = {x, {b->pc, b->physical, b->mode}};
+    struct profile profile = {x, {b->pc, b->physical, b->mode}, cpu};
     bool regions = !b->quick && !(b->mode & MODE_STEP) && x->host && x->host->takes_labels() && !x->options.one_insn;
     if (regions)
         region = (struct region){
@@ -220,6 +229,8 @@ static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, struct cod
             .profile = &profile,
             .peek = x->host->takes_guesses() && !x->options.memory ? peek : NULL,
         };
+    if (regions && region.peek)
+        region.slot = slot_now;
     if (regions)
         region.inlines = x->host->takes_inlined() && !x->options.memory;
     ir_unit_restart(u, x->target->ir, b->pc, mode);

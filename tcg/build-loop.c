@@ -98,7 +98,7 @@ static uint64_t leads_to(const struct ir_inst *in)
 void b_note_jump(struct ir_builder *b, const struct ir_inst *in)
 {
     struct region *g = b->region;
-    if (!g || g->known || (!g->function && in->op != IR_GOTO_IF && in->ir_sub != JUMP_PLAIN))
+    if (!g || g->known || b->back || (!g->function && in->op != IR_GOTO_IF && in->ir_sub != JUMP_PLAIN))
         return;
     uint64_t to = leads_to(in), start = b->u->pc, from = b->u->inst[b->last_pc_inst].imm;
     if (to - start > REGION_BYTES)
@@ -347,6 +347,40 @@ void b_abandon_leaf(struct ir_builder *b, uint64_t *pc)
     if (b->back)
         *pc = b->back;
     b->back = 0;
+}
+
+/* The value that the instruction had if it were at the start of the unit now. */
+static bool value_now(const struct ir_builder *b, ir_ref r, unsigned depth, uint64_t *v)
+{
+    const struct region *g = b->region;
+    const struct ir_inst *in = &b->u->inst[r];
+    uint64_t x, y = 0;
+    if (b_is_const(b, r, v))
+        return true;
+    if (!depth || in->type != IR_I64)
+        return false;
+    switch (in->op) {
+    case IR_GET: *v = g->slot(g->profile, in->ir_slot_); return true;
+    case IR_ADD:
+    case IR_AND:
+        if (!value_now(b, in->arg[0], depth - 1, &x) || !value_now(b, in->arg[1], depth - 1, &y))
+            return false;
+        *v = in->op == IR_ADD ? x + y : x & y;
+        return true;
+    case IR_LD:
+        if (in->mem != MEM_64 || !value_now(b, in->arg[0], depth - 1, &x) ||
+            (in->arg[1] != IR_NONE && !value_now(b, in->arg[1], depth - 1, &y)))
+            return false;
+        return g->peek(g->profile, x + (y << in->ir_scale) + in->imm, v);
+    default: return false;
+    }
+}
+
+bool b_expects(const struct ir_builder *b, ir_ref target, uint64_t pc, uint64_t *expected)
+{
+    enum { DEPTH = 8 };
+    const struct region *g = b->region;
+    return g->peek && g->slot && pc != b->u->pc && !is_target(g, pc) && value_now(b, target, DEPTH, expected);
 }
 
 /* --- likely targets --- */

@@ -38,6 +38,8 @@ struct region {
     uint64_t left[REGION_LEFT]; /* the last time: heads of loops that have hot units of their own */
     uint8_t sources[REGION_TARGETS]; /* ways that lead to a target: 0, 1, or MANY_SOURCES */
     bool inlines;   /* calls of small functions are made part of the unit */
+    /* The value of a 64-bit guest register as the unit is made, in front of it; NULL: nothing is guessed. */
+    uint64_t (*slot)(const void *profile, unsigned slot);
 };
 
 struct ir_builder {
@@ -140,6 +142,8 @@ void b_trap(struct ir_builder *b, unsigned reason, uint64_t pc, uint64_t detail)
  */
 enum { LEAF_BYTES = 64 };
 static inline bool b_inlines(const struct ir_builder *b) { return b->region && b->region->inlines && !b->back && !b->breaks_at; }
+/* An indirect call by the instruction at pc: what is called, to all appearance? False: not known, or it must not be asked here. */
+bool b_expects(const struct ir_builder *b, ir_ref target, uint64_t pc, uint64_t *expected);
 /* The call of `bytes` of such code at `pc`, which is to come back to `back`: true if the front end goes on at pc. */
 bool b_enter_leaf(struct ir_builder *b, uint64_t pc, uint32_t bytes, uint64_t back);
 /* A return to `target` from there? Then the front end goes on at *pc, in the caller again. */

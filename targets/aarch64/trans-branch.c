@@ -89,6 +89,16 @@ bool a64_trans_B_cond(DisasContext *s, arg_B_cond *a)
 static bool branch_to(DisasContext *s, unsigned rn, enum ir_jump kind)
 {
     ir_ref target = a64_read(s, true, rn); /* before X30 is written: BLR X30 */
+    uint64_t expected;
+    if (kind == JUMP_CALL && b_inlines(s->b) && b_expects(s->b, target, s->pc, &expected)) {
+        uint32_t leaf = leaf_bytes(s->code, expected);
+        if (leaf && b_enter_leaf(s->b, expected, leaf, s->pc + 4)) {
+            b_goto_if(s->b, CC_NE, IR_I64, target, b_i64(s->b, expected), s->pc); /* the call is made there */
+            a64_write(s, true, 30, b_i64(s->b, s->pc + 4));
+            s->next = expected;
+            return s->moved = true;
+        }
+    }
     if (kind == JUMP_RETURN && b_leave_leaf(s->b, target, &s->next))
         return s->moved = true;
     if (kind == JUMP_CALL)

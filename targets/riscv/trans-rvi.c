@@ -53,6 +53,15 @@ bool rv_trans_JALR(DisasContext *s, arg_JALR *a)
         jump(s, a->rd, known);
         return true;
     }
+    if (a->rd == 1 && b_inlines(b) && b_expects(b, target, s->pc, &known)) {
+        uint32_t leaf = rv_leaf_bytes(s->code, known);
+        if (leaf && b_enter_leaf(b, known, leaf, s->next)) {
+            b_goto_if(b, CC_NE, IR_I64, target, b_i64(b, known), s->pc); /* the call is made there */
+            rv_write(s, a->rd, b_i64(b, s->next));
+            s->next = known;
+            return s->moved = true;
+        }
+    }
     rv_write(s, a->rd, b_i64(b, s->next));
     b_goto_ind(b, target, is_link(a->rd) ? JUMP_CALL : is_link(a->rs1) ? JUMP_RETURN : JUMP_PLAIN, s->next);
     s->ended = true;

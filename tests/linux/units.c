@@ -360,6 +360,46 @@ static void leaves(void)
     munmap(s.code, 2 * PAGE);
 }
 
+typedef uint32_t leaf_fn(struct shared *s);
+
+/* The functions at f[0] … f[kinds - 1] by turns. */
+static __attribute__((noinline)) uint64_t by_pointer(leaf_fn *const *f, unsigned kinds, struct shared *s, unsigned n)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0, k = 0; i < n; i++) {
+        sum += f[k](s);
+        k = k + 1 < kinds ? k + 1 : 0;
+    }
+    return sum;
+}
+
+/* Which one is called is the same for long, and then another; and the same function becomes another. */
+static void pointers(void)
+{
+    enum { ROUNDS = 1200 };
+    static uint32_t data = 100;
+    struct shared s[2] = {{.code = new_code(0), .data = &data}, {.code = new_code(1), .data = &data}};
+    leaf_fn *f[2];
+    unsigned is[2] = {0, 1};
+    for (unsigned k = 0; k < 2; k++)
+        f[k] = (leaf_fn *)(uintptr_t)(s[k].code + PAGE + LEAF_AT);
+    for (unsigned i = 0; i < 10 * WAYS; i++) {
+        unsigned k = i & 1;
+        for (int n = 0; n < 6; n++)
+            CHECK(by_pointer(&f[k], 1, s, ROUNDS) == ROUNDS * (100 + is[k]));
+        usleep(500);
+        CHECK(by_pointer(f, 2, s, ROUNDS) == ROUNDS * 100 + ROUNDS / 2 * (is[0] + is[1]));
+        s[k].way = &ways[i / 2 % WAYS];
+        s[k].page = 1;
+        s[k].version = is[k] = (is[k] + 1) % VERSIONS;
+        change(&s[k]);
+        CHECK(by_pointer(&f[k], 1, s, ROUNDS) == ROUNDS * (100 + is[k]));
+        CHECK(by_pointer(&f[!k], 1, s, ROUNDS) == ROUNDS * (100 + is[!k]));
+    }
+    munmap(s[0].code, 2 * PAGE);
+    munmap(s[1].code, 2 * PAGE);
+}
+
 /* --- another thread's stack --- */
 
 static unsigned turn; /* counts up: odd, the thread waits in its hook; even, it goes on */
@@ -499,6 +539,7 @@ int main(void)
     own_stack();
     missing();
     leaves();
+    pointers();
     other_stack();
     behind_the_back();
     DONE();
