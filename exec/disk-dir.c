@@ -21,6 +21,7 @@
 enum {
     STALE_SECONDS = 60,   /* an unfinished file this old has no writer any more */
     TOUCH_SECONDS = 3600, /* precision of "last used" */
+    SETTLED_SECONDS = 5,
     SEEN_SECONDS = 86400, /* what was run once so long ago is as new */
     LEAST_BYTES = 4096,   /* what a file takes of the folder at least */
     MAX_PARENTS = 2,      /* ~/.cache/metic */
@@ -234,12 +235,19 @@ bool disk_key_finish(const struct disk *d, struct disk_key *key)
     return true;
 }
 
+/* False: there is no such path. */
+static bool path_of(const char *folder, const struct disk_key *key, char path[PATH_MAX])
+{
+    char name[DISK_NAME];
+    name_of(key, "", name);
+    return folder && snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX;
+}
+
 static int open_by_key(const char *folder, const struct disk_key *key, bool own, bool *seen)
 {
-    char path[PATH_MAX], name[DISK_NAME];
+    char path[PATH_MAX];
     struct stat st;
-    name_of(key, "", name);
-    if (!folder || snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+    if (!path_of(folder, key, path))
         return -1;
     int fd = open_safe(AT_FDCWD, path, &st);
     if (fd >= 0 && !st.st_size) {
@@ -353,11 +361,17 @@ static void evict(int folder, uint64_t max_bytes, uint64_t *files, uint64_t *byt
     free(v);
 }
 
+bool disk_is_settled(const struct disk *d, const struct disk_key *key)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    return path_of(d->user, key, path) && !lstat(path, &st) && time(NULL) - st.st_mtime > SETTLED_SECONDS;
+}
+
 bool disk_first_sight(const struct disk *d, const struct disk_key *key)
 {
-    char path[PATH_MAX], name[DISK_NAME];
-    name_of(key, "", name);
-    if (!d->user || snprintf(path, sizeof path, "%s/%s", d->user, name) >= (int)sizeof path)
+    char path[PATH_MAX];
+    if (!path_of(d->user, key, path))
         return false;
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     return fd >= 0 && close(fd) == 0;

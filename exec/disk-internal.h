@@ -63,6 +63,8 @@ uint64_t disk_centre(const struct disk *d, const struct disk_key *key);
  * disk_open_file().
  */
 bool disk_first_sight(const struct disk *d, const struct disk_key *key);
+/* Was the user's file for the key written some seconds ago or earlier? */
+bool disk_is_settled(const struct disk *d, const struct disk_key *key);
 /*
  * Replacing the user's file for the key. disk_store_begin() is false when nothing can be written, or another process is
  * at it. disk_store_write() appends, disk_store_patch() changes what is there. disk_store_end() puts what was written in

@@ -16,7 +16,7 @@
 #include "base/sum.h"
 #include "exec/disk-internal.h"
 
-/* New units are stored when they are so many, and so large a part of what is there. */
+/* New units are stored when they are so many, and so large a part of what is there; fewer only once in a while. */
 enum { MIN_UNITS = 16, MIN_PART = 32 };
 
 /* A unit on its way into the file. */
@@ -547,11 +547,13 @@ static void save(struct exec *x, struct image *im, bool is_end)
     free_work(&w);
 }
 
-static bool is_worth_it(const struct image *im)
+static bool is_worth_it(const struct exec *x, const struct image *im)
 {
     uint32_t there = im->map.at ? im->map.h->nblocks : 0;
     uint32_t fresh = im->nunits - im->inherited;
-    return !im->closed && fresh >= MIN_UNITS && fresh >= there / MIN_PART;
+    if (im->closed || !fresh)
+        return false;
+    return (fresh >= MIN_UNITS && fresh >= there / MIN_PART) || (there && disk_is_settled(x->disk.disk, &im->key));
 }
 
 /*
@@ -575,7 +577,7 @@ void disk_save(struct exec *x, bool is_end)
     bool began = false;
     for (unsigned i = 0; i < x->disk.nimages; i++) {
         struct image *im = x->disk.image[i];
-        if (!is_worth_it(im) || is_seen_only(x, im))
+        if (!is_worth_it(x, im) || is_seen_only(x, im))
             continue;
         if (is_end && !began) {
             code_memory_rest(&x->mem);

@@ -86,6 +86,8 @@ struct block_key {
 enum { ONCE_BITS = 16, ONCE_KEPT_BITS = 4, QUICK_SOURCE = 256 };
 struct once_state {
     bool wanted;
+    unsigned patience;       /* so often more, as long as the process, */
+    uint64_t units;          /* which began with so many translations, has made none */
     struct code_block block; /* of no table; stands for: */
     /* What is being interpreted, by the only thread, and was lately: what is reached again has its IR already. */
     struct once_unit {
@@ -212,8 +214,10 @@ void tier_wait(struct code_block *quick);
 /* Leads everything that goes to the quick block to the hot one, which is in the tables already. */
 void tier_replace(struct exec *x, struct code_block *quick, struct code_block *hot);
 
-/* once.c; x->lock held. Is the code at the key, of which there is no unit, to be interpreted this time? */
+/* once.c; x->lock held but for the first. */
 void once_init(struct exec *x);
+void once_after_fork(struct exec *x); /* in the child */
+/* Is the code at the key, of which there is no unit, to be interpreted this time? */
 bool once_may(struct exec *x, struct block_key key);
 /* Where the unit for the key is, if it is there at all. */
 struct once_unit *once_place(struct exec *x, struct block_key key);

@@ -493,6 +493,7 @@ void exec_fork_child(struct exec *x, struct cpu *self)
     if (x->host)
         code_memory_after_fork(&x->mem, true);
     disk_after_fork(x);
+    once_after_fork(x);
     /* The other threads do not exist here; what they had allocated is not worth the page copies to free. */
     x->cpus = self;
     self->next_cpu = NULL;

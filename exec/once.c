@@ -1,11 +1,14 @@
 /*
  * Code that runs once. Of what a short process executes, two thirds of the units are entered a single time, and a
  * translation costs ten times what interpreting costs. So code is interpreted when it is reached first, by the quick unit's IR, and
- * translated when it is reached again. See docs/design/tiers.rst.
+ * translated when it is reached again. A process's first translation costs most, since the translator's own memory is touched for it: a process
+ * that finds its code on disk interprets the little that is not there (the vDSO's) some times more. See docs/design/tiers.rst.
  */
 #include "exec/exec-internal.h"
 
 #include "base/log.h"
+
+enum { PATIENCE = 64 };
 
 static bool wants_all_units(const struct exec *x)
 {
@@ -18,6 +21,13 @@ void once_init(struct exec *x)
     x->once.wanted = x->options.interprets_first && x->host && !wants_all_units(x) && !log_on(LOG_IN_ASM) && !log_on(LOG_OP) &&
                      !log_on(LOG_OP_OPT) && !log_on(LOG_OUT_ASM);
     x->once.block.quick = true;
+    x->once.patience = PATIENCE;
+}
+
+void once_after_fork(struct exec *x)
+{
+    x->once.patience = PATIENCE;
+    x->once.units = x->stats.units;
 }
 
 static uint32_t hash_of(struct block_key key, unsigned bits)
@@ -39,7 +49,14 @@ static bool is_new(struct exec *x, struct block_key key)
 
 bool once_may(struct exec *x, struct block_key key)
 {
-    return x->once.wanted && !x->cpus->next_cpu && !x->debug.nbreak && !disk_wants(x, key.pc) && is_new(x, key);
+    if (!x->once.wanted || x->cpus->next_cpu || x->debug.nbreak || disk_wants(x, key.pc))
+        return false;
+    if (is_new(x, key))
+        return true;
+    if (!x->once.patience || x->stats.units != x->once.units)
+        return false;
+    x->once.patience--;
+    return true;
 }
 
 /* What the generated code of a call has predicted is used up by the return. */

@@ -420,13 +420,19 @@ int32_t exec_behind(const struct code_block *b, uint64_t pc)
     return 0;
 }
 
-/* The unit that has been interpreted, if it is still there and was made of the same code; the spare one goes there in exchange. */
+/* Is it the unit for the key, and the code that it was made of the same? */
+static bool is_for(const struct once_unit *kept, struct block_key key, const struct source *source)
+{
+    uint32_t bytes = kept->unit.bytes;
+    return bytes && kept->key.pc == key.pc && kept->key.mode == key.mode && bytes <= QUICK_SOURCE && bytes <= source->n &&
+           !memcmp(kept->source, source->bytes, bytes);
+}
+
+/* The unit that has been interpreted, if it is still there; the spare one goes there in exchange. */
 static bool take_kept(struct exec *x, struct block_key key, const struct source *source, struct ir_unit *u)
 {
     struct once_unit *kept = once_place(x, key);
-    uint32_t bytes = kept->unit.bytes;
-    if (!bytes || kept->key.pc != key.pc || kept->key.mode != key.mode || bytes > QUICK_SOURCE || bytes > source->n ||
-        memcmp(kept->source, source->bytes, bytes))
+    if (!is_for(kept, key, source))
         return false;
     *u = kept->unit;
     kept->unit = x->spare;
@@ -503,13 +509,15 @@ static struct code_block *prepare_once(struct exec *x, struct cpu *cpu, struct b
     struct once_unit *to = once_place(x, key);
     struct source source;
     source.n = copy_source(x, key.pc, source.bytes, QUICK_SOURCE);
-    memcpy(to->source, source.bytes, source.n);
-    to->key = key;
     b->unit = &to->unit;
     b->pc = key.pc;
     b->physical = key.physical;
     b->mode = key.mode;
-    build(x, cpu, b->unit, b, &source, MAX_INSNS);
+    if (!is_for(to, key, &source)) {
+        memcpy(to->source, source.bytes, source.n);
+        to->key = key;
+        build(x, cpu, b->unit, b, &source, MAX_INSNS);
+    }
     b->ninsns = b->unit->ninsns;
     x->stats.interpreted += b->ninsns;
     return b;
