@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,6 +20,7 @@ enum {
     MAX_INSNS = 256,          /* guest instructions in a unit */
     MAX_UNIT_BYTES = 4096,    /* from its first to its last */
     CODE_ROOM = 64 * 1024,    /* host bytes that must be free before compiling */
+    PATIENCE_NS = 50000000,   /* for threads that execute code which is dropped */
 };
 #define PAGE (UINT64_C(1) << TLB_PAGE_SHIFT)
 
@@ -608,13 +610,24 @@ static void leave_dropped(struct exec *x)
         __atomic_fetch_or(&cpu->exit_request, REQUEST_LEAVE | REQUEST_FORGET, __ATOMIC_SEQ_CST);
 }
 
-/* All threads leave generated code, in which the caller is not, and wait for x->stop to be cleared. */
-static void stop_all(struct exec *x)
+static int64_t now_ns(void)
 {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/*
+ * All threads leave generated code, in which the caller is not, and wait for x->stop to be cleared. At most `most` ns are waited for them, 0:
+ * as long as it takes. One that waits in the kernel for its page (userfaultfd) may be waiting for the caller.
+ */
+static void stop_all(struct exec *x, int64_t most)
+{
+    int64_t end = most ? now_ns() + most : INT64_MAX;
     atomic_store(&x->stop, 1); /* before they are asked: who has been goes in no more */
     leave_dropped(x);
     for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
-        while (__atomic_load_n(&cpu->in_code, __ATOMIC_SEQ_CST))
+        while (__atomic_load_n(&cpu->in_code, __ATOMIC_SEQ_CST) && (!most || now_ns() < end))
             sched_yield();
 }
 
@@ -664,7 +677,7 @@ static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only
         if (changed_only || x->options.memory) {
             leave_dropped(x);
         } else {
-            stop_all(x);
+            stop_all(x, PATIENCE_NS);
             atomic_store(&x->stop, 0);
         }
     }
@@ -725,7 +738,7 @@ bool exec_start_code(struct exec *x)
 /* The calling thread is outside generated code; others are sent out first and wait for the lock. */
 void exec_flush(struct exec *x)
 {
-    stop_all(x);
+    stop_all(x, 0);
     free_descriptions(x);
     blocks_clear(x);
     disk_flush(x);
