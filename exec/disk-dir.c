@@ -21,6 +21,7 @@
 enum {
     STALE_SECONDS = 60,   /* an unfinished file this old has no writer any more */
     TOUCH_SECONDS = 3600, /* precision of "last used" */
+    MARK_BYTES = 65536,   /* smaller files are checked as quickly as anything can be known about them */
     SETTLED_SECONDS = 5,
     SEEN_SECONDS = 86400, /* what was run once so long ago is as new */
     LEAST_BYTES = 4096,   /* what a file takes of the folder at least */
@@ -243,7 +244,41 @@ static bool path_of(const char *folder, const struct disk_key *key, char path[PA
     return folder && snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX;
 }
 
-static int open_by_key(const char *folder, const struct disk_key *key, bool own, bool *seen)
+/*
+ * Whoever writes a file changes its time of modification, and the nanoseconds of that are free to say that the file has been found whole: a
+ * number that only this folder's user can calculate, for this file, until the machine is started again - what a crash makes of it is checked.
+ * 0: there is none.
+ */
+static long mark_of(const struct disk *d, const struct stat *st)
+{
+    enum { NS = 1000000000 };
+    struct {
+        char boot[40];
+        uint64_t secret, dev, ino, bytes;
+    } of = {.secret = d->secret, .dev = st->st_dev, .ino = st->st_ino, .bytes = (uint64_t)st->st_size};
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, of.boot, sizeof of.boot) : -1;
+    if (fd >= 0)
+        close(fd);
+    return n > 0 ? 1 + (long)(hash_bytes(3, &of, sizeof of) % (NS - 1)) : 0;
+}
+
+static bool is_checked(const struct disk *d, const struct stat *st)
+{
+    return st->st_size >= MARK_BYTES && st->st_mtim.tv_nsec && st->st_mtim.tv_nsec == mark_of(d, st);
+}
+
+void disk_found_whole(const struct disk *d, int fd, const struct disk_found *found)
+{
+    struct stat st;
+    if (!found->own || found->checked || fstat(fd, &st) || st.st_size < MARK_BYTES)
+        return;
+    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = st.st_mtime, .tv_nsec = mark_of(d, &st)}};
+    if (times[1].tv_nsec)
+        futimens(fd, times);
+}
+
+static int open_by_key(const struct disk *d, const char *folder, const struct disk_key *key, struct disk_found *found)
 {
     char path[PATH_MAX];
     struct stat st;
@@ -251,25 +286,31 @@ static int open_by_key(const char *folder, const struct disk_key *key, bool own,
         return -1;
     int fd = open_safe(AT_FDCWD, path, &st);
     if (fd >= 0 && !st.st_size) {
-        *seen = true;
+        found->seen = true;
         close(fd);
         return -1;
     }
-    if (fd >= 0 && own && time(NULL) - st.st_mtime > TOUCH_SECONDS)
-        utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
+    if (fd < 0)
+        return -1;
+    found->own = folder == d->user;
+    found->checked = found->own && is_checked(d, &st);
+    if (found->own && time(NULL) - st.st_mtime > TOUCH_SECONDS) {
+        const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL), .tv_nsec = st.st_mtim.tv_nsec}};
+        futimens(fd, times);
+    }
     return fd;
 }
 
-int disk_open_file(const struct disk *d, struct disk_key *key, bool *seen)
+int disk_open_file(const struct disk *d, struct disk_key *key, struct disk_found *found)
 {
     struct disk_key shared = *key;
-    *seen = false;
-    int fd = open_by_key(d->user, key, true, seen);
+    *found = (struct disk_found){0};
+    int fd = open_by_key(d, d->user, key, found);
     if (fd >= 0 || !portable(&shared))
         return fd;
-    fd = open_by_key(d->user, &shared, true, seen);
+    fd = open_by_key(d, d->user, &shared, found);
     if (fd < 0)
-        fd = open_by_key(d->system, &shared, false, seen);
+        fd = open_by_key(d, d->system, &shared, found);
     if (fd >= 0)
         *key = shared;
     return fd;

@@ -92,9 +92,10 @@ struct disk_map {
 void disk_map_set(struct disk_map *m, uint8_t *at);
 /*
  * Maps the file if it is whole and the key is its own: to run, its code executable, near its preferred address if that
- * is free; or only to read. The checksum is verified before anything becomes executable. False: not to be used.
+ * is free; or only to read. The checksum is verified before anything becomes executable, if the file is not one that has been `checked`.
+ * False: not to be used.
  */
-bool disk_map_open(struct disk_map *m, int fd, const struct disk_key *key, bool to_run);
+bool disk_map_open(struct disk_map *m, int fd, const struct disk_key *key, bool to_run, bool checked);
 void disk_map_close(struct disk_map *m);
 uint64_t disk_sum(const uint8_t *file, size_t bytes);
 

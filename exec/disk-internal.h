@@ -51,11 +51,16 @@ const struct image *disk_image_of(struct exec *x, uint64_t pc); /* NULL: none is
 void disk_save(struct exec *x, bool is_end);
 
 /* --- disk-dir.c --- */
-/*
- * Opens the file for the key to read: the user's, or one that serves all (*key becomes its). -1: none, or not safe; *seen: but the user's
- * empty one, of disk_first_sight().
- */
-int disk_open_file(const struct disk *d, struct disk_key *key, bool *seen);
+/* What is known of a file before it is read. */
+struct disk_found {
+    bool own;     /* it is the user's */
+    bool seen;    /* there is none but the user's empty one, of disk_first_sight() */
+    bool checked; /* it is what was found whole since the machine has started */
+};
+/* Opens the file for the key to read: the user's, or one that serves all (*key becomes its). -1: none, or not safe. */
+int disk_open_file(const struct disk *d, struct disk_key *key, struct disk_found *found);
+/* The file, just opened so and unchecked, has been found whole. */
+void disk_found_whole(const struct disk *d, int fd, const struct disk_found *found);
 /* Where the code of the key's file would like to be. */
 uint64_t disk_centre(const struct disk *d, const struct disk_key *key);
 /*

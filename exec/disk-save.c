@@ -514,10 +514,10 @@ static void free_work(struct work *w)
 static void read_old(const struct disk *d, const struct image *im, struct disk_map *old)
 {
     struct disk_key key = im->key;
-    bool seen;
-    int fd = disk_open_file(d, &key, &seen);
+    struct disk_found found;
+    int fd = disk_open_file(d, &key, &found);
     if (fd >= 0) {
-        disk_map_open(old, fd, &key, false);
+        disk_map_open(old, fd, &key, false, found.checked);
         close(fd);
     }
 }

@@ -67,17 +67,20 @@ static void open_map(struct exec *x, struct image *im)
 {
     struct disk_map map;
     struct disk_key key = im->key;
-    int fd = disk_open_file(x->disk.disk, &key, &im->seen);
+    struct disk_found found;
+    int fd = disk_open_file(x->disk.disk, &key, &found);
+    im->seen = found.seen;
     im->opened = true;
     if (fd < 0)
         return;
-    im->seen = !disk_map_open(&map, fd, &key, true); /* what is damaged is made again */
+    im->seen = !disk_map_open(&map, fd, &key, true, found.checked); /* what is damaged is made again */
     if (!im->seen) {
         im->map = map;
         im->made = calloc(map.h->nblocks + 1, sizeof *im->made);
         CHECK(im->made);
         __atomic_store_n(&im->running, true, __ATOMIC_RELEASE);
         x->stats.disk_files++;
+        disk_found_whole(x->disk.disk, fd, &found);
     }
     close(fd);
 }

@@ -288,7 +288,7 @@ Test(disk, damaged_files_are_not_used, .timeout = 300)
     cr_assert(size > 0 && (size_t)size < sizeof good - 4 * DISK_PAGE);
     const struct disk_key key = ((struct disk_header *)good)->key;
     struct disk_map map;
-    cr_assert(disk_map_open(&map, fd, &key, true));
+    cr_assert(disk_map_open(&map, fd, &key, true, false));
     disk_map_close(&map);
     rng_state = 12345;
     unsigned used = 0, same = 0;
@@ -302,7 +302,7 @@ Test(disk, damaged_files_are_not_used, .timeout = 300)
             continue;
         }
         cr_assert(pwrite(fd, bad, n, 0) == (ssize_t)n && ftruncate(fd, n) == 0);
-        bool ok = disk_map_open(&map, fd, &key, true);
+        bool ok = disk_map_open(&map, fd, &key, true, false);
         used += ok;
         if (ok)
             disk_map_close(&map);

@@ -107,6 +107,28 @@ class Cache(unittest.TestCase):
             self.assertEqual(self.stats["files of the disk cache"], 0)
         self.check_warm(DYNAMIC)  # the last of them have been replaced
 
+    def test_checked_once(self):
+        """A large file is found whole by its first reader, which leaves a mark in its time; whoever changes it wipes that off."""
+        want = self.answer("50")
+        for _ in range(2):
+            self.run_guest("50", program=DYNAMIC)
+        path = max(self.files(), key=lambda p: p.stat().st_size)
+        self.assertGreater(path.stat().st_size, 65536)
+        times = [path.stat().st_mtime_ns]
+        for _ in range(2):
+            self.assertEqual(self.run_guest("50", program=DYNAMIC), want)
+            times.append(path.stat().st_mtime_ns)
+        self.assertNotEqual(times[0], times[1])
+        self.assertEqual(times[1:], times[1:2] * 2)
+        found = self.stats["files of the disk cache"]
+        with open(path, "r+b") as f:
+            f.seek(path.stat().st_size // 2)
+            byte = f.read(1)[0]
+            f.seek(-1, os.SEEK_CUR)
+            f.write(bytes([byte ^ 1]))
+        self.assertEqual(self.run_guest("50", program=DYNAMIC), want)
+        self.assertEqual(self.stats["files of the disk cache"], found - 1)
+
     def test_killed_writers(self):
         want = self.answer()
         dice = random.Random(2)
