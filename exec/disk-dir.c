@@ -33,9 +33,9 @@ enum {
 #define SECRET_LINK "seed"
 #define UNFINISHED  ".new"
 
-/* Host addresses for code: 1 << 16 places of DISK_SPAN, between what guests and the host's kernel use. */
+/* Host addresses for code: 1 << 14 places of DISK_SPAN, between what guests and the host's kernel use. */
 static const uint64_t first_centre = UINT64_C(0x500000000000);
-enum { PLACES = 1 << 16 };
+enum { PLACES = 1 << 14 };
 
 struct disk {
     char *user, *system; /* folders; NULL: none */

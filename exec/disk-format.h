@@ -23,9 +23,9 @@
 enum {
     DISK_VERSION = 1,          /* of this format */
     DISK_PAGE = 4096,
-    DISK_MAX_CODE = 16 << 20,  /* bytes */
-    DISK_MAX_CELLS = 8 << 20,  /* bytes */
-    DISK_SPAN = 32 << 20,      /* addresses of the host that one file's mapping may take, code in the middle */
+    DISK_MAX_CODE = 48 << 20,  /* bytes */
+    DISK_MAX_CELLS = 24 << 20, /* bytes */
+    DISK_SPAN = 128 << 20,     /* addresses of the host that one file's mapping may take, code in the middle */
     DISK_BUILD_ID = 20,
 };
 
