@@ -4,6 +4,9 @@
  * none, a fault at the place where it is missing.
  */
 #define _GNU_SOURCE
+#if defined __x86_64__
+#include <cpuid.h>
+#endif
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -100,7 +103,14 @@ struct way {
 static int file; /* all versions in a row */
 static char *spare;
 
-static void flush(char *at) { __builtin___clear_cache(at, at + PAGE); }
+static void flush(char *at)
+{
+    __builtin___clear_cache(at, at + PAGE);
+#if defined __x86_64__
+    unsigned a, b, c, d; /* string instructions have written the code: a serialising instruction in front of it (Intel SDM vol. 3, 9.1.3) */
+    __cpuid(0, a, b, c, d);
+#endif
+}
 
 static void rewrite(char *at, const char *bytes)
 {
@@ -226,7 +236,11 @@ static void own_stack(void)
         s.version = is[s.page] = (is[s.page] + 1) % VERSIONS;
         s.calls = 0;
         s.at = 1;
-        CHECK(deep(&s, DEPTH) == 10 * (DEPTH + 1) * is[0] + is[1]); /* every return address leads to the new code */
+        sum = deep(&s, DEPTH); /* every return address leads to the new code */
+        want = 10 * (DEPTH + 1) * is[0] + is[1];
+        if (sum != want)
+            fprintf(stderr, "deep, %s, page %u: %llu instead of %llu\n", s.way->name, s.page, (unsigned long long)sum, (unsigned long long)want);
+        CHECK(sum == want);
         s.hook = NULL;
         for (int k = 0; k < 4; k++)
             CHECK(outer(&s, ROUNDS) == ROUNDS * (10 * is[0] + is[1]));
