@@ -239,11 +239,11 @@ static void namespaces(void)
         CHECK(sethostname("metic-inside", 12) == 0 && uname(&u) == 0 && !strcmp(u.nodename, "metic-inside"));
         CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
         CHECK(mount("tmpfs", "/tmp", "tmpfs", 0, NULL) == 0 && mkdir("/tmp/old", 0755) == 0 && mkdir("/tmp/proc", 0755) == 0);
-        /* Children are numbered here. */
+        /* Children are numbered here, from 2 on, or behind a thread of an emulator's own. */
         pid_t two = fork();
         if (two == 0)
-            _exit(getpid() == 2 && getppid() == 1 ? 61 : 1);
-        CHECK(two == 2 && code_of(two) == 61);
+            _exit(getpid() <= 3 && getppid() == 1 ? 61 : 1);
+        CHECK(two >= 2 && two <= 3 && code_of(two) == 61);
         CHECK(syscall(SYS_pivot_root, "/tmp", "/tmp/old") == 0 && chdir("/") == 0 && access("/old/tmp", F_OK) == 0);
         CHECK(umount2("/old", MNT_DETACH) == 0 && access("/old/tmp", F_OK) < 0);
         _exit(failures ? 1 : 62);
