@@ -271,10 +271,13 @@ def main():
     p.add_argument("--peer-root", type=pathlib.Path, help="a folder with the peer and its libraries; default: fetched when something fails")
     p.add_argument("--all-under-peer", action="store_true", help="what passes, too")
     p.add_argument("--verbose", action="store_true", help="print each test's output as it ends")
-    p.add_argument("group", nargs="*", choices=[*GROUPS, []], default=list(GROUPS))
+    p.add_argument("group", nargs="*", help="default: " + " ".join(GROUPS))
     args = p.parse_args()
-    guest, failures, passed = Guest(args), 0, 0
     for group in args.group:
+        if group not in GROUPS:
+            p.error(f"no group {group}: there are {' '.join(GROUPS)}")
+    guest, failures, passed = Guest(args), 0, 0
+    for group in args.group or GROUPS:
         with tempfile.TemporaryDirectory(prefix="metic-selftests-") as folder:
             programs = pathlib.Path(folder)
             failed, right = judge(guest, guest.compile(group, programs), programs)
