@@ -266,7 +266,7 @@ def judge(guest, tests, programs):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("metic", type=pathlib.Path)
+    p.add_argument("metic", type=lambda path: pathlib.Path(path).absolute())
     p.add_argument("--smp", type=int, default=2)
     p.add_argument("--peer-root", type=pathlib.Path, help="a folder with the peer and its libraries; default: fetched when something fails")
     p.add_argument("--all-under-peer", action="store_true", help="what passes, too")
