@@ -83,6 +83,7 @@ struct cpu {
        executed while an access is done by exec_memory.access(). */
     int32_t budget, ahead;
     struct code_block **recent; /* units found last, exec/blocks.c; NULL: not kept */
+    int32_t tid;                /* the host's number of the thread that called cpu_run(); 0: none has */
 };
 _Static_assert(offsetof(struct cpu, tlb_mask) == STATE_MIDDLE - 128, "the window of short displacements begins here");
 

@@ -149,6 +149,7 @@ static bool attach(struct exec *x, struct cpu *cpu)
     memcpy(cpu->host_own, x->entry.own, sizeof cpu->host_own);
     cpu->mxcsr_c = MXCSR_DEFAULT;
     cpu->slow_access = exec_slow_access;
+    cpu->tid = 0;
     cpu->in_code = 0;
     cpu->exit_request = 0;
     cpu->last_exit = NULL;
@@ -419,6 +420,8 @@ enum cpu_exit cpu_run(struct cpu *cpu)
     struct exec *x = cpu->exec;
     jmp_buf leave;
     cpu->leave_env = &leave;
+    if (UNLIKELY(!cpu->tid))
+        __atomic_store_n(&cpu->tid, gettid(), __ATOMIC_RELAXED);
     cpu->exit_reason = EXIT_NONE;
     cpu->pc &= ~(uint64_t)x->target->pc_zero_bits;
     _setjmp(leave); /* exec_leave() and faults in helpers come back here, with the reason set */
@@ -446,7 +449,8 @@ enum cpu_exit cpu_run(struct cpu *cpu)
         }
         if (!begin_code(x, cpu))
             continue;
-        if (UNLIKELY(cpu->mode == MODE_FLUSHED || b->dead)) { /* in this order: a flush has freed b */
+        /* In this order: a flush has freed b. What was asked for since the beginning of the loop may be to forget returns into code that was dropped. */
+        if (UNLIKELY(cpu->mode == MODE_FLUSHED || b->dead || __atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST))) {
             __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
             continue;
         }
@@ -497,6 +501,7 @@ void exec_fork_child(struct exec *x, struct cpu *self)
     /* The other threads do not exist here; what they had allocated is not worth the page copies to free. */
     x->cpus = self;
     self->next_cpu = NULL;
+    self->tid = 0;
     atomic_store(&x->stop, 0);
     init_lock(&x->lock);
     background_after_fork(x);

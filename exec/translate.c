@@ -5,8 +5,11 @@
 #define _GNU_SOURCE
 #include "exec/exec-internal.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +23,7 @@ enum {
     MAX_INSNS = 256,          /* guest instructions in a unit */
     MAX_UNIT_BYTES = 4096,    /* from its first to its last */
     CODE_ROOM = 64 * 1024,    /* host bytes that must be free before compiling */
-    PATIENCE_NS = 50000000,   /* for threads that execute code which is dropped */
+    PATIENCE_NS = 50000000,   /* for threads in code that is dropped, until it is looked whether they run at all */
 };
 #define PAGE (UINT64_C(1) << TLB_PAGE_SHIFT)
 
@@ -617,18 +620,41 @@ static int64_t now_ns(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-/*
- * All threads leave generated code, in which the caller is not, and wait for x->stop to be cleared. At most `most` ns are waited for them, 0:
- * as long as it takes. One that waits in the kernel for its page (userfaultfd) may be waiting for the caller.
- */
-static void stop_all(struct exec *x, int64_t most)
+/* Does the thread have a processor, or wait for one? False: for something else. (proc_pid_stat(5)) */
+static bool is_runnable(const struct cpu *cpu)
 {
-    int64_t end = most ? now_ns() + most : INT64_MAX;
+    char name[64], text[512];
+    snprintf(name, sizeof name, "/proc/self/task/%d/stat", (int)__atomic_load_n(&cpu->tid, __ATOMIC_RELAXED));
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false; /* there is no /proc: not known */
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = 0;
+    const char *name_end = strrchr(text, ')');
+    return name_end && name_end[1] && name_end[2] == 'R';
+}
+
+/*
+ * All threads leave generated code, in which the caller is not, and wait for x->stop to be cleared. With `runnable_only` those are not waited for
+ * that have waited in the kernel themselves for a while: for their page (userfaultfd), which may be for the caller to bring. Being runnable may take
+ * any time where processors are few.
+ */
+static void stop_all(struct exec *x, bool runnable_only)
+{
     atomic_store(&x->stop, 1); /* before they are asked: who has been goes in no more */
     leave_dropped(x);
-    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
-        while (__atomic_load_n(&cpu->in_code, __ATOMIC_SEQ_CST) && (!most || now_ns() < end))
+    for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
+        int64_t look = runnable_only ? now_ns() + PATIENCE_NS : INT64_MAX;
+        while (__atomic_load_n(&cpu->in_code, __ATOMIC_SEQ_CST)) {
             sched_yield();
+            if (runnable_only && now_ns() > look) {
+                if (!is_runnable(cpu))
+                    break;
+                look = now_ns() + PATIENCE_NS;
+            }
+        }
+    }
 }
 
 static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only)
@@ -677,7 +703,7 @@ static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only
         if (changed_only || x->options.memory) {
             leave_dropped(x);
         } else {
-            stop_all(x, PATIENCE_NS);
+            stop_all(x, true);
             atomic_store(&x->stop, 0);
         }
     }
@@ -738,7 +764,7 @@ bool exec_start_code(struct exec *x)
 /* The calling thread is outside generated code; others are sent out first and wait for the lock. */
 void exec_flush(struct exec *x)
 {
-    stop_all(x, 0);
+    stop_all(x, false);
     free_descriptions(x);
     blocks_clear(x);
     disk_flush(x);
