@@ -166,6 +166,8 @@ void blocks_free(struct exec *x);
 struct code_block *exec_block_at(struct exec *x, const uint8_t *p);
 /* exec_options.counted: how many of the block's instructions follow the one at pc. */
 int32_t exec_behind(const struct code_block *b, uint64_t pc);
+/* Do the options ask that each unit is translated here, to be seen or checked? */
+bool exec_wants_every_unit(const struct exec *x);
 /* Drops the units that hold the guest's pc, or begin there, wherever it leads; x->lock held. */
 void exec_drop_pc(struct exec *x, uint64_t pc);
 /* In a block key's mode: the unit is the one instruction, and leaves behind it. For cpu_step(). */
@@ -221,6 +223,8 @@ void once_after_fork(struct exec *x); /* in the child */
 bool once_may(struct exec *x, struct block_key key);
 /* Where the unit for the key is, if it is there at all. */
 struct once_unit *once_place(struct exec *x, struct block_key key);
+/* The units that hold the guest's pc are not there any more. */
+void once_forget(struct exec *x, uint64_t pc);
 /* Runs x->once.block's unit, as generated code would. */
 void once_run(struct cpu *cpu);
 

@@ -65,8 +65,7 @@ struct exec *exec_new(const struct target *t, const struct code_reader *code, co
         x->options.engine = ENGINE_INTERP;
     if (x->options.engine == ENGINE_VERIFY || log_on(LOG_EXEC) || log_on(LOG_CPU))
         x->options.nochain = true;
-    if (!x->host || x->options.engine != ENGINE_JIT || x->options.nochain || o->one_insn || log_on(LOG_IN_ASM) || log_on(LOG_OP) ||
-        log_on(LOG_OP_OPT) || log_on(LOG_OUT_ASM)) /* these want to see every unit */
+    if (exec_wants_every_unit(x))
         x->disk.disk = NULL;
     init_lock(&x->lock);
     pthread_mutex_init(&x->stale.lock, NULL);
@@ -106,6 +105,12 @@ void exec_free(struct exec *x)
     exec_free_blocks(x);
     disk_forget(x);
     free(x);
+}
+
+bool exec_wants_every_unit(const struct exec *x)
+{
+    return !x->host || x->options.engine != ENGINE_JIT || x->options.nochain || x->options.one_insn || log_on(LOG_IN_ASM) || log_on(LOG_OP) ||
+           log_on(LOG_OP_OPT) || log_on(LOG_OUT_ASM);
 }
 
 /* --- cpus --- */

@@ -6,20 +6,12 @@
  */
 #include "exec/exec-internal.h"
 
-#include "base/log.h"
-
 enum { PATIENCE = 64 };
-
-static bool wants_all_units(const struct exec *x)
-{
-    const struct exec_options *o = &x->options;
-    return o->engine != ENGINE_JIT || o->tier != TIER_AUTO || o->hot_after == 1 || o->nochain || o->one_insn || o->counted || o->memory;
-}
 
 void once_init(struct exec *x)
 {
-    x->once.wanted = x->options.interprets_first && x->host && !wants_all_units(x) && !log_on(LOG_IN_ASM) && !log_on(LOG_OP) &&
-                     !log_on(LOG_OP_OPT) && !log_on(LOG_OUT_ASM);
+    const struct exec_options *o = &x->options;
+    x->once.wanted = o->interprets_first && !exec_wants_every_unit(x) && o->tier == TIER_AUTO && o->hot_after != 1 && !o->counted && !o->memory;
     x->once.block.quick = true;
     x->once.patience = PATIENCE;
 }
@@ -36,6 +28,13 @@ static uint32_t hash_of(struct block_key key, unsigned bits)
 }
 
 struct once_unit *once_place(struct exec *x, struct block_key key) { return &x->once.kept[hash_of(key, ONCE_KEPT_BITS)]; }
+
+void once_forget(struct exec *x, uint64_t pc)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(x->once.kept); i++)
+        if (pc - x->once.kept[i].key.pc < x->once.kept[i].unit.bytes)
+            x->once.kept[i].unit.bytes = 0;
+}
 
 /* A filter without what it was made of: some code is taken for known that is not. */
 static bool is_new(struct exec *x, struct block_key key)

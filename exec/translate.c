@@ -728,6 +728,7 @@ void exec_drop_pc(struct exec *x, uint64_t pc)
         if (!b->dead && (pc - b->pc < b->bytes || exec_inlines(b->inlined, b->ninlined, pc, pc + 1)))
             kill_block(x, b);
     }
+    once_forget(x, pc);
     exec_forget_jumps(x, pc > MAX_UNIT_BYTES ? pc - MAX_UNIT_BYTES : 0, pc + 1);
     leave_dropped(x);
 }

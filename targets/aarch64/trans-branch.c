@@ -45,9 +45,8 @@ bool a64_trans_BL(DisasContext *s, arg_BL *a)
         s->next = target;
         return s->moved = true;
     }
-    b_call_to(s->b, s->pc + (int64_t)a->imm * 4, s->pc + 4);
-    if (!s->b->interpreted && a64_flags_dead_at(s->code, s->pc + (int64_t)a->imm * 4, s->b->quick))
-        b_exit_dead(s->b, A64_NZCV);
+    b_call_to(s->b, target, s->pc + 4);
+    a64_note_dead_flags(s, target);
     s->ended = true;
     return true;
 }

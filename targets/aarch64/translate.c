@@ -34,8 +34,7 @@ void a64_write_sp(DisasContext *s, bool sf, unsigned r, ir_ref v)
 
 /* --- leaving --- */
 
-/* What is written further on may come here, too, by a jump back in the unit. */
-static void note_dead_flags(DisasContext *s, uint64_t pc)
+void a64_note_dead_flags(DisasContext *s, uint64_t pc)
 {
     if (!s->b->interpreted && (s->flags_put || !s->b->quick) && a64_flags_dead_at(s->code, pc, s->b->quick))
         b_exit_dead(s->b, A64_NZCV);
@@ -44,14 +43,14 @@ static void note_dead_flags(DisasContext *s, uint64_t pc)
 void a64_goto(DisasContext *s, uint64_t pc)
 {
     b_goto(s->b, pc);
-    note_dead_flags(s, pc);
+    a64_note_dead_flags(s, pc);
     s->ended = true;
 }
 
 void a64_goto_if(DisasContext *s, struct cond c, uint64_t pc)
 {
     b_goto_if(s->b, c.cc, c.type, c.x, c.y, pc);
-    note_dead_flags(s, pc);
+    a64_note_dead_flags(s, pc);
 }
 
 void a64_trap(DisasContext *s, enum cpu_exit reason, uint64_t pc, uint64_t detail)
@@ -96,7 +95,7 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
         memcpy(&insn, p, 4);
         if (b_insn(b, s.pc, insn)) {
             s.flags = (struct flags){.kind = FLAGS_STATE}; /* whoever jumps here has set them from values of its own */
-            note_dead_flags(&s, s.pc);
+            a64_note_dead_flags(&s, s.pc);
         }
         if (!decode_a64(&s, insn))
             a64_trap(&s, EXIT_ILLEGAL, s.pc, insn);
@@ -118,7 +117,7 @@ void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigne
     }
     uint64_t next;
     if (b_end_loop(b, &next))
-        note_dead_flags(&s, next); /* the rest may have read them, too */
+        a64_note_dead_flags(&s, next); /* the rest may have read them, too */
     u->bytes = s.pc - u->pc;
     if (!u->bytes)
         u->bytes = 4; /* the unreadable instruction: gone when the page appears */

@@ -92,6 +92,9 @@ ir_ref a64_carry(DisasContext *s);
 /* True if NZCV is surely written before it is read from pc on. */
 bool a64_flags_dead_at(const struct code_reader *code, uint64_t pc, bool quick);
 
+/* The exit or label before is left with dead flags if they are at pc. What is written further on may come there, too, by a jump back in the unit. */
+void a64_note_dead_flags(DisasContext *s, uint64_t pc);
+
 /* target->translate */
 void a64_translate(struct ir_builder *b, const struct code_reader *code, unsigned max_insns);
 
