@@ -8,13 +8,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/own-fds.h"
 
 uint32_t log_mask;
 
-/* The log's destination: set once by the main program, read by every thread. */
+/* The log's destination, and whether messages have times: set once by the main program, read by every thread. */
+static bool with_times;
 static const char *log_path;
 static FILE *log_shared;
 static __thread FILE *log_own;
@@ -126,10 +128,24 @@ void log_printf(const char *fmt, ...)
     va_end(ap);
 }
 
+void report_times(bool on) { with_times = on; }
+
+/* "2026-11-21T18:30:00.123456Z " */
+static size_t put_time(char *text, size_t room)
+{
+    struct timespec now;
+    struct tm date;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &date);
+    size_t n = strftime(text, room, "%FT%T", &date);
+    return n + (size_t)snprintf(text + n, room - n, ".%06ldZ ", now.tv_nsec / 1000);
+}
+
 static void say(const char *prefix, const char *fmt, va_list ap)
 {
     char line[1024];
-    int n = snprintf(line, sizeof line, "%s", prefix);
+    size_t at = with_times ? put_time(line, sizeof line) : 0;
+    int n = (int)at + snprintf(line + at, sizeof line - at, "%s", prefix);
     int m = vsnprintf(line + n, sizeof line - n, fmt, ap);
     size_t len = m < 0 ? (size_t)n : (size_t)n + m;
     if (len > sizeof line - 2)

@@ -59,6 +59,8 @@ void log_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* The user's or the guest's mistake: "metic: …" on stderr. The caller chooses the exit code. */
 void report_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* From now on the messages begin with the date and time (UTC). Before other threads are there. */
+void report_times(bool on);
 /* A missing feature: logged once per distinct fmt under LOG_UNIMP. */
 void report_unimp(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A bug of metic: prints where and aborts the process. */

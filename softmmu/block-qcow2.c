@@ -269,23 +269,20 @@ int qcow2_load_l2(struct block *b, uint64_t i)
     return 0;
 }
 
-/* The L2 table of a cluster of the disk, in memory; *l2 NULL: there is none. Leaves the lock as it was: shared. */
-static int find_l2(struct block *b, uint64_t cluster, const uint64_t **l2)
+/* Takes the L2 table of a cluster of the disk into memory, if there is one. Leaves the lock as it was: shared. */
+static int find_l2(struct block *b, uint64_t cluster)
 {
     struct qcow2 *s = qcow2(b);
     uint64_t i = cluster / qcow2_l2_entries(s);
-    *l2 = NULL;
+    int error = 0;
     if (s->l1[i] & QCOW2_OFFSET && !s->l2[i].entry) {
         pthread_rwlock_unlock(&s->lock);
         pthread_rwlock_wrlock(&s->lock);
-        int error = s->l1[i] & QCOW2_OFFSET ? qcow2_load_l2(b, i) : 0;
+        error = s->l1[i] & QCOW2_OFFSET ? qcow2_load_l2(b, i) : 0;
         pthread_rwlock_unlock(&s->lock);
         pthread_rwlock_rdlock(&s->lock);
-        if (error)
-            return error;
     }
-    *l2 = s->l2[i].entry;
-    return 0;
+    return error;
 }
 
 static uint64_t entry_of(const struct qcow2 *s, uint64_t cluster)
@@ -392,11 +389,10 @@ static int qcow2_read(struct block *b, uint64_t offset, void *buf, uint64_t n)
 {
     struct qcow2 *s = qcow2(b);
     int error = 0;
-    const uint64_t *l2;
     pthread_rwlock_rdlock(&s->lock);
     for (uint8_t *p = buf; n && !error;) {
         uint64_t run = 0;
-        if ((error = find_l2(b, offset >> s->cluster_bits, &l2)))
+        if ((error = find_l2(b, offset >> s->cluster_bits)))
             break;
         run = run_length(s, offset, n, 0);
         error = read_run(b, offset, p, run);
@@ -493,22 +489,21 @@ static int qcow2_write(struct block *b, uint64_t offset, const void *buf, uint64
 {
     struct qcow2 *s = qcow2(b);
     int error = 0;
-    const uint64_t *l2;
     for (const uint8_t *p = buf; n && !error;) {
+        uint64_t cluster = offset >> s->cluster_bits, within = offset & (s->cluster_size - 1);
         pthread_rwlock_rdlock(&s->lock);
-        error = find_l2(b, offset >> s->cluster_bits, &l2);
-        uint64_t cluster = offset >> s->cluster_bits, within = offset & (s->cluster_size - 1), run;
+        error = find_l2(b, cluster);
         uint64_t entry = entry_of(s, cluster);
         bool own = s->l1[cluster / qcow2_l2_entries(s)] & QCOW2_COPIED && entry & QCOW2_COPIED && kind_of(s, entry) == DATA;
+        uint64_t rest = s->cluster_size - within;
+        uint64_t run = own ? run_length(s, offset, n, QCOW2_COPIED) : n < rest ? n : rest;
         if (own && !error) {
-            run = run_length(s, offset, n, QCOW2_COPIED);
             error = (entry & QCOW2_OFFSET) % s->cluster_size
                         ? EIO
                         : block_file_write(b, (entry & QCOW2_OFFSET) + within, p, run);
         }
         pthread_rwlock_unlock(&s->lock);
         if (!own && !error) {
-            run = n < s->cluster_size - within ? n : s->cluster_size - within;
             pthread_rwlock_wrlock(&s->lock);
             error = write_cluster(b, offset, p, run);
             pthread_rwlock_unlock(&s->lock);

@@ -2,6 +2,7 @@
 #include "system/blockdev.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,7 +10,7 @@
 
 struct file_node {
     char *path;
-    bool read_only;
+    bool read_only, unmap, keeps_room, no_flush; /* as of struct node */
     char *user; /* id of the disk that was opened last; perhaps it is gone */
 };
 
@@ -39,7 +40,9 @@ static void append(GString *text, const char *key, const char *value)
 /* What the parts of a node say that are not about its file. */
 struct node {
     const char *driver, *name;
-    bool read_only, unmap, no_flush;
+    bool read_only, auto_read_only; /* the latter: if it cannot be written */
+    bool unmap, keeps_room;         /* discard=unmap, discard=ignore was said */
+    bool no_flush;
 };
 
 /* Reads the parts that every node may have. */
@@ -61,30 +64,43 @@ static char *read_node(struct options *o, const char *prefix, struct node *n)
     bool unmap = discard && (!strcmp(discard, "unmap") || !strcmp(discard, "on"));
     if (discard && !unmap && strcmp(discard, "ignore") && strcmp(discard, "off"))
         return device_error("-blockdev: %sdiscard is unmap or ignore", prefix);
-    *n = (struct node){text[0], text[1], truth[0], unmap, truth[3]};
+    /* cache.direct: the host's page cache is always used. */
+    *n = (struct node){text[0], text[1], truth[0], truth[1], unmap, discard && !unmap, truth[3]};
     return NULL;
+}
+
+/* read-only=on, or what auto-read-only=on makes of it. */
+static bool is_read_only(const struct node *n, const char *path)
+{
+    if (n->read_only || !n->auto_read_only)
+        return n->read_only;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    return fd < 0;
 }
 
 static char *add_file(struct backends *b, const struct node *n, const char *path)
 {
-    if (access(path, n->read_only ? R_OK : R_OK | W_OK))
+    bool read_only = is_read_only(n, path);
+    if (access(path, read_only ? R_OK : R_OK | W_OK))
         return device_error("cannot open disk image %s: %s", path, strerror(errno));
     struct file_node *f = g_new0(struct file_node, 1);
-    f->path = g_strdup(path);
-    f->read_only = n->read_only;
+    *f = (struct file_node){g_strdup(path), read_only, n->unmap, n->keeps_room, n->no_flush, NULL};
     g_hash_table_insert(b->files, g_strdup(n->name), f);
     return NULL;
 }
 
-static char *add_disk(struct backends *b, const struct node *n, const char *format, const char *path)
+/* The node is a disk, in a file of which it does not discard what that keeps. */
+static char *add_disk(struct backends *b, const struct node *n, const char *format, const struct file_node *f)
 {
     g_autoptr(GString) text = g_string_new("if=none,snapshot=off");
     append(text, "id", n->name);
-    append(text, "file", path);
+    append(text, "file", f->path);
     append(text, "format", format);
     append(text, "readonly", n->read_only ? "on" : "off");
-    append(text, "discard", n->unmap ? "unmap" : "ignore");
-    append(text, "cache", n->no_flush ? "unsafe" : "writeback");
+    append(text, "discard", n->unmap && !f->keeps_room ? "unmap" : "ignore");
+    append(text, "cache", n->no_flush || f->no_flush ? "unsafe" : "writeback");
     return backends_add_drive(b, text->str);
 }
 
@@ -101,11 +117,14 @@ static char *add_format(struct backends *b, struct options *o, const struct node
         return device_error(f ? "the node %s is in use" : "Cannot find device='' nor node-name='%s': file= names a node with driver=file", reference);
     if (!f && (!path || (below.driver && strcmp(below.driver, "file"))))
         return device_error("-blockdev: a format lies in a file: file=NODE, or file.driver=file,file.filename=PATH");
-    if ((f ? f->read_only : below.read_only) && !n->read_only)
+    const struct file_node own = {(char *)path, path && is_read_only(&below, path), below.unmap, below.keeps_room, below.no_flush, NULL};
+    if ((f ? f : &own)->read_only && !n->read_only && !n->auto_read_only)
         return device_error("-blockdev: the node %s lies in a file that is read-only; it needs read-only=on, too", n->name);
     if (options_unknown(o))
         return device_error("-blockdev has no part %s", options_unknown(o));
-    if ((line = add_disk(b, n, n->driver, f ? f->path : path)) || !f)
+    struct node over = *n;
+    over.read_only |= (f ? f : &own)->read_only || is_read_only(n, (f ? f : &own)->path);
+    if ((line = add_disk(b, &over, n->driver, f ? f : &own)) || !f)
         return line;
     g_free(f->user);
     f->user = g_strdup(n->name);
@@ -150,8 +169,8 @@ char *blockdev_open(struct backends *b, const char *id)
         return NULL;
     if (is_used(b, f))
         return device_error("the node %s is in use", id);
-    const struct node n = {"raw", id, f->read_only, false, false};
-    char *line = add_disk(b, &n, "raw", f->path);
+    const struct node n = {.name = id, .read_only = f->read_only, .unmap = f->unmap};
+    char *line = add_disk(b, &n, "raw", f);
     if (!line) {
         g_free(f->user);
         f->user = g_strdup(id);

@@ -332,16 +332,17 @@ static char *make_device(struct backends *b, struct board *board, struct options
     struct device *d = device_new(class, id, &board->host);
     CHECK(d);
     device_place(d, options_get(o, "bus"), options_get(o, "addr"));
-    options_get(o, "multifunction"); /* a slot with several functions says so anyway */
-    for (unsigned i = 0; i < o->n; i++) {
-        const struct option_part *p = &o->part[i];
-        char *line = p->taken ? NULL : set_property(b, board, d, p->key, p->value);
-        if (line) {
-            device_free(d);
-            return line;
-        }
-    }
-    return board_add(board, d);
+    bool several;
+    char *line = NULL;
+    if (!options_bool(o, "multifunction", false, &several)) /* a slot with several functions says so anyway */
+        line = device_error("device %s: multifunction is on or off", class->name);
+    for (unsigned i = 0; i < o->n && !line; i++)
+        if (!o->part[i].taken)
+            line = set_property(b, board, d, o->part[i].key, o->part[i].value);
+    if (!line)
+        return board_add(board, d);
+    device_free(d);
+    return line;
 }
 
 char *devices_add(struct backends *b, struct board *board, const char *text)

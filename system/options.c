@@ -36,23 +36,23 @@
     X(MON, "-mon", "chardev=ID,mode=M,...", "a monitor on a character device: mode control (QMP) or readline")   \
     X(DRIVE, "-drive", "file=F,...", "a disk: raw or qcow2 (format=, readonly=, id=, if=none|virtio|pflash, unit=, cache=, discard=, snapshot=)") \
     X(BLOCKDEV, "-blockdev", "driver=D,...", "a node: file (filename=), raw or qcow2 (file=NODE or file.filename=), node-name= for drive=; or as JSON") \
-    X(SNAPSHOT, "-snapshot", NULL, "what is written to disks is forgotten at the end (a drive's snapshot=off: not to this one)") \
+    X(SNAPSHOT, "-snapshot", NULL, "what is written to drives is forgotten at the end (snapshot=off of one: not to this one); not with -blockdev") \
     X(NETDEV, "-netdev", "kind,id=N,...", "a network: user (hostfwd=...), tap, socket")                          \
     X(NIC, "-nic", "kind,...", "a network and its device at once (model=, mac=): user,hostfwd=...; none")       \
     X(VIRTFS, "-virtfs", "local,...", "a folder of the host at once: path=, mount_tag=, readonly=on")            \
-    X(OBJECT, "-object", "kind,id=N,...", "accepted: rng-builtin, rng-random (random numbers are the host's), memory-backend-ram of the size of -m") \
+    X(OBJECT, "-object", "kind,id=N,...", "rng-builtin, rng-random (random numbers are the host's in any case), memory-backend-ram of the size of -m") \
     X(AUDIODEV, "-audiodev", "none,id=N", "accepted: there is no sound")                                         \
     X(OVERCOMMIT, "-overcommit", "mem-lock=off,...", "accepted: memory is not locked")                           \
     X(BOOT, "-boot", "strict=on", "accepted: firmware looks for what it starts by itself")                        \
-    X(MSG, "-msg", "timestamp=on|off", "accepted: messages have no times")                                       \
-    X(ACCEL, "-accel", "tcg", "accepted: code is always translated")                                             \
+    X(MSG, "-msg", "timestamp=on|off", "on: metic's messages begin with the date and time (UTC)")                                       \
+    X(ACCEL, "-accel", "tcg,...", "accepted: code is always translated; thread=multi, or single with -icount, which is what there is")                                             \
     X(DEVICE, "-device", "name,...", "plug a device in (\"help\", \"NAME,help\")")                              \
     X(NOGRAPHIC, "-nographic", NULL, "the serial line and Ctrl-a commands on the terminal")                      \
     X(DISPLAY, "-display", "none", "there are no displays: only \"none\" is accepted")                           \
     X(NODEFAULTS, "-nodefaults", NULL, "connect nothing to the terminal that is not asked for")                          \
     X(NO_USER_CONFIG, "-no-user-config", NULL, "accepted: there are no configuration files")                     \
     X(NAME, "-name", "name", "the machine's name, for the monitor")                                              \
-    X(UUID, "-uuid", "uuid", "the machine's UUID, for the monitor")                                              \
+    X(UUID, "-uuid", "uuid", "the machine's UUID, for the monitor; the guest does not see it")                                              \
     X(PIDFILE, "-pidfile", "file", "write the process's number there")                                           \
     X(DAEMONIZE, "-daemonize", NULL, "go into the background once the machine is there")                         \
     X(NO_REBOOT, "-no-reboot", NULL, "end instead of resetting")                                                 \
@@ -135,10 +135,10 @@ static void append_part(GString *text, const char *key, const char *value)
 static bool says_nothing_new(const struct option_part *p)
 {
     static const struct {
-        const char *key, *value; /* NULL: any */
-    } known[] = {{"accel", "tcg"}, {"acpi", "off"}, {"dump-guest-core", "off"}, {"graphics", "off"}, {"memory-backend", NULL}, {"usb", "off"}};
+        const char *key, *value;
+    } known[] = {{"accel", "tcg"}, {"acpi", "off"}, {"graphics", "off"}, {"usb", "off"}};
     for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
-        if (!strcmp(p->key, known[i].key) && (!known[i].value || !strcmp(p->value, known[i].value)))
+        if (!strcmp(p->key, known[i].key) && !strcmp(p->value, known[i].value))
             return true;
     return false;
 }
@@ -158,6 +158,15 @@ static enum system_result read_machine(struct system_options *o, const char *val
         memset(o->b.prop, 0, sizeof o->b.prop);
     if (class)
         o->board = class;
+    bool dumped = true;
+    const char *backend = error ? NULL : options_get(&parts, "memory-backend");
+    if (!error && !options_bool(&parts, "dump-guest-core", !o->b.ram_not_dumped, &dumped))
+        error = device_error("dump-guest-core of -machine is on or off");
+    o->b.ram_not_dumped = !dumped;
+    if (backend) {
+        g_free(o->memory_backend);
+        o->memory_backend = g_strdup(backend);
+    }
     for (unsigned i = 0; i < parts.n && !error && !help; i++)
         if (!parts.part[i].taken && !says_nothing_new(&parts.part[i]))
             error = board_set(class, &o->b, parts.part[i].key, parts.part[i].value);
@@ -209,10 +218,21 @@ static enum system_result read_smp(struct system_options *o, const char *value)
     return SYSTEM_RUN;
 }
 
-/* Those that only say what is so anyway. */
-static enum system_result read_accel(const char *value)
+/* tcg,thread=single|multi: how processors run is asked for here, but it follows from -icount: see check_together(). */
+static enum system_result read_accel(struct system_options *o, const char *value)
 {
-    return !strcmp(value, "tcg") || !strncmp(value, "tcg,", 4) ? SYSTEM_RUN : wrong("-accel", "tcg", value);
+    struct options parts;
+    char *line = options_parse(&parts, value, "accel");
+    const char *kind = line ? NULL : options_get(&parts, "accel"), *thread = line ? NULL : options_get(&parts, "thread");
+    bool single = thread && !strcmp(thread, "single"), multi = thread && !strcmp(thread, "multi");
+    bool ok = kind && !strcmp(kind, "tcg") && (!thread || single || multi) && !options_unknown(&parts);
+    options_free(&parts);
+    free(line);
+    if (!ok)
+        return wrong("-accel", "tcg, perhaps with thread=single or multi", value);
+    if (thread)
+        o->threads = single ? THREADS_SINGLE : THREADS_MULTI;
+    return SYSTEM_RUN;
 }
 
 static enum system_result read_object(struct system_options *o, const char *value)
@@ -220,19 +240,21 @@ static enum system_result read_object(struct system_options *o, const char *valu
     struct options parts;
     char *line = options_parse(&parts, value, "qom-type");
     const char *type = line ? NULL : options_get(&parts, "qom-type"), *file = line ? NULL : options_get(&parts, "filename");
-    const char *size = line ? NULL : options_get(&parts, "size");
+    const char *size = line ? NULL : options_get(&parts, "size"), *id = line ? NULL : options_get(&parts, "id");
     uint64_t bytes = 0;
     bool memory = type && !strcmp(type, "memory-backend-ram");
-    bool ok = type && options_get(&parts, "id") && !options_unknown(&parts) &&
+    bool ok = type && id && !options_unknown(&parts) && !(memory && o->backend) &&
               ((!strcmp(type, "rng-builtin") && !file && !size) || (memory && size && option_read_size(size, UINT64_C(1) << 40, &bytes)) ||
                (!strcmp(type, "rng-random") && !size && (!file || !strcmp(file, "/dev/urandom") || !strcmp(file, "/dev/random"))));
+    if (ok && memory) {
+        o->backend = g_strdup(id);
+        o->backend_size = bytes;
+    }
     options_free(&parts);
     free(line);
-    if (!ok)
-        return wrong("-object", "rng-builtin,id=N or rng-random,id=N,filename=/dev/urandom or memory-backend-ram,id=N,size=BYTES", value);
-    if (memory)
-        o->backend_size = bytes;
-    return SYSTEM_RUN;
+    if (ok)
+        return SYSTEM_RUN;
+    return wrong("-object", "rng-builtin,id=N or rng-random,id=N,filename=/dev/urandom or, once, memory-backend-ram,id=N,size=BYTES", value);
 }
 
 /* Options that may only say what is so anyway: words that their parts may be. */
@@ -243,7 +265,6 @@ static enum system_result read_accepted(enum option which, const char *value)
         const char *part, *wants;
     } accepted[] = {
         {OPT_OVERCOMMIT, "mem-lock=off", "mem-lock=off or cpu-pm=off"}, {OPT_OVERCOMMIT, "cpu-pm=off", ""}, {OPT_BOOT, "strict=on", "strict=on"},
-        {OPT_MSG, "timestamp=on", "timestamp=on or off"}, {OPT_MSG, "timestamp=off", ""},
     };
     const char *wants = NULL;
     g_auto(GStrv) parts = g_strsplit(value, ",", -1);
@@ -258,6 +279,20 @@ static enum system_result read_accepted(enum option which, const char *value)
         if (!known)
             return wrong(rows[which].word, wants, value);
     }
+    return SYSTEM_RUN;
+}
+
+static enum system_result read_messages(const char *value)
+{
+    struct options parts;
+    bool times;
+    char *line = options_parse(&parts, value, NULL);
+    bool ok = !line && options_bool(&parts, "timestamp", false, &times) && !options_unknown(&parts);
+    options_free(&parts);
+    free(line);
+    if (!ok)
+        return wrong("-msg", "timestamp=on or off", value);
+    report_times(times);
     return SYSTEM_RUN;
 }
 
@@ -391,7 +426,10 @@ static enum system_result read_rtc(struct system_options *o, const char *value)
         first = timegm(&date);
     } else if (base && strcmp(base, "utc")) {
         end = strptime(base, strchr(base, 'T') ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d", &date);
+        const struct tm said = date;
         first = timegm(&date);
+        if (said.tm_mday != date.tm_mday) /* February has no 30th */
+            end = NULL;
     }
     bool is_virtual = clock && !strcmp(clock, "vm");
     bool ok = !line && end && !*end && (!clock || is_virtual || !strcmp(clock, "host")) && !options_unknown(&parts);
@@ -500,6 +538,17 @@ static const char *text_of_json(const char *word, const char *value)
     return v ? monitor_option_text(v, NULL) : NULL;
 }
 
+/* What the machine has one of. */
+static enum system_result once(const char **slot, enum option which, const char *value)
+{
+    if (*slot) {
+        report_error("%s was given already, as %s; there is one%s", rows[which].word, *slot, which == OPT_MONITOR ? ", and more by -mon" : "");
+        return SYSTEM_BAD;
+    }
+    *slot = value;
+    return SYSTEM_RUN;
+}
+
 static enum system_result read_one(struct system_options *o, enum option which, const char *value)
 {
     if (value && *value == '{' && takes_json(which) && !(value = text_of_json(rows[which].word, value)))
@@ -516,7 +565,7 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_QMP: append(&o->qmp, value); break;
     case OPT_QMP_PRETTY: append(&o->qmp_pretty, value); break;
     case OPT_MON: append(&o->monitors, value); break;
-    case OPT_MONITOR: o->monitor = value; break;
+    case OPT_MONITOR: return once(&o->monitor, which, value);
     case OPT_DISPLAY:
         if (strcmp(value, "none"))
             return wrong("-display", "none", value);
@@ -540,9 +589,9 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_OBJECT: return read_object(o, value);
     case OPT_AUDIODEV: return read_audio(value);
     case OPT_OVERCOMMIT:
-    case OPT_BOOT:
-    case OPT_MSG: return read_accepted(which, value);
-    case OPT_ACCEL: return read_accel(value);
+    case OPT_BOOT: return read_accepted(which, value);
+    case OPT_MSG: return read_messages(value);
+    case OPT_ACCEL: return read_accel(o, value);
     case OPT_DEVICE:
         if (devices_help(value))
             return SYSTEM_DONE;
@@ -554,7 +603,7 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_APPEND: o->b.append = value; break;
     case OPT_DTB: o->b.dtb = value; break;
     case OPT_FW_CFG: append(&o->fw_cfg, value); break;
-    case OPT_SERIAL: o->serial = value; break;
+    case OPT_SERIAL: return once(&o->serial, which, value);
     case OPT_LOADVM: o->loadvm = value; break;
     case OPT_SANDBOX: return read_sandbox(o, value);
     case OPT_INCOMING: return read_incoming(o, value);
@@ -562,8 +611,8 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPT_LOG_FILE: o->log_file = value; break;
     case OPT_NOGRAPHIC: o->on_terminal = true; break;
     case OPT_NO_REBOOT: o->no_reboot = true; break;
-    case OPT_GDB: o->gdb = value; break;
-    case OPT_GDB_HERE: o->gdb = "tcp::1234"; break;
+    case OPT_GDB: return once(&o->gdb, which, value);
+    case OPT_GDB_HERE: return once(&o->gdb, which, "tcp::1234");
     case OPT_STOPPED: o->stopped = true; break;
     case OPT_VERSION: printf("metic-system " METIC_VERSION "\n"); return SYSTEM_DONE;
     case OPT_HELP:
@@ -572,6 +621,26 @@ static enum system_result read_one(struct system_options *o, enum option which, 
     case OPTION_COUNT: break;
     }
     return SYSTEM_RUN;
+}
+
+/* Options that are right each by itself, but not together: the line about it; NULL: there are none. */
+static const char *clash_of(const struct system_options *o)
+{
+    if (o->backend && o->backend_size != (o->b.ram_size ? o->b.ram_size : o->board->default_ram))
+        return "-object memory-backend-ram has another size than the machine's RAM, which is what -m says";
+    if (o->memory_backend && (!o->backend || strcmp(o->backend, o->memory_backend)))
+        return "-machine memory-backend names no -object memory-backend-ram";
+    if (o->threads == THREADS_MULTI && o->b.exec.counted)
+        return "-accel thread=multi: with -icount processors take turns on one thread; leave one of them out";
+    if (o->threads == THREADS_SINGLE && !o->b.exec.counted && o->b.processors > 1)
+        return "-accel thread=single: each processor has a thread of its own; with -icount they take turns on one";
+    if (o->b.exec.tier == TIER_HOT && o->b.exec.counted)
+        return "-tier hot: with -icount code is generated quickly only; leave one of them out";
+    if (o->temporary && o->blockdevs)
+        return "-snapshot is about -drive, not -blockdev; put an image of its own over the disk (metic-img create -b)";
+    if (o->loadvm && (o->incoming || o->defer))
+        return "-loadvm and -incoming each say with which state the machine begins; leave one of them out";
+    return NULL;
 }
 
 enum system_result system_options_read(struct system_options *o, char **argv)
@@ -590,8 +659,9 @@ enum system_result system_options_read(struct system_options *o, char **argv)
         report_error("'%s' is no option; -help lists them", argv[reader.at]);
         return SYSTEM_BAD;
     }
-    if (o->backend_size && o->backend_size != (o->b.ram_size ? o->b.ram_size : o->board->default_ram)) {
-        report_error("-object memory-backend-ram has %llu bytes; the machine's RAM is what -m says", (unsigned long long)o->backend_size);
+    const char *clash = clash_of(o);
+    if (clash) {
+        report_error("%s", clash);
         return SYSTEM_BAD;
     }
     if (o->log_file && !log_open(o->log_file, -1)) {

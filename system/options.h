@@ -12,6 +12,7 @@ struct system_options {
     const char *monitor; /* likewise, of the human monitor; NULL: the terminal, where that is in use */
     const char *gdb;     /* likewise, of a debugger; NULL: none */
     const char *log_file, *name, *uuid, *pidfile;
+    char *memory_backend; /* -machine memory-backend: an id, owned; NULL: none */
     const char *loadvm, *incoming; /* a snapshot, a file: the state to begin with; NULL: that of power-on */
     bool defer;                    /* -incoming defer: migrate-incoming names the file */
     struct sandbox sandbox;
@@ -20,7 +21,9 @@ struct system_options {
     char **fw_cfg, **names; /* -fw_cfg, -name, likewise */
     char **qmp, **qmp_pretty, **monitors; /* -qmp, -qmp-pretty, -mon */
     unsigned nnics; /* of -nic */
-    uint64_t backend_size; /* -object memory-backend-ram: bytes, 0: there is none */
+    char *backend; /* -object memory-backend-ram: its id, owned; NULL: there is none */
+    uint64_t backend_size; /* bytes */
+    enum { THREADS_ANY, THREADS_SINGLE, THREADS_MULTI } threads; /* -accel tcg,thread=: as processors must run */
     bool on_terminal; /* -nographic: the serial line and Ctrl-a commands on the terminal */
 };
 

@@ -25,6 +25,7 @@ struct board_options {
         bool is_virtual; /* it goes on as the machine's virtual time does, not the host's date */
         int64_t ahead;   /* of that clock when the machine is made, ns */
     } date; /* what the clock chip shows */
+    bool ram_not_dumped;           /* the host's core dumps are without the RAM */
     struct exec_options exec;
     unsigned icount_shift; /* exec.counted: an instruction takes 1 << icount_shift ns of virtual time */
     bool idle_skips;       /* likewise: machine.idle_skips */

@@ -21,7 +21,10 @@
  * there; what it finds in the flash gets a kernel and an initial RAM disk through fw_cfg.
  */
 #include <elf.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "base/log.h"
@@ -292,6 +295,8 @@ static char *build(struct board *b)
     struct mem_space *s = &b->machine.memory;
     if (!mem_init_ram(&v->ram, "ram", b->options.ram_size))
         return device_error("no memory for %llu MiB of RAM; ask for less with -m", (unsigned long long)(b->options.ram_size / MIB));
+    if (b->options.ram_not_dumped && madvise(v->ram.host, v->ram.size, MADV_DONTDUMP))
+        return device_error("dump-guest-core=off: %s", strerror(errno));
     mem_add(s, s->root, RAM_BASE, &v->ram, 0);
     if (!mem_init_rom(&v->rom, "rom", ROM_SIZE, NULL, NULL))
         return device_error("no memory for the boot ROM");

@@ -9,6 +9,8 @@ import json
 import os
 import pathlib
 import random
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -206,6 +208,28 @@ def nodes(machine, img):
             check(r.returncode == 1 and text in r.stderr and r.stderr.count("\n") == 1, option, r)
 
 
+def file_nodes(machine):
+    """What a file's node says is true of the disk that lies in it."""
+    with tempfile.TemporaryDirectory() as name:
+        sleep, plain = pathlib.Path(name) / "sleep", pathlib.Path(name) / "plain"
+        shutil.copy(shutil.which("sleep"), sleep)
+        os.truncate(sleep, sleep.stat().st_size + 511 & -512)
+        plain.write_bytes(bytes(512))
+        with subprocess.Popen([sleep, "1000"]) as running:  # its file cannot be written meanwhile, not by root either
+            options = []
+            for node, path in ("a", sleep), ("b", plain):
+                options += ["-blockdev", f"driver=file,node-name={node},filename={path},auto-read-only=on,cache.no-flush=on", "-device", f"virtio-blk-pci,drive={node}"]
+            with qmp.Machine(machine, *BARE, "-S", *options) as m:
+                disks = [b["inserted"] for b in m.command("query-block")]
+                check([(d["node-name"], d["ro"], d["cache"]["no-flush"]) for d in disks] == [("a", True, True), ("b", False, True)], disks)
+            options = ["-blockdev", f"driver=raw,node-name=a,file.driver=file,file.filename={sleep},file.auto-read-only=on"]
+            r = subprocess.run([machine, *BARE, "-S", "-display", "none", *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            check(r.returncode == 1 and "read-only=on, too" in r.stderr, r)
+            with qmp.Machine(machine, *BARE, "-S", "-blockdev", options[1] + ",auto-read-only=on") as m:
+                check(m.command("query-named-block-nodes")[0]["ro"], "it can be written")
+            running.kill()
+
+
 def managed(machine, img):
     """A command line as programs that manage machines write it."""
     with tempfile.TemporaryDirectory() as name:
@@ -234,9 +258,25 @@ def managed(machine, img):
             check(m.end() == (0, ""))
         for option, text in ((["-smp", "4,sockets=3"], "sockets="), (["-object", "memory-backend-ram,id=r,size=1M"], "what -m says"), (["-boot", "order=c"], "strict=on"),
                              (["-overcommit", "mem-lock=on"], "mem-lock=off"), (["-M", "virt,usb=on"], "usb"), (["-smp", "2,maxcpus=4"], "number of processors"),
-                             (["-device", '{"driver":}'], "-device: JSON"), (["-audiodev", "alsa,id=x"], "none,id=")):
+                             (["-device", '{"driver":}'], "-device: JSON"), (["-audiodev", "alsa,id=x"], "none,id="),
+                             (["-accel", "tcg,thread=multi", "-icount", "3"], "take turns"), (["-accel", "tcg,tb-size=64"], "thread="),
+                             (["-accel", "tcg,thread=single", "-smp", "2"], "-icount"), (["-tier", "hot", "-icount", "3"], "quickly"),
+                             (["-M", "virt,memory-backend=r"], "names no -object"), (["-M", "virt,dump-guest-core=x"], "on or off"), (["-msg", "x"], "timestamp="),
+                             (["-object", "memory-backend-ram,id=r,size=128M", "-object", "memory-backend-ram,id=s,size=128M"], "once"),
+                             (["-serial", "null", "-serial", "null"], "given already"), (["-monitor", "null", "-monitor", "null"], "by -mon"),
+                             (["-gdb", "none", "-s"], "given already"), (["-loadvm", "x", "-incoming", "defer"], "each say"),
+                             (["-snapshot", "-blockdev", f"driver=file,node-name=f,filename={folder}/disk"], "not -blockdev"),
+                             (["-device", "pcie-root-port,multifunction=x"], "multifunction is"), (["-rtc", "base=2026-02-30"], "a date")):
             r = subprocess.run([machine, *BARE, "-S", "-display", "none", *option], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
             check(r.returncode == 1 and text in r.stderr and r.stderr.count("\n") == 1, option, r)
+        for value, begin in (("on", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z metic: "), ("off", "metic: ")):
+            r = subprocess.run([machine, "-msg", f"timestamp={value}", "-cpu", "x"], capture_output=True, text=True, timeout=60)
+            check(re.match(begin, r.stderr), r)
+        for value, dumped in ("on", True), ("off", False):
+            with qmp.Machine(machine, *BARE, "-S", "-m", "33", "-M", f"virt,dump-guest-core={value}") as m:
+                smaps = pathlib.Path(f"/proc/{m.process.pid}/smaps").read_text()
+                left_out = re.search(r"^Size: +33792 kB\n(?:[A-Z]\w+:.*\n)*VmFlags:.* dd\b", smaps, re.M)
+                check(bool(left_out) != dumped, value, smaps)
 
 
 def begun(machine):
@@ -511,6 +551,7 @@ def main():
     protocol(machine)
     commands(machine)
     sizes(machine)
+    file_nodes(machine)
     if len(sys.argv) > 3:
         nodes(machine, sys.argv[3])
         managed(machine, sys.argv[3])
