@@ -22,7 +22,7 @@ enum {
     STALE_SECONDS = 60,   /* an unfinished file this old has no writer any more */
     TOUCH_SECONDS = 3600, /* precision of "last used" */
     MARK_BYTES = 65536,   /* smaller files are checked as quickly as anything can be known about them */
-    SETTLED_SECONDS = 5,
+    SETTLED_SECONDS = 5,  /* a user's file this old gets small additions, too */
     SEEN_SECONDS = 86400, /* what was run once so long ago is as new */
     LEAST_BYTES = 4096,   /* what a file takes of the folder at least */
     MAX_PARENTS = 2,      /* ~/.cache/metic */
@@ -81,7 +81,6 @@ static uint64_t read_secret(int folder)
     if (readlinkat(folder, SECRET_LINK, digits, sizeof digits) != SECRET_DIGITS ||
         strspn(digits, "0123456789abcdef") != SECRET_DIGITS)
         return 0;
-    digits[SECRET_DIGITS] = '\0';
     return strtoull(digits, NULL, 16);
 }
 

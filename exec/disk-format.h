@@ -21,7 +21,7 @@
 
 #define DISK_MAGIC "metic tc"
 enum {
-    DISK_VERSION = 1,          /* of this format */
+    DISK_VERSION = 2,          /* of this format */
     DISK_PAGE = 4096,
     DISK_MAX_CODE = 48 << 20,  /* bytes */
     DISK_MAX_CELLS = 24 << 20, /* bytes */
@@ -51,6 +51,7 @@ struct disk_header {
     uint32_t nblocks;
     uint32_t index_size; /* entries: a power of two */
     uint32_t nfaults, nlocs, nconsts;
+    uint32_t pc_start, pc_end; /* offsets in the guest file: all that the code may lead to, from one unit into the next, lies between */
     uint32_t zero;
 };
 

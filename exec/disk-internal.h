@@ -32,7 +32,7 @@ struct image {
     struct disk_key key;
     bool closed;         /* the guest has changed the code: nothing is found or kept any more */
     bool opened;         /* the cache has been asked */
-    bool seen;           /* there is nothing yet, but an earlier process has run the file */
+    bool seen;           /* there is nothing that serves, but an earlier process has run the file */
     bool running;        /* the map's code may be running */
     struct disk_map map; /* at NULL: the cache has nothing */
     struct disk_unit *units;

@@ -453,6 +453,13 @@ static bool write_file(struct work *w, const struct code_memory *m, struct disk_
         .nlocs = w->locs.n / sizeof(struct reg_loc),
         .nconsts = w->consts.n / sizeof(uint64_t),
     };
+    const struct disk_header *old = w->old->h;
+    h.pc_start = w->im->file.start - w->im->file.bias;
+    h.pc_end = w->im->file.end - w->im->file.bias;
+    if (old) {
+        h.pc_start = old->pc_start < h.pc_start ? old->pc_start : h.pc_start;
+        h.pc_end = old->pc_end > h.pc_end ? old->pc_end : h.pc_end;
+    }
     struct disk_layout l;
     while (h.index_size < 2 * h.nblocks)
         h.index_size *= 2;

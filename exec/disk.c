@@ -27,6 +27,19 @@ static bool same_file(const struct image *im, const struct disk_key *key)
     return !im->closed && !memcmp(&im->key, key, sizeof *key);
 }
 
+/* Adds the mapping to the image if it is one that touches, of the same file. */
+static bool add_mapping(struct image *im, const struct code_file *f)
+{
+    bool touches = f->start == im->file.end || f->end == im->file.start;
+    if (!touches || f->bias != im->file.bias || memcmp(&f->id, &im->file.id, sizeof f->id))
+        return false;
+    if (f->end == im->file.start)
+        im->file.start = f->start;
+    else
+        im->file.end = f->end;
+    return true;
+}
+
 /* The image of what is mapped at pc, or NULL: no file, or no room. */
 static struct image *open_image(struct exec *x, uint64_t pc)
 {
@@ -47,11 +60,8 @@ static struct image *open_image(struct exec *x, uint64_t pc)
     if (!disk_key_finish(x->disk.disk, &key))
         return NULL;
     for (unsigned i = 0; i < s->nimages; i++)
-        if (same_file(s->image[i], &key)) { /* another segment of the same file */
-            s->image[i]->file.start = file.start < s->image[i]->file.start ? file.start : s->image[i]->file.start;
-            s->image[i]->file.end = file.end > s->image[i]->file.end ? file.end : s->image[i]->file.end;
-            return s->image[i];
-        }
+        if (same_file(s->image[i], &key)) /* something else may lie between: what is mapped apart is not kept */
+            return add_mapping(s->image[i], &file) ? s->image[i] : NULL;
     if (s->nimages == DISK_MAX_IMAGES)
         return NULL;
     im = calloc(1, sizeof *im);
@@ -61,6 +71,20 @@ static struct image *open_image(struct exec *x, uint64_t pc)
     s->image[s->nimages] = im;
     __atomic_store_n(&s->nimages, s->nimages + 1, __ATOMIC_RELEASE);
     return im;
+}
+
+/* Is all of the guest file mapped that the code of the cache's may lead to? */
+static bool is_mapped(struct exec *x, struct image *im, const struct disk_header *h)
+{
+    uint64_t start = im->file.bias + h->pc_start, end = im->file.bias + h->pc_end;
+    struct code_file f;
+    while (im->file.start > start)
+        if (!x->code.file(x->code.opaque, im->file.start - 1, &f) || !add_mapping(im, &f))
+            return false;
+    while (im->file.end < end)
+        if (!x->code.file(x->code.opaque, im->file.end, &f) || !add_mapping(im, &f))
+            return false;
+    return true;
 }
 
 static void open_map(struct exec *x, struct image *im)
@@ -74,7 +98,10 @@ static void open_map(struct exec *x, struct image *im)
     if (fd < 0)
         return;
     im->seen = !disk_map_open(&map, fd, &key, true, found.checked); /* what is damaged is made again */
-    if (!im->seen) {
+    if (!im->seen && !is_mapped(x, im, map.h)) {
+        disk_map_close(&map);
+        im->closed = true;
+    } else if (!im->seen) {
         im->map = map;
         im->made = calloc(map.h->nblocks + 1, sizeof *im->made);
         CHECK(im->made);

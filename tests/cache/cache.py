@@ -227,6 +227,18 @@ class Cache(unittest.TestCase):
                     self.assertIn(f"answer is {letter} ", self.run_guest(program=str(program)))
                     self.assertEqual(self.stats["files of the disk cache"], int(wait and i == 2))
 
+    def test_replaced_page(self):
+        """Code of the cache's leads into no page that has been replaced in the guest before the code was looked for, nor is such a page's stored."""
+        code = self.folder / "code"
+        for program in STATIC, DYNAMIC:
+            for how, want in ("jump", 1), ("replace", 2), ("jump", 1), ("replace", 2), ("jump", 1):
+                for i in range(3):
+                    self.assertEqual(self.run_guest("1", how, str(code), program=program), f"{3 * 64 * want} {3 * 64 * want}\n")
+                    settle(code)
+            found = self.stats["files of the disk cache"]  # at last its own, too
+            self.run_guest(program=program)
+            self.assertEqual(self.stats["files of the disk cache"], found - 1)
+
     def test_warm_command(self):
         """A folder that is filled ahead serves copies of the programs, too; then the commands that count and shrink."""
         want = self.answer()

@@ -1,9 +1,11 @@
 /* A guest for the tests of the translation cache: many functions, an answer that depends on all of them. */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* The last byte of the text is changed by a test. */
@@ -67,6 +69,56 @@ static int load_and_unload(unsigned rounds)
 
 #endif
 
+/*
+ * Three pages of functions: each of the first and of the third goes on in the second, which gives 1; then another second page, which gives 2.
+ */
+#if defined __aarch64__
+#define GO(to)  "b " to "\n"
+#define GIVE(n) "mov w0, #" n "\n ret\n"
+#define PLAIN
+#else
+#define GO(to)  "j " to "\n"
+#define GIVE(n) "li a0, " n "\n ret\n"
+#define PLAIN   ".option push\n.option norvc\n.option norelax\n"
+#endif
+#define FUNCTIONS(code) ".rept 64\n1: " code ".balign 64\n.endr\n"
+__asm__(".pushsection .rodata\n" PLAIN ".balign 4096\npages:\n" FUNCTIONS(GO("1b + 4096")) FUNCTIONS(GIVE("1")) FUNCTIONS(GO("1b - 4096"))
+        FUNCTIONS(GIVE("2"))
+#if defined __riscv
+        ".option pop\n"
+#endif
+        ".popsection\n");
+extern const char pages[];
+enum { PAGE = 4096, STEP = 64 };
+
+/* What the functions of the first and third page give, which are mapped from the file; its second page may be replaced beforehand. */
+static int jump_into(const char *file, int replace)
+{
+    int fd = open(file, O_RDWR | O_CREAT, 0600), own = open("/proc/self/exe", O_RDONLY), sum[2] = {0, 0};
+    char head[PAGE]; /* only ELF files have stored code */
+    if (lseek(fd, 0, SEEK_END) == 0 &&
+        (read(own, head, PAGE) != PAGE || write(fd, head, PAGE) != PAGE || write(fd, pages, 3 * PAGE) != 3 * PAGE))
+        return 1;
+    /* where a linker might have put it: the same for each process */
+    char *p = mmap((void *)0x10000000, 3 * PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, PAGE), *second = p + PAGE;
+    if (p == MAP_FAILED)
+        return 2;
+    if (replace) {
+        if (mmap(second, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != second)
+            return 3;
+        memcpy(second, pages + 3 * PAGE, PAGE);
+        if (mprotect(second, PAGE, PROT_READ | PROT_EXEC))
+            return 4;
+        __builtin___clear_cache(second, second + PAGE);
+    }
+    for (int third = 0; third < 2; third++)
+        for (int at = 0; at < PAGE; at += STEP)
+            for (int round = 0; round < 3; round++)
+                sum[third] += ((int (*)(void))(p + third * 2 * PAGE + at))();
+    printf("%d %d\n", sum[0], sum[1]);
+    return 0;
+}
+
 static void *sleep_on(void *arg)
 {
     for (;;)
@@ -89,6 +141,8 @@ int main(int argc, char **argv)
     if (argc > 2 && !strcmp(argv[2], "libraries"))
         return load_and_unload(rounds);
 #endif
+    if (argc > 3)
+        return jump_into(argv[3], !strcmp(argv[2], "replace"));
     for (unsigned r = 0; r < rounds; r++)
         for (unsigned i = 0; i < sizeof v / sizeof *v; i++)
             x = v[i] = functions[i](x);
