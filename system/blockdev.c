@@ -11,7 +11,7 @@
 struct file_node {
     char *path;
     bool read_only, unmap, keeps_room, no_flush; /* as of struct node */
-    char *user; /* id of the disk that was opened last; perhaps it is gone */
+    char *user; /* id of the disk that is in it; NULL: none */
 };
 
 void blockdev_free_file(void *file)
@@ -26,8 +26,6 @@ bool blockdev_is(const struct backends *b, const char *id)
 {
     return g_hash_table_contains(b->drives, id) || g_hash_table_contains(b->files, id);
 }
-
-static bool is_used(const struct backends *b, const struct file_node *f) { return f->user && g_hash_table_contains(b->drives, f->user); }
 
 /* ",key=value", commas in the value doubled. */
 static void append(GString *text, const char *key, const char *value)
@@ -48,7 +46,8 @@ struct node {
 /* Reads the parts that every node may have. */
 static char *read_node(struct options *o, const char *prefix, struct node *n)
 {
-    static const char *const keys[] = {"driver", "node-name", "discard"}, *const truths[] = {"read-only", "auto-read-only", "cache.direct", "cache.no-flush"};
+    static const char *const keys[] = {"driver", "node-name", "discard"};
+    static const char *const truths[] = {"read-only", "auto-read-only", "cache.direct", "cache.no-flush"};
     const char *text[G_N_ELEMENTS(keys)];
     bool truth[G_N_ELEMENTS(truths)];
     for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
@@ -104,29 +103,45 @@ static char *add_disk(struct backends *b, const struct node *n, const char *form
     return backends_add_drive(b, text->str);
 }
 
+/* The disk has no backing file: `backing` is null, which elsewhere makes an image show zeros instead. */
+static char *refuse_backing(struct backends *b, const char *id)
+{
+    const struct block *drive = g_hash_table_lookup(b->drives, id);
+    if (!drive->backing)
+        return NULL;
+    char *line = device_error("-blockdev: %s has the backing file %s, and backing is null; leave backing out", drive->path,
+                              drive->backing->path);
+    g_hash_table_remove(b->drives, id);
+    return line;
+}
+
 /* A format: over a file that it describes itself, or over a node. */
 static char *add_format(struct backends *b, struct options *o, const struct node *n)
 {
     struct node below;
     const char *reference = options_get(o, "file"), *path = options_get(o, "file.filename");
+    const char *backing = options_get(o, "backing");
     char *line = read_node(o, "file.", &below);
     struct file_node *f = reference ? g_hash_table_lookup(b->files, reference) : NULL;
     if (line)
         return line;
-    if (reference && (!f || is_used(b, f)))
+    if (reference && (!f || f->user))
         return device_error(f ? "the node %s is in use" : "Cannot find device='' nor node-name='%s': file= names a node with driver=file", reference);
-    if (!f && (!path || (below.driver && strcmp(below.driver, "file"))))
+    if (!f == !path || (below.driver && strcmp(below.driver, "file")))
         return device_error("-blockdev: a format lies in a file: file=NODE, or file.driver=file,file.filename=PATH");
-    const struct file_node own = {(char *)path, path && is_read_only(&below, path), below.unmap, below.keeps_room, below.no_flush, NULL};
-    if ((f ? f : &own)->read_only && !n->read_only && !n->auto_read_only)
+    const struct file_node own = {
+        (char *)path, path && is_read_only(&below, path), below.unmap, below.keeps_room, below.no_flush, NULL};
+    const struct file_node *in = f ? f : &own;
+    if (in->read_only && !n->read_only && !n->auto_read_only)
         return device_error("-blockdev: the node %s lies in a file that is read-only; it needs read-only=on, too", n->name);
     if (options_unknown(o))
         return device_error("-blockdev has no part %s", options_unknown(o));
+    if (backing && *backing)
+        return device_error("-blockdev: backing files are those that the images name; leave backing=%s out", backing);
     struct node over = *n;
-    over.read_only |= (f ? f : &own)->read_only || is_read_only(n, (f ? f : &own)->path);
-    if ((line = add_disk(b, &over, n->driver, f ? f : &own)) || !f)
+    over.read_only |= in->read_only || is_read_only(n, in->path);
+    if ((line = add_disk(b, &over, n->driver, in)) || (backing && (line = refuse_backing(b, n->name))) || !f)
         return line;
-    g_free(f->user);
     f->user = g_strdup(n->name);
     return NULL;
 }
@@ -167,24 +182,28 @@ char *blockdev_open(struct backends *b, const char *id)
     struct file_node *f = g_hash_table_lookup(b->files, id);
     if (!f || g_hash_table_contains(b->drives, id))
         return NULL;
-    if (is_used(b, f))
+    if (f->user)
         return device_error("the node %s is in use", id);
     const struct node n = {.name = id, .read_only = f->read_only, .unmap = f->unmap};
     char *line = add_disk(b, &n, "raw", f);
-    if (!line) {
-        g_free(f->user);
+    if (!line)
         f->user = g_strdup(id);
-    }
     return line;
 }
 
 char *blockdev_remove(struct backends *b, struct board *board, const char *id)
 {
     struct file_node *f = g_hash_table_lookup(b->files, id);
-    if (f && is_used(b, f) && strcmp(f->user, id))
+    if (f && f->user && strcmp(f->user, id))
         return device_error("%s is in use by the node %s", id, f->user);
     char *line = g_hash_table_contains(b->drives, id) ? backends_remove(b->drives, board, id) : NULL;
-    if (!line)
-        g_hash_table_remove(b->files, id);
-    return line;
+    if (line)
+        return line;
+    g_hash_table_remove(b->files, id);
+    GHashTableIter i;
+    g_hash_table_iter_init(&i, b->files);
+    while (g_hash_table_iter_next(&i, NULL, (void **)&f))
+        if (!g_strcmp0(f->user, id))
+            g_clear_pointer(&f->user, g_free);
+    return NULL;
 }

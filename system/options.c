@@ -254,7 +254,8 @@ static enum system_result read_object(struct system_options *o, const char *valu
     free(line);
     if (ok)
         return SYSTEM_RUN;
-    return wrong("-object", "rng-builtin,id=N or rng-random,id=N,filename=/dev/urandom or, once, memory-backend-ram,id=N,size=BYTES", value);
+    return wrong("-object",
+                 "rng-builtin,id=N or rng-random,id=N,filename=/dev/urandom or, once, memory-backend-ram,id=N,size=BYTES", value);
 }
 
 /* Options that may only say what is so anyway: words that their parts may be. */
@@ -542,7 +543,8 @@ static const char *text_of_json(const char *word, const char *value)
 static enum system_result once(const char **slot, enum option which, const char *value)
 {
     if (*slot) {
-        report_error("%s was given already, as %s; there is one%s", rows[which].word, *slot, which == OPT_MONITOR ? ", and more by -mon" : "");
+        report_error("%s was given already, as %s; there is one%s", rows[which].word, *slot,
+                     which == OPT_MONITOR ? ", and more by -mon" : "");
         return SYSTEM_BAD;
     }
     *slot = value;

@@ -22,6 +22,7 @@ static void append_member(GString *text, const char *key, const struct json *v)
 {
     GString *number = g_string_new(NULL);
     switch (v->type) {
+    case JSON_NULL: append_value(text, key, ""); break;
     case JSON_STRING: append_value(text, key, v->text); break;
     case JSON_BOOL: append_value(text, key, v->truth ? "on" : "off"); break;
     case JSON_INT:
@@ -40,7 +41,6 @@ static void append_member(GString *text, const char *key, const struct json *v)
             append_member(text, whole, v->item[i]);
         }
         break;
-    default: break;
     }
     g_string_free(number, TRUE);
 }

@@ -12,15 +12,12 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 import boot  # noqa: E402
+import debugger  # noqa: E402
 
-BEGIN = """#!/bin/busybox sh
-/bin/busybox --install -s /bin
-mount -t proc none /proc
-"""
-SYMBOLS = BEGIN + """grep -wE 'do_sys_openat2|jiffies_64|start_kernel' /proc/kallsyms
+SYMBOLS = """grep -wE 'do_sys_openat2|jiffies_64|start_kernel' /proc/kallsyms
 poweroff -f
 """
-WORK = BEGIN + """i=0; while [ $i -lt 200 ]; do cat /proc/uptime >/dev/null; i=$((i+1)); done; echo "$i files"
+WORK = """i=0; while [ $i -lt 200 ]; do cat /proc/uptime >/dev/null; i=$((i+1)); done; echo "$i files"
 poweroff -f
 """
 GDB = """info threads
@@ -52,27 +49,26 @@ PATTERNS = [r"Thread 1\.2 \(CPU#1", r"Breakpoint 1,", r"Supervisor", r"satp +0x[
             r"Thread 1\.2", r"= 1$", r"Old value = (\d+)\s+New value = \d+", r"Old value = \d+", r"paused", r"detached"]
 
 
-def machine(root, script, folder, *options):
-    ram = pathlib.Path(folder) / "initrd"
-    ram.write_bytes(boot.initrd(root, script))
-    return subprocess.Popen([sys.argv[1], "-M", "virt", "-m", "512", "-smp", "2", "-nographic", "-monitor", "none", "-no-reboot", "-kernel",
-                             next(root.glob("boot/vmlinu*")), "-initrd", ram, "-append", "console=ttyS0 quiet nokaslr", *options],
+def machine(script, folder, *options):
+    return subprocess.Popen([sys.argv[1], "-M", "virt", "-m", "512", "-smp", "2", "-nographic", "-monitor", "none", "-no-reboot",
+                             *boot.options(script, folder, "console=ttyS0 quiet nokaslr"), *options],
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-root = boot.roots.root("riscv64", "kernel", ["linux-image-riscv64", "busybox-static"])
 with tempfile.TemporaryDirectory() as folder:
-    out = machine(root, SYMBOLS, folder).communicate(timeout=300)[0]
+    out = machine(SYMBOLS, folder).communicate(timeout=300)[0]
     symbols = {name: "0x" + address for address, name in re.findall(r"^([0-9a-f]{16}) \w (\w+)", out, re.M)}
     where = f"{folder}/socket"
-    guest = machine(root, WORK, folder, "-S", "-gdb", f"unix:{where}")
+    guest = machine(WORK, folder, "-S", "-gdb", f"unix:{where}")
     while not pathlib.Path(where).exists() and guest.poll() is None:
         time.sleep(0.01)
     script = pathlib.Path(f"{folder}/script")
     script.write_text(GDB.format(**symbols))
-    said = subprocess.run(["gdb-multiarch", "-nx", "-batch", "-iex", "set pagination off", "-iex", "set confirm off", "-ex", "set architecture riscv:rv64",
-                           "-ex", f"target remote {where}", "-x", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=300).stdout
+    gdb = debugger.start(where, script, first=["set architecture riscv:rv64"])
+    try:
+        said = gdb.communicate(timeout=300)[0]
+    finally:
+        gdb.kill()
     out = guest.communicate(timeout=300)[0]
 at = 0
 for p in PATTERNS:

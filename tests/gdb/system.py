@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 
+import debugger
+
 system, sources = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
 only = sys.argv[3:]
 FLAGS = """-g -Og -falign-functions=4 -march=rv64gc -mabi=lp64d -mcmodel=medany -ffreestanding -fno-builtin -fno-stack-protector -nostdlib -static -no-pie
@@ -137,9 +139,7 @@ with tempfile.TemporaryDirectory() as folder:
             time.sleep(0.01)
         script = pathlib.Path(f"{folder}/script")
         script.write_text(commands + "\n")
-        gdb = subprocess.Popen(["gdb-multiarch", "-nx", "-batch", "-iex", "set pagination off", "-iex", "set confirm off", "-iex",
-                                "set debuginfod enabled off", "-ex", f"target remote {where}", "-x", script, path], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        gdb = debugger.start(where, script, path)
         if name == "interrupt":
             time.sleep(1.5)
             gdb.send_signal(signal.SIGINT)

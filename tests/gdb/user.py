@@ -13,6 +13,8 @@ import tempfile
 import threading
 import time
 
+import debugger
+
 metic, guest, compiler, source = sys.argv[1:5]
 metic = pathlib.Path(metic).resolve()
 failures = 0
@@ -287,10 +289,7 @@ def run(program, argument, commands, where):
         time.sleep(0.01)
     script = pathlib.Path(where + ".gdb")
     script.write_text(commands + "\n")
-    gdb = subprocess.Popen(["gdb-multiarch", "-nx", "-batch", "-iex", "set pagination off", "-iex", "set confirm off", "-iex", "set debuginfod enabled off",
-                            "-iex", "set sysroot target:", "-ex", f"target remote {where}", "-x", script, program],
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-                           env={**os.environ, "DEBUGINFOD_URLS": ""})
+    gdb = debugger.start(where, script, program, first=["set sysroot target:"], env={**os.environ, "DEBUGINFOD_URLS": ""})
     ready = ""
     if argument in ("spin", "spin-both", "sleep") and not commands.endswith("kill"):
         watchdog = threading.Timer(30, child.kill)

@@ -19,12 +19,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import cpio  # noqa: E402
 import roots  # noqa: E402
 
-SCRIPT = """#!/bin/busybox sh
+BEGIN = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t devtmpfs none /dev
-echo "machine $(uname -m), processors $(nproc)"
+"""
+SCRIPT = """echo "machine $(uname -m), processors $(nproc)"
 seq 30000 | md5sum
 i=0; while [ $i -lt 300 ]; do /bin/busybox true; i=$((i+1)); done; echo "$i processes"
 (for n in 1 2 3 4; do seq 20000 | sort -n | tail -n 1 & done; wait)
@@ -47,13 +48,32 @@ NUMBERS = "".join(f"{n}\n" for n in range(1, 300001)).encode()
 MODULES = ["virtio_blk", "failover", "net_failover", "virtio_net"]
 
 
+def debian():
+    """The folder that the packages are in."""
+    return roots.root("riscv64", "kernel", ["linux-image-riscv64", "busybox-static"])
+
+
+def kernel(root):
+    return next(root.glob("boot/vmlinu*"))
+
+
+def modules(root, names):
+    """Kernel modules as files of an initial RAM disk."""
+    return [(f"lib/{m}.ko", 0o100644, lzma.decompress(next(root.glob(f"usr/lib/modules/**/{m}.ko.xz")).read_bytes())) for m in names]
+
+
 def initrd(root, script):
+    """With busybox at work under its names, and /proc, /sys and /dev mounted, the script is run."""
     files = [(d, 0o40755, b"") for d in ("bin", "dev", "lib", "proc", "sys", "tmp")]
-    files += [("bin/busybox", 0o100755, (root / "usr/bin/busybox").read_bytes()), ("init", 0o100755, script.encode())]
-    for m in MODULES:
-        packed = next(root.glob(f"usr/lib/modules/**/{m}.ko.xz"))
-        files.append((f"lib/{m}.ko", 0o100644, lzma.decompress(packed.read_bytes())))
-    return cpio.initrd(files)
+    files += [("bin/busybox", 0o100755, (root / "usr/bin/busybox").read_bytes()), ("init", 0o100755, (BEGIN + script).encode())]
+    return cpio.initrd(files + modules(root, MODULES))
+
+
+def options(script, folder, line="console=ttyS0 quiet"):
+    """A machine's options that start the kernel with this command line, and its system with the script; what that takes is put into the folder."""
+    root, ram = debian(), pathlib.Path(folder) / "initrd"
+    ram.write_bytes(initrd(root, script))
+    return ["-kernel", kernel(root), "-initrd", ram, "-append", line]
 
 
 def make_qcow2(path, size):
@@ -76,20 +96,17 @@ def exchange(server, got):
 
 
 def main():
-    machine, *options = sys.argv[1:]
-    processors = options[options.index("-smp") + 1] if "-smp" in options else "2"
-    messages = any("aplic-imsic" in o for o in options)
-    root = roots.root("riscv64", "kernel", ["linux-image-riscv64", "busybox-static"])
-    kernel = next(root.glob("boot/vmlinu*"))
+    machine, *more = sys.argv[1:]
+    processors = more[more.index("-smp") + 1] if "-smp" in more else "2"
+    messages = any("aplic-imsic" in o for o in more)
     with tempfile.TemporaryDirectory() as folder:
-        ram, disk = pathlib.Path(folder) / "initrd", pathlib.Path(folder) / "disk"
+        disk = pathlib.Path(folder) / "disk"
         server, got = socket.create_server(("127.0.0.1", 0)), []
         threading.Thread(target=exchange, args=[server, got], daemon=True).start()
-        ram.write_bytes(initrd(root, SCRIPT.replace("{port}", str(server.getsockname()[1]))))
         disk.write_bytes(b"disk content".ljust(16 << 20, b"\0"))
-        command = [machine, "-M", "virt", "-m", "512", "-smp", processors, "-nographic", "-no-reboot", "-kernel", kernel, "-initrd", ram,
-                   "-append", "console=ttyS0 quiet", "-drive", f"file={disk},format=raw", "-device", "virtio-rng-pci",
-                   "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net", *options]
+        command = [machine, "-M", "virt", "-m", "512", "-smp", processors, "-nographic", "-no-reboot",
+                   *options(SCRIPT.replace("{port}", str(server.getsockname()[1])), folder), "-drive", f"file={disk},format=raw", "-device", "virtio-rng-pci",
+                   "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net", *more]
         r = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
         numbers = "".join(f"{n}\n" for n in range(1, 100001)).encode()
         written = disk.read_bytes()[4096:4096 + len(numbers)] == numbers

@@ -17,9 +17,8 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import debian_image  # noqa: E402
-import qmp  # noqa: E402
+import debian_image
+import qmp
 
 # The times after which systemd gives something up are for a machine that has nothing else to do.
 APPEND = "root=/dev/vda rw console=ttyS0 quiet systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900"

@@ -11,18 +11,10 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
-import boot  # noqa: E402
-import qmp  # noqa: E402
-import roots  # noqa: E402
+import boot
+import qmp
 
-SCRIPT = """#!/bin/busybox sh
-/bin/busybox --install -s /bin
-mount -t proc none /proc
-mount -t sysfs none /sys
-mount -t devtmpfs none /dev
-for m in virtio_blk failover net_failover virtio_net; do insmod /lib/$m.ko; done
+SCRIPT = """for m in virtio_blk failover net_failover virtio_net; do insmod /lib/$m.ko; done
 stty -echo
 echo "guest is up"
 while read line; do eval "$line"; echo "<end>"; done
@@ -178,14 +170,11 @@ def power_cycle(m, guest):
 
 def main():
     machine, *options = sys.argv[1:]
-    root = roots.root("riscv64", "kernel", ["linux-image-riscv64", "busybox-static"])
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        (folder / "initrd").write_bytes(boot.initrd(root, SCRIPT))
         disk = folder / "disk"
         disk.write_bytes(b"disk content".ljust(1 << 20, b"\0"))
-        with qmp.Machine(machine, "-M", "virt", "-m", "512", "-smp", "2", "-no-shutdown", "-kernel", next(root.glob("boot/vmlinu*")),
-                         "-initrd", folder / "initrd", "-append", "console=ttyS0 quiet", "-device",
+        with qmp.Machine(machine, "-M", "virt", "-m", "512", "-smp", "2", "-no-shutdown", *boot.options(SCRIPT, folder), "-device",
                          "pcie-root-port,id=port1,addr=1,multifunction=on", "-device", "pcie-root-port,id=port2,slot=1,addr=1.1", *options) as m:
             guest = Guest(m)
             guest.up()

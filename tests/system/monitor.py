@@ -18,8 +18,7 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import qmp  # noqa: E402
+import qmp
 
 BARE = ["-M", "virt", "-m", "16", "-bios", "none"]
 CLASSES = {"GenericError", "CommandNotFound", "DeviceNotFound", "DeviceNotActive", "KVMMissingCap"}
@@ -193,6 +192,15 @@ def nodes(machine, img):
             m.command("device_add", {"driver": "virtio-blk-pci", "id": "d2", "drive": "file1"})
             check([b["inserted"]["ro"] for b in m.command("query-block") if b["device"] == "file1"] == [True])
             refused("in use", "blockdev-del", node_name="file1")
+            third, fourth = folder / "third", folder / "fourth"
+            for number, path in (2, third), (3, fourth):  # a name that is used again says nothing about the file it was over before
+                path.write_bytes(bytes(512))
+                m.command("blockdev-add", {"driver": "file", "node-name": f"file{number}", "filename": str(path)})
+                m.command("blockdev-add", {"driver": "raw", "node-name": "again", "file": f"file{number}"})
+                if number == 2:
+                    m.command("blockdev-del", {"node-name": "again"})
+            m.command("blockdev-del", {"node-name": "file2"})
+            refused("in use by the node again", "blockdev-del", node_name="file3")
             for device, names in (("d2", ["file1"]), ("d0", ["disk0", "file0"])):
                 m.command("device_del", {"id": device})
                 check(m.event("DEVICE_DELETED")["data"]["device"] == device)
@@ -200,10 +208,13 @@ def nodes(machine, img):
                     m.command("blockdev-del", {"node-name": name})
             m.command("quit")
             check(m.end() == (0, ""))
+        subprocess.run([img, "create", "-f", "qcow2", "-b", image, folder / "over"], check=True)
+        over = {"driver": "qcow2", "node-name": "x", "file": {"driver": "file", "filename": str(folder / "over")}}
         for option, text in (("driver=qcow2,file=x,node-name=y", "nor node-name='x'"), (f"driver=raw,file.filename={raw}", "node-name"),
                              ("driver=vdi,node-name=x", "file, raw or qcow2"), (f"driver=file,node-name=x,filename={raw},mode=2", "no part mode"),
                              ("driver=raw,node-name=x", "lies in a file"), ("driver=file,node-name=x,filename=/nothing", "No such file"),
-                             ('{"driver":', "JSON")):
+                             ('{"driver":', "JSON"), (f"driver=qcow2,node-name=x,file.filename={doubled},backing=y", "leave backing=y out"),
+                             (json.dumps({**over, "backing": None}), "has the backing file")):
             r = subprocess.run([machine, *BARE, "-S", "-display", "none", "-blockdev", option], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
             check(r.returncode == 1 and text in r.stderr and r.stderr.count("\n") == 1, option, r)
 
@@ -506,7 +517,7 @@ def damage(raw, rng):
 
 
 def storm(c, rng, rounds, left_out):
-    """Sends as many requests; returns how many answers there were of each class of error, and without one ("return")."""
+    """Sends as many requests, none of what is left out; returns how many answers there were of each class of error, and without one ("return")."""
     schema = c.command("query-qmp-schema")
     maker = Maker(schema, rng)
     candidates = [s for s in schema if s["meta-type"] == "command" and s["name"] not in LEFT_OUT | left_out]
@@ -515,7 +526,9 @@ def storm(c, rng, rounds, left_out):
         s = rng.choice(candidates)
         request = {"execute": s["name"], "arguments": maker.make(s["arg-type"]), "id": i}
         if rng.random() < 0.1:
-            request = {"execute": "human-monitor-command", "arguments": {"command-line": human_line(rng)}}
+            line = human_line(rng)
+            line = "help" if left_out & set(line.split()[:1]) else line
+            request = {"execute": "human-monitor-command", "arguments": {"command-line": line}}
         raw = json.dumps(request, ensure_ascii=rng.random() < 0.5).encode()
         if rng.random() < 0.3:
             raw = damage(raw, rng)

@@ -17,11 +17,12 @@ import sys
 import tempfile
 import time
 
+import boot  # and where its modules are
+import cpio
+import qmp
+import roots
+
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
-import cpio  # noqa: E402
-import qmp  # noqa: E402
-import roots  # noqa: E402
 
 SIZE = "256M"
 SCRIPT = """#!/bin/busybox sh
@@ -160,7 +161,7 @@ def main():
     seed = int(rest[1]) if rest[1:] else random.randrange(1 << 32)
     random.seed(seed)
     print(f"seed {seed}")
-    root = roots.root("riscv64", "kernel", ["linux-image-riscv64", "busybox-static"])
+    root = boot.debian()
     with tempfile.TemporaryDirectory(prefix="metic-powerloss-") as name:
         program = pathlib.Path(name) / "powerloss"
         subprocess.run([roots.GUESTS["riscv64"][1], "-static", "-O2", "-o", program, HERE / "powerloss-guest.c"], check=True)
@@ -168,7 +169,7 @@ def main():
             with tempfile.TemporaryDirectory(dir=name) as place:
                 folder = pathlib.Path(place)
                 (folder / "initrd").write_bytes(initrd(root, program, kind[4]))
-                rounds_of(kind, machine, img, next(root.glob("boot/vmlinu*")), folder / "initrd", folder, rounds)
+                rounds_of(kind, machine, img, boot.kernel(root), folder / "initrd", folder, rounds)
 
 
 if __name__ == "__main__":

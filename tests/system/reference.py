@@ -6,8 +6,7 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import qmp  # noqa: E402
+import qmp
 
 top = pathlib.Path(__file__).resolve().parents[2]
 

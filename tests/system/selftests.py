@@ -7,7 +7,6 @@ peer: a test that passes there and not here is a failure. The machine has device
 """
 
 import argparse
-import lzma
 import pathlib
 import re
 import shutil
@@ -17,7 +16,8 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parents[1] / "bench")]
+sys.path.insert(0, str(HERE.parents[1] / "bench"))
+import boot  # noqa: E402
 import cpio  # noqa: E402
 import roots  # noqa: E402
 import system as bench_system  # noqa: E402
@@ -102,7 +102,7 @@ poweroff -f
 
 def source():
     """(folder of the kernel's source, as far as it is needed here; folder of the kernel's headers for programs), fetched into the cache folder."""
-    package = "linux-source-" + re.search(r"vmlinu\w-(\d+\.\d+)", next(kernel_root().glob("boot/vmlinu*")).name)[1]
+    package = "linux-source-" + re.search(r"vmlinu\w-(\d+\.\d+)", boot.kernel(kernel_root()).name)[1]
     fetched = roots.fetch(["--extract", "amd64", roots.SUITE, roots.cache() / "linux-source", package, "linux-libc-dev"], roots.cache() / "linux-source")
     where = fetched / "source"
     if not where.exists():
@@ -155,9 +155,7 @@ def base_files(root):
         program = next(root.glob(f"usr/*bin/{name}"))
         files.append((f"bin/{name}", 0o100755, program.read_bytes()))
         files += [(f"lib/{p.name}", 0o100755, p.read_bytes()) for p in libraries(root, program)]
-    for m in MODULES:
-        files.append((f"lib/{m}.ko", 0o100644, lzma.decompress(next(root.glob(f"usr/lib/modules/**/{m}.ko.xz")).read_bytes())))
-    return list(dict.fromkeys(files))
+    return list(dict.fromkeys(files + boot.modules(root, MODULES)))
 
 
 def call(program, command):
@@ -174,7 +172,7 @@ def make_disks(root, folder, programs, tests):
     files.append(("list", 0o100644, listed.encode()))
     files += [(f"tests/{p.name}", 0o100755, p.read_bytes()) for p in sorted(programs.iterdir())]
     (folder / "initrd").write_bytes(cpio.initrd(files))
-    shutil.copy(next(root.glob("boot/vmlinu*")), folder / "kernel")
+    shutil.copy(boot.kernel(root), folder / "kernel")
     for name in ("one", "two"):
         with open(folder / name, "wb") as disk:
             disk.truncate(16 << 20)

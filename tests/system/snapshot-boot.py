@@ -16,17 +16,10 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
-import boot  # noqa: E402
-import qmp  # noqa: E402
-import roots  # noqa: E402
+import boot
+import qmp
 
-SCRIPT = """#!/bin/busybox sh
-/bin/busybox --install -s /bin
-mount -t proc none /proc
-mount -t devtmpfs none /dev
-insmod /lib/virtio_blk.ko
+SCRIPT = """insmod /lib/virtio_blk.ko
 i=0
 echo "round 0" | dd of=/dev/vda bs=512 seek=30000 conv=sync,fsync 2>/dev/null
 (while true; do seq 30000 | sort -n | md5sum > /tmp/sum; read sum rest < /tmp/sum; [ $sum = 0a61f0919f546ce04fc119b028b88a2e ] || echo "wrong sum $sum"; done) &
@@ -109,14 +102,11 @@ class Guest(qmp.Machine):
 def main():
     metic, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 20
     machine = sys.argv[3] if len(sys.argv) > 3 else "virt"
-    root = roots.root("riscv64", "kernel", ["linux-image-riscv64", "busybox-static"])
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        image, ram, state = folder / "disk.qcow2", folder / "initrd", folder / "state"
-        ram.write_bytes(boot.initrd(root, SCRIPT))
+        image, state = folder / "disk.qcow2", folder / "state"
         boot.make_qcow2(image, 32 << 20)
-        options = ["-M", machine, "-m", "256", "-smp", "2", "-kernel", next(root.glob("boot/vmlinu*")), "-initrd", ram, "-append",
-                   "console=ttyS0 quiet", "-drive", f"file={image},if=none,id=disk", "-device", "virtio-blk-pci,drive=disk", "-device",
+        options = ["-M", machine, "-m", "256", "-smp", "2", *boot.options(SCRIPT, folder), "-drive", f"file={image},if=none,id=disk", "-device", "virtio-blk-pci,drive=disk", "-device",
                    "virtio-rng-pci", "-sandbox", "on"]
         with Guest(metic, *options) as m:
             m.start()

@@ -11,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
-import cpio  # noqa: E402
-import roots  # noqa: E402
+import boot  # and where its modules are
+import cpio
+import roots
 
 SECTOR, CLUSTER, ROOT_ENTRIES, START = 512, 4096, 512, 2048
 SCRIPT = "FS0:\r\nlinux.efi console=ttyS0 quiet initrd=initrd\r\n"
@@ -56,10 +56,10 @@ def main():
     machine, *options = sys.argv[1:]
     where = roots.cache() / "roots/uefi-riscv64"
     firmware = roots.fetch(["--extract", "riscv64", roots.SUITE, where, "qemu-efi-riscv64"], where) / "usr/share/qemu-efi-riscv64"
-    root = roots.root("riscv64", "kernel", ["linux-image-riscv64", "busybox-static"])
+    root = boot.debian()
     initrd = cpio.initrd([(d, 0o40755, b"") for d in ("bin", "dev", "sys")] + [("init", 0o100755, INIT.encode()),
                          ("bin/busybox", 0o100755, (root / "usr/bin/busybox").read_bytes())])
-    files = {"LINUX.EFI": next(root.glob("boot/vmlinu*")).read_bytes(), "INITRD": initrd, "STARTUP.NSH": SCRIPT.encode()}
+    files = {"LINUX.EFI": boot.kernel(root).read_bytes(), "INITRD": initrd, "STARTUP.NSH": SCRIPT.encode()}
     with tempfile.TemporaryDirectory() as folder:
         image, variables = pathlib.Path(folder) / "disk", pathlib.Path(folder) / "variables"
         image.write_bytes(disk(files))

@@ -24,16 +24,6 @@ void trap(struct frame *f)
 
 void secondary(uint64_t hart) {}
 
-static void print_number(uint64_t v)
-{
-    char text[18];
-    for (int i = 0; i < 16; i++)
-        text[i] = "0123456789abcdef"[v >> (60 - 4 * i) & 15];
-    text[16] = '\n';
-    text[17] = 0;
-    print(text);
-}
-
 #define ALIKE(counter)                                                                                                            \
     ({                                                                                                                            \
         uint64_t first_, last_;                                                                                                   \

@@ -7,6 +7,16 @@ void print(const char *text)
         *(volatile uint8_t *)UART = (uint8_t)*text;
 }
 
+void print_number(uint64_t v)
+{
+    char text[18];
+    for (int i = 0; i < 16; i++)
+        text[i] = "0123456789abcdef"[v >> (60 - 4 * i) & 15];
+    text[16] = '\n';
+    text[17] = 0;
+    print(text);
+}
+
 void finish(int code)
 {
     *(volatile uint32_t *)TEST_DEVICE = code ? (uint32_t)code << 16 | 0x3333 : 0x5555;

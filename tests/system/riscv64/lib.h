@@ -27,6 +27,8 @@ void secondary(uint64_t hart);
 
 void finish(int code) __attribute__((noreturn));
 void print(const char *text);
+/* A line of 16 hexadecimal digits. */
+void print_number(uint64_t v);
 /* Fails the test with the line's number. */
 #define CHECK(cond) ((cond) ? (void)0 : failed(#cond, __LINE__))
 void failed(const char *what, int line) __attribute__((noreturn));

@@ -12,16 +12,6 @@ static void msip(uint64_t hart, uint32_t v) { ((volatile uint32_t *)CLINT)[hart]
 
 void trap(struct frame *f) { CHECK(false); }
 
-static void print_number(uint64_t v)
-{
-    char text[18];
-    for (int i = 0; i < 16; i++)
-        text[i] = "0123456789abcdef"[v >> (60 - 4 * i) & 15];
-    text[16] = '\n';
-    text[17] = 0;
-    print(text);
-}
-
 /* 2 * LOOPS instructions */
 static void loop(void)
 {
