@@ -1,6 +1,6 @@
 /*
- * metic-img: disk images made, copied between formats, checked and looked at while no machine uses them. The formats are
- * those of softmmu/block.h; the commands have the names and letters that users of such tools know.
+ * metic-img: disk images made, copied between formats, checked, looked at, resized and kept in snapshots while no machine uses
+ * them. The formats are those of softmmu/block.h; the commands have the names and letters that users of such tools know.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -132,13 +132,21 @@ static int make(const char *path, const char *format, struct qcow2_layout l, con
     if (fd < 0)
         return failed_with("make disk image", path, errno);
     int error = ftruncate(fd, (off_t)l.size) ? errno : 0;
-    close(fd);
-    return error ? failed_with("make disk image", path, error) : DONE;
+    if (close(fd) && !error)
+        error = errno;
+    if (!error)
+        return DONE;
+    unlink(path);
+    return failed_with("make disk image", path, error);
 }
 
 static int create(const struct request *r)
 {
     struct qcow2_layout l = {.backing = r->option[OPT_BACKING], .backing_format = r->option[OPT_BACKING_FORMAT]};
+    if (l.backing_format && !l.backing) {
+        report_error("-F is the format of a backing file, and there is none (-b)");
+        return FAILED;
+    }
     if (l.backing) { /* a relative name is one beside the image */
         const char *slash = strrchr(r->file[0], '/');
         char *path = NULL;

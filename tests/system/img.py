@@ -6,6 +6,7 @@ Where there is a qemu-img, it judges, and does to metic's images what metic-img 
 
 import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import sys
@@ -143,6 +144,11 @@ def main():
         run("create", "-f", "vdi", folder / "x", "1M", code=1, says="there are raw and qcow2")
         run("create", folder / "x", "1000", code=1, says="whole sectors")
         run("create", folder / "x", code=1, says="wants a size")
+        run("create", "-f", "qcow2", "-F", "raw", folder / "x", "1M", code=1, says="there is none (-b)")
+        r = subprocess.run([img, "create", folder / "x", "1M"], capture_output=True, text=True, restore_signals=False,  # SIGXFSZ stays ignored
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
+        if r.returncode != 1 or "File too large" not in r.stderr:
+            sys.exit(f"an image larger than a file may be: {r}")
         run("create", "-f", "qcow2", "-c", "3000", folder / "x", "1M", code=1, says="power of two")
         run("check", raw, code=1, says="nothing that could be checked")
         run("check", "-O", "raw", raw, code=1, says="no option -O")
