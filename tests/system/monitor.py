@@ -290,6 +290,22 @@ def managed(machine, img):
                 check(bool(left_out) != dumped, value, smaps)
 
 
+def clock_chip(machine):
+    """Where the Goldfish chip of the machine begins (-rtc), by its two registers."""
+    zone, os.environ["TZ"] = os.environ.get("TZ"), "Etc/GMT-5"  # five hours ahead
+    now = int(time.time())
+    for value, first in (("base=utc", now), ("base=localtime", now + 5 * 3600), ("base=2026-01-02T03:04:05", 1767323045),
+                         ("base=2026-01-02,clock=vm", 1767312000)):
+        with qmp.Machine(machine, *BARE, "-S", "-rtc", value) as m:
+            low, high = (int(m.command("human-monitor-command", {"command-line": f"xp/1wx {at:#x}"}).split()[1], 16) for at in (0x101000, 0x101004))
+            late = (high << 32 | low) / 1e9 - first
+            check(late == 0 if "vm" in value else -2 < late < 600, value, late)
+    if zone is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = zone
+
+
 def begun(machine):
     """A machine that begins with a state: its guest has seen the devices, so that others go into slots only."""
     with tempfile.TemporaryDirectory() as folder:
@@ -568,6 +584,7 @@ def main():
     if len(sys.argv) > 3:
         nodes(machine, sys.argv[3])
         managed(machine, sys.argv[3])
+    clock_chip(machine)
     begun(machine)
     short_forms(machine)
     human_session(machine)
