@@ -1,6 +1,6 @@
 /*
- * Memory for what is made piece by piece and dropped all at once, such as descriptions of translated units: pieces lie one
- * behind the other in larger blocks, which are mapped with all their pages present. Not thread-safe.
+ * Memory for what is made piece by piece and dropped all at once, such as descriptions of translated units: pieces lie
+ * one behind the other in larger blocks, which are mapped with all their pages present. Not thread-safe.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H

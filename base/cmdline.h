@@ -1,4 +1,6 @@
-/* Options of a command line as a table: the reader, the help and the manual page all follow it. Documentation: man(7). */
+/*
+ * Options of a command line as a table: the reader, the help and the manual page all follow it. Documentation: man(7).
+ */
 #ifndef BASE_CMDLINE_H
 #define BASE_CMDLINE_H
 
@@ -30,8 +32,8 @@ struct option_reader {
 };
 
 /*
- * The row of the next option; OPTION_END before the first word that is none ("--" is skipped; `at` tells); OPTION_BAD: the
- * mistake was reported.
+ * The row of the next option; OPTION_END before the first word that is none ("--" is skipped; `at` tells); OPTION_BAD:
+ * the mistake was reported.
  */
 int option_next(struct option_reader *r);
 /* A number of bytes, or with K, M, G. False: it is none, or more than `most`. */

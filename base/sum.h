@@ -1,6 +1,6 @@
 /*
- * Checksums and hashes of bytes, at memory speed and without processor features: lanes of multiplication and rotation. They
- * find damage and tell things apart; they withstand no adversary.
+ * Checksums and hashes of bytes, at memory speed and without processor features: lanes of multiplication and rotation.
+ * They find damage and tell things apart; they withstand no adversary.
  */
 #ifndef BASE_SUM_H
 #define BASE_SUM_H

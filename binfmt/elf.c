@@ -1,6 +1,6 @@
 /*
- * ELF executables: both word sizes and both byte orders, after the System V gABI (chapters 4 and 5) and what Linux makes
- * of it (elf(5)). A pure function of the file's bytes. Section headers are not looked at.
+ * ELF executables: both word sizes and both byte orders, after the System V gABI (chapters 4 and 5) and what Linux
+ * makes of it (elf(5)). A pure function of the file's bytes. Section headers are not looked at.
  */
 #include <elf.h>
 #include <string.h>

@@ -11,7 +11,9 @@
 
 #include "base/bits.h"
 
-/* Files are read in the order of their names and the last entry that matches wins: ours comes behind those of others. */
+/*
+ * Files are read in the order of their names and the last entry that matches wins: ours comes behind those of others.
+ */
 #define SYSTEMD_FOLDER "/etc/binfmt.d"
 #define SYSTEMD_FILE   SYSTEMD_FOLDER "/zz-%s.conf"
 #define DEBIAN_FOLDER  "/var/lib/binfmts"

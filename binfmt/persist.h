@@ -1,6 +1,6 @@
 /*
- * Registrations that come back after a restart: systemd's binfmt.d(5), Debian's update-binfmts(8). Both are given the same
- * entry that the kernel gets.
+ * Registrations that come back after a restart: systemd's binfmt.d(5), Debian's update-binfmts(8). Both are given the
+ * same entry that the kernel gets.
  */
 #ifndef BINFMT_PERSIST_H
 #define BINFMT_PERSIST_H

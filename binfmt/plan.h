@@ -1,7 +1,7 @@
 /*
- * What to do to start a program: a file's bytes in, a plan out. Pure functions; the users (linux-user, bsd-user, boards)
- * map what the plan says. All bytes are untrusted: whatever a plan contains has been checked against the file's size and
- * the guest's address range.
+ * What to do to start a program: a file's bytes in, a plan out. Pure functions; the users (linux-user, bsd-user,
+ * boards) map what the plan says. All bytes are untrusted: whatever a plan contains has been checked against the file's
+ * size and the guest's address range.
  */
 #ifndef BINFMT_PLAN_H
 #define BINFMT_PLAN_H

@@ -1,6 +1,6 @@
 /*
- * The kernel's table of interpreters, /proc/sys/fs/binfmt_misc. Documentation: Documentation/admin-guide/binfmt-misc.rst;
- * elf(5) for the header that is recognised.
+ * The kernel's table of interpreters, /proc/sys/fs/binfmt_misc. Documentation:
+ * Documentation/admin-guide/binfmt-misc.rst; elf(5) for the header that is recognised.
  */
 #ifndef BINFMT_REGISTER_H
 #define BINFMT_REGISTER_H
@@ -63,8 +63,8 @@ bool binfmt_parse(const char *text, struct binfmt_entry *e);
 bool binfmt_mounted(const char *folder);
 int binfmt_mount(const char *folder);
 /*
- * Makes the table visible to this process alone, where nothing is mounted: its folder as a path. The descriptor that keeps it,
- * or -errno.
+ * Makes the table visible to this process alone, where nothing is mounted: its folder as a path. The descriptor that
+ * keeps it, or -errno.
  */
 int binfmt_look(char folder[BINFMT_PATH]);
 /* All entries in the order in which the kernel tries them. */

@@ -62,8 +62,8 @@ static bool kernel_tells_p(void)
 }
 
 /*
- * F: the kernel keeps metic open, so that it is there in every root and container. O: metic is given the program open, which
- * may be one that may only be executed. P: it is told argv[0].
+ * F: the kernel keeps metic open, so that it is there in every root and container. O: metic is given the program open,
+ * which may be one that may only be executed. P: it is told argv[0].
  */
 static void make_entry(const struct request *r, const struct target *t, struct binfmt_entry *e)
 {
@@ -113,8 +113,8 @@ static bool in_user_namespace(void)
 }
 
 /*
- * Reads the table. To write, mounts it first where it is missing, or where a user namespace needs one of its own. Others look at
- * one that is mounted elsewhere, as the host's is from a container, without leaving a mount.
+ * Reads the table. To write, mounts it first where it is missing, or where a user namespace needs one of its own.
+ * Others look at one that is mounted elsewhere, as the host's is from a container, without leaving a mount.
  */
 static int open_table(struct request *r, bool to_write)
 {

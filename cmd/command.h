@@ -1,7 +1,7 @@
 /*
- * Subcommands: `metic binfmt`, `metic doctor`, `metic run`. The first word after metic is one when it is its exact name;
- * a program of that name is run as `metic ./NAME` or `metic -- NAME`. A program that the kernel hands over through
- * binfmt_misc is never taken for one, nor is the first word after qemu-<arch> or metic-<arch>.
+ * Subcommands: `metic binfmt`, `metic doctor`, `metic run`. The first word after metic is one when it is its exact
+ * name; a program of that name is run as `metic ./NAME` or `metic -- NAME`. A program that the kernel hands over
+ * through binfmt_misc is never taken for one, nor is the first word after qemu-<arch> or metic-<arch>.
  */
 #ifndef CMD_COMMAND_H
 #define CMD_COMMAND_H

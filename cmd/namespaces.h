@@ -11,7 +11,10 @@
 
 enum { MAX_BINDS = 64 };
 
-/* In the root, for programs that unmount /proc: metic, found without it, and a /proc, beside which the kernel makes others. */
+/*
+ * In the root, for programs that unmount /proc: metic, found without it, and a /proc, beside which the kernel makes
+ * others.
+ */
 #define PLACE_OWN   "/dev/.metic"
 #define PLACE_METIC PLACE_OWN "/metic"
 #define PLACE_CACHE PLACE_OWN "/cache" /* for the caller to bind */

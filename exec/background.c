@@ -1,11 +1,13 @@
 /*
  * Hot code compiled by a thread of its own while the guest goes on in quick code. The guest's thread reads the guest's
- * instructions (it may, and knows the mappings; in a machine a processor does) and hands the unit over; the passes and the host's compile() run
- * here without a lock, into memory of this file; what comes out is moved to code memory (compiled code can be moved) and
- * takes the quick unit's place under x->lock, unless the guest code was invalidated or everything dropped meanwhile.
+ * instructions (it may, and knows the mappings; in a machine a processor does) and hands the unit over; the passes and
+ * the host's compile() run here without a lock, into memory of this file; what comes out is moved to code memory
+ * (compiled code can be moved) and takes the quick unit's place under x->lock, unless the guest code was invalidated or
+ * everything dropped meanwhile.
  *
- * The thread is started when there is work and ends soon after there is none: short processes never have it. It blocks all
- * signals and reads no guest memory. A forked child has no such thread; what was asked for is asked for again there.
+ * The thread is started when there is work and ends soon after there is none: short processes never have it. It blocks
+ * all signals and reads no guest memory. A forked child has no such thread; what was asked for is asked for again
+ * there.
  */
 #define _GNU_SOURCE
 #include "exec/exec-internal.h"
@@ -245,7 +247,9 @@ void background_init(struct exec *x)
 
 bool background_can(const struct exec *x, const struct code_block *quick)
 {
-    /* A child that shares memory (vfork) is another process: its threads would end with it, in the middle of something. */
+    /*
+     * A child that shares memory (vfork) is another process: its threads would end with it, in the middle of something.
+     */
     return x->options.background && !x->options.nochain && !quick->alone && !log_on(LOG_OP_OPT) &&
            x->back.owner == getpid();
 }

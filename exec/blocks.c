@@ -46,8 +46,9 @@ struct code_block *exec_find(struct exec *x, struct block_key key)
 }
 
 /*
- * Where mappings change all the time, a processor comes by here for most of its jumps and finds what it found before. Of
- * that each has a table of its own, which stays in its host processor's cache, in front of the big ones, which don't.
+ * Where mappings change all the time, a processor comes by here for most of its jumps and finds what it found before.
+ * Of that each has a table of its own, which stays in its host processor's cache, in front of the big ones, which
+ * don't.
  */
 enum { RECENT_BITS = 12 };
 

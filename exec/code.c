@@ -42,8 +42,9 @@ bool code_memory_init(struct code_memory *m, size_t bytes)
 }
 
 /*
- * Asking for several pages at once costs less than a fault for each, and an unused page as much as a used one: processes that find
- * their code on disk, and forked children, translate little. Kernels before 5.14 refuse: then there are faults.
+ * Asking for several pages at once costs less than a fault for each, and an unused page as much as a used one:
+ * processes that find their code on disk, and forked children, translate little. Kernels before 5.14 refuse: then there
+ * are faults.
  */
 static uint8_t *make_ready(uint8_t *p, int how)
 {

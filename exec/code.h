@@ -2,9 +2,10 @@
  * What generated code and the run loop share about translations: blocks, the per-thread jump table, and the
  * memory that code lives in.
  *
- * Jump table (struct cpu.jump_table points to its entries): direct-mapped, one per guest thread, so that generated code reads
- * a pair without a race:   i = JUMP_HASH(pc, mask);  if (table[i].pc == pc) jump to table[i].entry.
- * Other threads only ever overwrite `pc` with JUMP_EMPTY (invalidation). `mask`, the 8 bytes before the entries, is 2 (size - 1).
+ * Jump table (struct cpu.jump_table points to its entries): direct-mapped, one per guest thread, so that generated code
+ * reads a pair without a race: i = JUMP_HASH(pc, mask); if (table[i].pc == pc) jump to table[i].entry.
+ * Other threads only ever overwrite `pc` with JUMP_EMPTY (invalidation). `mask`, the 8 bytes before the entries, is 2
+ * (size - 1).
  */
 #ifndef EXEC_CODE_H
 #define EXEC_CODE_H

@@ -45,8 +45,8 @@ enum { IN_GENERATED = 1, IN_INTERPRETED = 2 }; /* cpu.in_code */
 struct exec;
 
 /*
- * What generated code uses most comes last, before the guest's registers: STATE_MIDDLE (tcg/host.h) is there, from where
- * both are reached by displacements of one byte.
+ * What generated code uses most comes last, before the guest's registers: STATE_MIDDLE (tcg/host.h) is there, from
+ * where both are reached by displacements of one byte.
  */
 struct cpu {
     uint64_t spill[CPU_SPILL_CELLS] __attribute__((aligned(16)));
@@ -79,8 +79,10 @@ struct cpu {
     void *host_own[HOST_OWN]; /* exec's entry.own */
     uint32_t exit_reason;  /* enum cpu_exit */
     uint32_t exit_request; /* REQUEST_…: set by signal handlers and other threads */
-    /* exec_options.counted: a unit takes its instructions off the budget when it is entered; `ahead` of them are still to be
-       executed while an access is done by exec_memory.access(). */
+    /*
+     * exec_options.counted: a unit takes its instructions off the budget when it is entered; `ahead` of them are still
+     * to be executed while an access is done by exec_memory.access().
+     */
     int32_t budget, ahead;
     struct code_block **recent; /* units found last, exec/blocks.c; NULL: not kept */
     int32_t tid;                /* the host's number of the thread that called cpu_run(); 0: none has */

@@ -8,7 +8,10 @@
 
 #include "base/isa.h"
 
-/* Prints the code, which stands at address `at`, one instruction a line; in bytes what is none, or the instruction set isn't known. */
+/*
+ * Prints the code, which stands at address `at`, one instruction a line; in bytes what is none, or the instruction set
+ * isn't known.
+ */
 void disassemble(FILE *f, enum isa isa, const uint8_t *code, size_t size, uint64_t at);
 
 #endif

@@ -216,8 +216,8 @@ static void name_of(const struct disk_key *key, const char *suffix, char name[DI
 }
 
 /*
- * The key in a folder for all users, which was filled on another machine perhaps: the file is known by its build id, and
- * what copying it changes does not count. False: it has none.
+ * The key in a folder for all users, which was filled on another machine perhaps: the file is known by its build id,
+ * and what copying it changes does not count. False: it has none.
  */
 static bool portable(struct disk_key *key)
 {
@@ -244,9 +244,9 @@ static bool path_of(const char *folder, const struct disk_key *key, char path[PA
 }
 
 /*
- * Whoever writes a file changes its time of modification, and the nanoseconds of that are free to say that the file has been found whole: a
- * number that only this folder's user can calculate, for this file, until the machine is started again - what a crash makes of it is checked.
- * 0: there is none.
+ * Whoever writes a file changes its time of modification, and the nanoseconds of that are free to say that the file has
+ * been found whole: a number that only this folder's user can calculate, for this file, until the machine is started
+ * again - what a crash makes of it is checked. 0: there is none.
  */
 static long mark_of(const struct disk *d, const struct stat *st)
 {
@@ -344,7 +344,10 @@ static int older(const void *a, const void *b)
     return (x->tv_nsec > y->tv_nsec) - (x->tv_nsec < y->tv_nsec);
 }
 
-/* The folder's files, least recently used first; unfinished ones nobody writes any more are removed. Owned by the caller. */
+/*
+ * The folder's files, least recently used first; unfinished ones nobody writes any more are removed. Owned by the
+ * caller.
+ */
 static struct entry *list(int folder, size_t *n)
 {
     struct entry *v = NULL;

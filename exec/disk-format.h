@@ -1,6 +1,6 @@
 /*
- * The translation cache's files: one per guest file, address it is mapped at, and everything else its translations depend
- * on. A file is mapped whole and used as it lies:
+ * The translation cache's files: one per guest file, address it is mapped at, and everything else its translations
+ * depend on. A file is mapped whole and used as it lies:
  *
  *     header     one page
  *     cells      struct code_exit, number 0 last; whole pages, private and writable. Some hold counters instead: their
@@ -11,7 +11,8 @@
  *     faults     struct fault_point
  *     locs, consts   what the fault points refer to, counted from the block's first
  *
- * Distances between code and cells are what they are; the cells hold addresses for `centre`, where the code wants to be.
+ * Distances between code and cells are what they are; the cells hold addresses for `centre`, where the code wants to
+ * be.
  */
 #ifndef EXEC_DISK_FORMAT_H
 #define EXEC_DISK_FORMAT_H
@@ -93,8 +94,8 @@ struct disk_map {
 void disk_map_set(struct disk_map *m, uint8_t *at);
 /*
  * Maps the file if it is whole and the key is its own: to run, its code executable, near its preferred address if that
- * is free; or only to read. The checksum is verified before anything becomes executable, if the file is not one that has been `checked`.
- * False: not to be used.
+ * is free; or only to read. The checksum is verified before anything becomes executable, if the file is not one that
+ * has been `checked`. False: not to be used.
  */
 bool disk_map_open(struct disk_map *m, int fd, const struct disk_key *key, bool to_run, bool checked);
 void disk_map_close(struct disk_map *m);

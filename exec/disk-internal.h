@@ -64,16 +64,16 @@ void disk_found_whole(const struct disk *d, int fd, const struct disk_found *fou
 /* Where the code of the key's file would like to be. */
 uint64_t disk_centre(const struct disk *d, const struct disk_key *key);
 /*
- * True: there was no file for the key, and now there is an empty one, which says that the guest file has been run. It is not found by
- * disk_open_file().
+ * True: there was no file for the key, and now there is an empty one, which says that the guest file has been run. It
+ * is not found by disk_open_file().
  */
 bool disk_first_sight(const struct disk *d, const struct disk_key *key);
 /* Was the user's file for the key written some seconds ago or earlier? */
 bool disk_is_settled(const struct disk *d, const struct disk_key *key);
 /*
  * Replacing the user's file for the key. disk_store_begin() is false when nothing can be written, or another process is
- * at it. disk_store_write() appends, disk_store_patch() changes what is there. disk_store_end() puts what was written in
- * the file's place, or leaves that alone; true: it is there.
+ * at it. disk_store_write() appends, disk_store_patch() changes what is there. disk_store_end() puts what was written
+ * in the file's place, or leaves that alone; true: it is there.
  */
 struct disk_store {
     int folder, fd;

@@ -1,7 +1,7 @@
 /*
  * Storing a process's new translations: what the cache's file holds now, copied as it is, with the new units behind it.
- * Distances of the new ones are mended; jumps to code that is in the file become direct; cells of older ones are linked to
- * what is new. The guest's process may be ending, other threads of it running.
+ * Distances of the new ones are mended; jumps to code that is in the file become direct; cells of older ones are linked
+ * to what is new. The guest's process may be ending, other threads of it running.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -112,7 +112,9 @@ static void choose(struct work *w)
     }
 }
 
-/* A unit that jumps to one which is not stored can't be either. The one that stands in its target's stead may be newer. */
+/*
+ * A unit that jumps to one which is not stored can't be either. The one that stands in its target's stead may be newer.
+ */
 static void leave_out(struct work *w)
 {
     bool again = false;
@@ -126,7 +128,10 @@ static void leave_out(struct work *w)
         leave_out(w);
 }
 
-/* Places the units behind the old code, as far as there is room, and without those that jump to what there is no room for. */
+/*
+ * Places the units behind the old code, as far as there is room, and without those that jump to what there is no room
+ * for.
+ */
 static void place(struct work *w)
 {
     uint32_t end = 0, cells = 0;
@@ -564,8 +569,8 @@ static bool is_worth_it(const struct exec *x, const struct image *im)
 }
 
 /*
- * Most programs of a build's tests are run once. So a guest file is only remembered at first, which takes a tenth of the time, and stored by
- * its second process; but at once where storing is little beside what the process has taken.
+ * Most programs of a build's tests are run once. So a guest file is only remembered at first, which takes a tenth of
+ * the time, and stored by its second process; but at once where storing is little beside what the process has taken.
  */
 enum { STORING_NS = 1000, LEAST_UNITS = 4096, SMALL_PART = 32 }; /* ns for a unit, roughly */
 
@@ -599,8 +604,8 @@ void disk_save(struct exec *x, bool is_end)
 bool exec_stores(const struct exec *x) { return x->disk.disk != NULL; }
 
 /*
- * Beside a process that goes on with several threads: as a process for the moment, which shares its memory and has descriptors of its
- * own. The calling thread stands still meanwhile, and nobody is told of the end.
+ * Beside a process that goes on with several threads: as a process for the moment, which shares its memory and has
+ * descriptors of its own. The calling thread stands still meanwhile, and nobody is told of the end.
  */
 enum { SAVING_STACK = 256 * 1024 };
 

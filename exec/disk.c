@@ -1,7 +1,8 @@
 /*
  * What a process has of the translation cache: an image for each mapping of a guest file, opened when a translation is
- * missing for the first time. Blocks of a cache file become struct code_block when the run loop looks for them; the code
- * itself goes from one to the next without that. Everything here runs under x->lock but for the questions of fault handlers.
+ * missing for the first time. Blocks of a cache file become struct code_block when the run loop looks for them; the
+ * code itself goes from one to the next without that. Everything here runs under x->lock but for the questions of fault
+ * handlers.
  */
 #include "exec/disk-internal.h"
 

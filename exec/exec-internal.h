@@ -148,8 +148,9 @@ struct exec {
 };
 
 /*
- * translate.c: finds or makes the block for the key, the hot one if it is hot now; x->lock held. `from`: the unlinked exit
- * that led there, or NULL. may_interpret: the block may be x->once.block, which has no code: once_run(). NULL: the instruction's end cannot be fetched and the guest's exception has been entered.
+ * translate.c: finds or makes the block for the key, the hot one if it is hot now; x->lock held. `from`: the unlinked
+ * exit that led there, or NULL. may_interpret: the block may be x->once.block, which has no code: once_run(). NULL: the
+ * instruction's end cannot be fetched and the guest's exception has been entered.
  */
 struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from, bool may_interpret);
 /* blocks.c: the tables; exec_find() may give NULL. The newest of a key is found. */
@@ -245,7 +246,10 @@ void disk_after_fork(struct exec *x);
 /* All blocks are dropped; nobody runs. */
 void disk_flush(struct exec *x);
 void disk_forget(struct exec *x);
-/* For fault handlers: is p in a cache file's code? Its block, as far as recover() needs it; the rest of it is 0, and *pc its guest pc. */
+/*
+ * For fault handlers: is p in a cache file's code? Its block, as far as recover() needs it; the rest of it is 0, and
+ * *pc its guest pc.
+ */
 bool disk_holds(const struct exec *x, const uint8_t *p);
 bool disk_compiled_at(const struct exec *x, const uint8_t *p, struct compiled *c, uint64_t *pc);
 

@@ -454,7 +454,10 @@ enum cpu_exit cpu_run(struct cpu *cpu)
         }
         if (!begin_code(x, cpu))
             continue;
-        /* In this order: a flush has freed b. What was asked for since the beginning of the loop may be to forget returns into code that was dropped. */
+        /*
+         * In this order: a flush has freed b. What was asked for since the beginning of the loop may be to forget
+         * returns into code that was dropped.
+         */
         if (UNLIKELY(cpu->mode == MODE_FLUSHED || b->dead || __atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST))) {
             __atomic_store_n(&cpu->in_code, 0, __ATOMIC_SEQ_CST);
             continue;

@@ -47,8 +47,8 @@ void cpu_free(struct cpu *cpu);
 /* Runs from cpu->pc until something needs the caller; returns the reason (also in cpu->exit_reason). */
 enum cpu_exit cpu_run(struct cpu *cpu);
 /*
- * Runs the one instruction at cpu->pc, as memory holds it now; EXIT_NONE when it is done, else as cpu_run: EXIT_SYSCALL,
- * EXIT_FAULT, … For debuggers: slow.
+ * Runs the one instruction at cpu->pc, as memory holds it now; EXIT_NONE when it is done, else as cpu_run:
+ * EXIT_SYSCALL, EXIT_FAULT, … For debuggers: slow.
  */
 enum cpu_exit cpu_step(struct cpu *cpu);
 /* Async-signal-safe: makes cpu_run return EXIT_INTERRUPT soon. From any thread. */

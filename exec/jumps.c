@@ -134,8 +134,8 @@ void jumps_forget_but(struct cpu *cpu, bool (*stays)(uint32_t mode))
 void jumps_forget_all(struct cpu *cpu) { jumps_forget_but(cpu, NULL); }
 
 /*
- * A table begins small, since each page that is touched costs as much as translating several instructions, and grows when jumps
- * displace each other. What is in it would be looked for elsewhere then: it is forgotten.
+ * A table begins small, since each page that is touched costs as much as translating several instructions, and grows
+ * when jumps displace each other. What is in it would be looked for elsewhere then: it is forgotten.
  */
 static void grow(struct jump_set *s)
 {

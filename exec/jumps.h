@@ -26,8 +26,8 @@ struct jump_sets {
 };
 
 /*
- * Empty tables for n modes in fresh memory of jumps_bytes(n), all zero and aligned to a page. False without memory. Where there is one
- * mode, hardly any of the memory is touched before the table has to grow.
+ * Empty tables for n modes in fresh memory of jumps_bytes(n), all zero and aligned to a page. False without memory.
+ * Where there is one mode, hardly any of the memory is touched before the table has to grow.
  */
 bool jumps_init(struct cpu *cpu, void *memory, unsigned n);
 size_t jumps_bytes(unsigned n);

@@ -13,13 +13,21 @@ struct exec_memory {
      * address space may share it. False: it cannot be fetched; the guest's exception has been entered.
      */
     bool (*locate)(struct cpu *cpu, uint64_t pc, uint64_t *physical);
-    /* Its bytes and how many of them may be read there; NULL: none. From now on writes to them are told to exec_invalidate(). */
+    /*
+     * Its bytes and how many of them may be read there; NULL: none. From now on writes to them are told to
+     * exec_invalidate().
+     */
     const uint8_t *(*window)(struct cpu *cpu, uint64_t pc, size_t *avail);
     /* One access that cpu->tlb_table has no entry for. False: it faults, fault() will be called. */
     bool (*access)(struct cpu *cpu, const struct host_access *a);
-    /* The state is that of the instruction whose access failed: enters the guest's exception. Returns why cpu_run() is left. */
+    /*
+     * The state is that of the instruction whose access failed: enters the guest's exception. Returns why cpu_run() is
+     * left.
+     */
     enum cpu_exit (*fault)(struct cpu *cpu);
-    /* Before generated code is entered: makes tlb_table and tlb_mask those of the view that loads and stores have now. */
+    /*
+     * Before generated code is entered: makes tlb_table and tlb_mask those of the view that loads and stores have now.
+     */
     void (*select)(struct cpu *cpu);
 };
 

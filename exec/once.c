@@ -1,8 +1,9 @@
 /*
  * Code that runs once. Of what a short process executes, two thirds of the units are entered a single time, and a
- * translation costs ten times what interpreting costs. So code is interpreted when it is reached first, by the quick unit's IR, and
- * translated when it is reached again. A process's first translation costs most, since the translator's own memory is touched for it: a process
- * that finds its code on disk interprets the little that is not there (the vDSO's) some times more. See docs/design/tiers.rst.
+ * translation costs ten times what interpreting costs. So code is interpreted when it is reached first, by the quick
+ * unit's IR, and translated when it is reached again. A process's first translation costs most, since the translator's
+ * own memory is touched for it: a process that finds its code on disk interprets the little that is not there (the
+ * vDSO's) some times more. See docs/design/tiers.rst.
  */
 #include "exec/exec-internal.h"
 

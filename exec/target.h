@@ -30,7 +30,10 @@ struct code_reader {
     const uint8_t *(*window)(void *opaque, uint64_t pc, size_t *avail);
     /* The file that pc is mapped from. False: it is not such a mapping. NULL: there are no files. */
     bool (*file)(void *opaque, uint64_t pc, struct code_file *f);
-    /* The guest will run no more, most likely: memory that shows such files is given up until it is read again. NULL: kept. */
+    /*
+     * The guest will run no more, most likely: memory that shows such files is given up until it is read again. NULL:
+     * kept.
+     */
     void (*rest)(void *opaque);
 };
 
@@ -81,8 +84,8 @@ struct target_translation {
 };
 
 /*
- * A processor as all of its software sees it: what running a machine asks of it (softmmu/). Called by the thread of `cpu`;
- * "enters" means that pc and registers become those of the handler's first instruction.
+ * A processor as all of its software sees it: what running a machine asks of it (softmmu/). Called by the thread of
+ * `cpu`; "enters" means that pc and registers become those of the handler's first instruction.
  */
 struct target_system {
     unsigned nviews; /* ways in which addresses are translated, at most 8: by privilege and the like */
@@ -108,13 +111,20 @@ struct target_system {
     /* What a saved state has of a processor. */
     const struct target_field *saved;
     unsigned nsaved;
-    /* Before those fields are read, and after they have been written: what lies elsewhere comes and goes through them; values
-       that cannot be become ones that can. */
+    /*
+     * Before those fields are read, and after they have been written: what lies elsewhere comes and goes through them;
+     * values that cannot be become ones that can.
+     */
     void (*saving)(struct cpu *cpu);
     void (*loaded)(struct cpu *cpu);
-    /* Where an address leads for a debugger, whatever may be done there; nothing changes. False: nowhere. It stands still. */
+    /*
+     * Where an address leads for a debugger, whatever may be done there; nothing changes. False: nowhere. It stands
+     * still.
+     */
     bool (*look_up)(struct cpu *cpu, uint64_t address, uint64_t *physical);
-    /* Tells what the page tables in use map, by rising address; nothing where they are off. The processor stands still. */
+    /*
+     * Tells what the page tables in use map, by rising address; nothing where they are off. The processor stands still.
+     */
     void (*mappings)(struct cpu *cpu, void (*visit)(void *opaque, const struct target_mapping *m), void *opaque);
 };
 

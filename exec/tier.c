@@ -1,7 +1,7 @@
 /*
- * The two tiers of generated code. Quick units are made when a guest address is first reached: short, cheap to make, each
- * counting its entries. A quick unit whose counter has run out is compiled again, well: the hot unit is found in its
- * stead from then on, exits that were linked to the quick one are pointed at it, and so is the quick unit's own way
+ * The two tiers of generated code. Quick units are made when a guest address is first reached: short, cheap to make,
+ * each counting its entries. A quick unit whose counter has run out is compiled again, well: the hot unit is found in
+ * its stead from then on, exits that were linked to the quick one are pointed at it, and so is the quick unit's own way
  * out, which every entry takes that still arrives there.
  */
 #include "exec/exec-internal.h"

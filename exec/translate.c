@@ -103,9 +103,9 @@ static size_t copy_source(const struct exec *x, uint64_t pc, uint8_t *to, size_t
 
 /*
  * Guest code as a front end reads it while it makes one unit: the copy, and what is elsewhere (are flags alive at a
- * target?), where it asks for the same page again and again, and the answer does not change meanwhile. Behind a TLB a unit stays in
- * its page, but for one that is a single instruction across the page's end. Other processors may map pages anew at any time: what is read of
- * its page is what was found there by `physical`, or cannot be read.
+ * target?), where it asks for the same page again and again, and the answer does not change meanwhile. Behind a TLB a
+ * unit stays in its page, but for one that is a single instruction across the page's end. Other processors may map
+ * pages anew at any time: what is read of its page is what was found there by `physical`, or cannot be read.
  */
 struct page_reader {
     const struct exec *x;
@@ -218,7 +218,9 @@ static void spare_parts(struct exec *x, const struct code_block *b, const struct
 
 static bool breaks_at(const void *opaque, uint64_t pc) { return exec_has_breakpoint(opaque, pc); }
 
-/* Makes the unit of b's place, and says into which page it reaches, if that is another one and a TLB is in front of it. */
+/*
+ * Makes the unit of b's place, and says into which page it reaches, if that is another one and a TLB is in front of it.
+ */
 static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, struct code_block *b, const struct source *source, unsigned max_insns)
 {
     uint32_t mode = b->mode & ~MODE_STEP;
@@ -606,7 +608,10 @@ static void kill_block(struct exec *x, struct code_block *b)
     x->stats.invalidations++;
 }
 
-/* Loops inside a dropped unit leave at their next poll and find the new code; calls that would come back into one are forgotten. */
+/*
+ * Loops inside a dropped unit leave at their next poll and find the new code; calls that would come back into one are
+ * forgotten.
+ */
 static void leave_dropped(struct exec *x)
 {
     for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu)
@@ -636,9 +641,9 @@ static bool is_runnable(const struct cpu *cpu)
 }
 
 /*
- * All threads leave generated code, in which the caller is not, and wait for x->stop to be cleared. With `runnable_only` those are not waited for
- * that have waited in the kernel themselves for a while: for their page (userfaultfd), which may be for the caller to bring. Being runnable may take
- * any time where processors are few.
+ * All threads leave generated code, in which the caller is not, and wait for x->stop to be cleared. With
+ * `runnable_only` those are not waited for that have waited in the kernel themselves for a while: for their page
+ * (userfaultfd), which may be for the caller to bring. Being runnable may take any time where processors are few.
  */
 static void stop_all(struct exec *x, bool runnable_only)
 {
@@ -697,8 +702,8 @@ static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only
         if (!x->options.memory) /* else pcs are not known; a dropped block's entry leads out of it */
             exec_forget_jumps(x, from, end);
         /*
-         * What a mapping held is executed nowhere when the call that changes it comes back. After new code was announced it is for the
-         * others to synchronise, as on the machine; and a machine's processors tell each other.
+         * What a mapping held is executed nowhere when the call that changes it comes back. After new code was
+         * announced it is for the others to synchronise, as on the machine; and a machine's processors tell each other.
          */
         if (changed_only || x->options.memory) {
             leave_dropped(x);

@@ -1,4 +1,6 @@
-/* How far user addresses reach where kernels differ (arm64: 39 to 48 bits, riscv64: 38 or 47): asked by mapping a page. */
+/*
+ * How far user addresses reach where kernels differ (arm64: 39 to 48 bits, riscv64: 38 or 47): asked by mapping a page.
+ */
 #ifndef HOST_ADDRESS_BITS_H
 #define HOST_ADDRESS_BITS_H
 

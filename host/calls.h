@@ -1,6 +1,6 @@
 /*
- * Entries to the host's kernel that C can't write, and those whose shape differs between processors. One folder for each
- * processor metic is built for (host/<processor>/calls.S, calls.c).
+ * Entries to the host's kernel that C can't write, and those whose shape differs between processors. One folder for
+ * each processor metic is built for (host/<processor>/calls.S, calls.c).
  */
 #ifndef HOST_CALLS_H
 #define HOST_CALLS_H
@@ -9,22 +9,25 @@
 #include <stdint.h>
 
 /*
- * A system call that a signal can't slip past: the kernel's result, or -512 (SYS_RESTART) and no call if *pending is set.
- * Between the test of *pending and the kernel's entry a signal handler finds the program counter in [begin, end) and
- * moves it to `interrupted`. The kernel itself puts the program counter back onto the call's instruction when it wants
- * the call restarted; that is inside the range, too.
+ * A system call that a signal can't slip past: the kernel's result, or -512 (SYS_RESTART) and no call if *pending is
+ * set. Between the test of *pending and the kernel's entry a signal handler finds the program counter in [begin, end)
+ * and moves it to `interrupted`. The kernel itself puts the program counter back onto the call's instruction when it
+ * wants the call restarted; that is inside the range, too.
  */
 int64_t safe_syscall_unless(const uint32_t *pending, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
                             uint64_t a4, uint64_t a5);
 extern const char safe_syscall_begin[], safe_syscall_end[], safe_syscall_interrupted[];
 
 /*
- * clone3(2); the child, on a stack without a frame, runs fn(arg) and ends with what it returns. `args` is struct clone_args of
- * `size` bytes with a stack. The child's id or -errno.
+ * clone3(2); the child, on a stack without a frame, runs fn(arg) and ends with what it returns. `args` is struct
+ * clone_args of `size` bytes with a stack. The child's id or -errno.
  */
 int64_t host_clone3(const void *args, size_t size, int (*fn)(void *), void *arg);
 
-/* Copies n bytes; 0, or 1 after a fault: of those from uaccess_copy to uaccess_copy_end the handler goes on at uaccess_copy_fault. */
+/*
+ * Copies n bytes; 0, or 1 after a fault: of those from uaccess_copy to uaccess_copy_end the handler goes on at
+ * uaccess_copy_fault.
+ */
 int uaccess_copy(void *to, const void *from, size_t n);
 extern const char uaccess_copy_end[], uaccess_copy_fault[];
 

@@ -24,8 +24,8 @@ bool context_was_fault(const ucontext_t *uc, const siginfo_t *info);
 /* Of a memory fault: was it a store? */
 bool context_fault_was_write(const ucontext_t *uc);
 /*
- * After a fault that does not say so itself: was it an access off its alignment? *addr gets the address. False where such
- * an access is a SIGBUS of its own that tells the address.
+ * After a fault that does not say so itself: was it an access off its alignment? *addr gets the address. False where
+ * such an access is a SIGBUS of its own that tells the address.
  */
 bool context_misaligned(const ucontext_t *uc, uint64_t *addr);
 /* For the processors that tcg/host compiles for. */

@@ -14,8 +14,8 @@ unsigned host_address_bits(void);
 /* Faults if p is not 16-aligned, before any other fault of it. */
 void atomic_check16(const void *p);
 /*
- * If the 16 bytes at p are those of `old`, writes those of `new` and returns true; else `old` gets them. Atomic among its like
- * in all processes, but for riscv64, which has no such instruction: there among the threads of this process.
+ * If the 16 bytes at p are those of `old`, writes those of `new` and returns true; else `old` gets them. Atomic among
+ * its like in all processes, but for riscv64, which has no such instruction: there among the threads of this process.
  */
 bool atomic_cas16(void *p, uint64_t old[2], const uint64_t new[2]);
 /* Around fork(): what atomic_cas16() is doing in other threads comes to its end first. */

@@ -1,4 +1,7 @@
-/* rt_sigaction where the kernel returns from handlers by its vDSO: nwords is 4 if struct sigaction has a sa_restorer, else 3. */
+/*
+ * rt_sigaction where the kernel returns from handlers by its vDSO: nwords is 4 if struct sigaction has a sa_restorer,
+ * else 3.
+ */
 #ifndef HOST_GENERIC_SIGACTION_H
 #define HOST_GENERIC_SIGACTION_H
 

@@ -1,4 +1,6 @@
-/* Devices by their descriptors: making, setting, resetting, saving. Register access is in device-regs.c. See device.h. */
+/*
+ * Devices by their descriptors: making, setting, resetting, saving. Register access is in device-regs.c. See device.h.
+ */
 #define _GNU_SOURCE
 #include "hw/device.h"
 

@@ -1,7 +1,7 @@
 /*
  * What a device is: one constant descriptor with its registers, properties, lines and saved state. Creating it from
- * `-device` options, reset, register access, save and load, `-device help`, introspection and the reference pages all read
- * the descriptor; the device's own code is what its hardware does.
+ * `-device` options, reset, register access, save and load, `-device help`, introspection and the reference pages all
+ * read the descriptor; the device's own code is what its hardware does.
  *
  * A device sees offsets into its windows, never addresses; gets its lines, its view of memory and its back ends from
  * outside; and never sees a processor. All its functions are called under the machine's lock.
@@ -39,8 +39,8 @@ struct device_field {
 };
 
 /*
- * A register, or an array of them. Its value is an integer of `size` bytes in the device's state; reading and writing it
- * by the access rule is done by the table, `read` replaces the first and `write` the second.
+ * A register, or an array of them. Its value is an integer of `size` bytes in the device's state; reading and writing
+ * it by the access rule is done by the table, `read` replaces the first and `write` the second.
  */
 struct device_reg {
     const char *name;
@@ -110,7 +110,10 @@ struct device_class {
     unsigned nprops;
     const struct device_saved *saved;
     unsigned nsaved;
-    /* After properties have been set. An error, one line saying what to do, is the return value (to be freed); NULL: done. */
+    /*
+     * After properties have been set. An error, one line saying what to do, is the return value (to be freed); NULL:
+     * done.
+     */
     char *(*realize)(struct device *d);
     void (*unrealize)(struct device *d);
     void (*reset)(struct device *d);  /* beyond the registers' reset values */
@@ -209,9 +212,9 @@ struct state_source {
 };
 void device_save(const struct device *d, const char *path, const struct state_sink *to);
 /*
- * Loading, in steps that all devices take together, so that none sees another one half loaded: is everything there, of the
- * right version (NULL, or one line to be freed); then, after a reset, state is put in place; then the devices go on with it.
- * `source->item()` with bytes NULL only says whether the item is there.
+ * Loading, in steps that all devices take together, so that none sees another one half loaded: is everything there, of
+ * the right version (NULL, or one line to be freed); then, after a reset, state is put in place; then the devices go on
+ * with it. `source->item()` with bytes NULL only says whether the item is there.
  */
 char *device_load_check(struct device *d, const char *path, const struct state_source *from);
 void device_load_state(struct device *d, const char *path, const struct state_source *from);

@@ -1,4 +1,6 @@
-/* Reference counts of a qcow2 image: allocation, freeing, and the order in which tables are written. See block-qcow2.h. */
+/*
+ * Reference counts of a qcow2 image: allocation, freeing, and the order in which tables are written. See block-qcow2.h.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +96,9 @@ static int change(struct block *b, uint64_t cluster, uint64_t count)
     return 0;
 }
 
-/* Makes the block for a cluster's count, where there is none, in the cluster *next, which is free and goes on by one. */
+/*
+ * Makes the block for a cluster's count, where there is none, in the cluster *next, which is free and goes on by one.
+ */
 static int add_block(struct block *b, uint64_t cluster, uint64_t *next)
 {
     struct qcow2 *s = qcow2(b);

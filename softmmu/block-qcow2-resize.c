@@ -1,9 +1,9 @@
 /*
  * Changing the size of a qcow2 image ("The Qcow2 Image Format", the header's `size`). See block-qcow2.h.
  *
- * A larger disk has its L1 table first, and zeros where something else would show (a backing file that is longer than the
- * disk was, what a cluster has behind the disk's end); of a smaller one the content behind the new end is forgotten first. One
- * write to the header then changes the size.
+ * A larger disk has its L1 table first, and zeros where something else would show (a backing file that is longer than
+ * the disk was, what a cluster has behind the disk's end); of a smaller one the content behind the new end is forgotten
+ * first. One write to the header then changes the size.
  */
 #include <errno.h>
 #include <unistd.h>

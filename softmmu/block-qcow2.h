@@ -1,6 +1,6 @@
 /*
- * qcow2 images, versions 2 and 3, as the format's published specification has them ("The Qcow2 Image Format"): between the
- * files that implement it.
+ * qcow2 images, versions 2 and 3, as the format's published specification has them ("The Qcow2 Image Format"): between
+ * the files that implement it.
  *
  *   block-qcow2.c           opening, where a cluster of the disk is, reading and writing
  *   block-qcow2-refs.c      reference counts, allocation, writing the tables back
@@ -8,14 +8,15 @@
  *   block-qcow2-resize.c    changing the size
  *   block-qcow2-image.c     making an image, checking one
  *
- * Tables are cached in memory and written when the guest flushes, in an order that leaves a sound image on disk wherever
- * it stops:
+ * Tables are cached in memory and written when the guest flushes, in an order that leaves a sound image on disk
+ * wherever it stops:
  *
  *   1. clusters' content and reference counts    2. the reference count table and the header's pointer to it
  *   3. L2 tables                                 4. the L1 table
  *
- * with the disk's own flush after each step that wrote something. What a change frees is counted down after step 4 only, so
- * that no cluster is used again while a table on disk still names it. A crash loses what has not been flushed, and room.
+ * with the disk's own flush after each step that wrote something. What a change frees is counted down after step 4
+ * only, so that no cluster is used again while a table on disk still names it. A crash loses what has not been flushed,
+ * and room.
  */
 #ifndef SOFTMMU_BLOCK_QCOW2_H
 #define SOFTMMU_BLOCK_QCOW2_H

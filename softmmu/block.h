@@ -120,8 +120,10 @@ int block_flush(struct block *b);
 int block_discard(struct block *b, uint64_t offset, uint64_t n);
 int block_zero(struct block *b, uint64_t offset, uint64_t n, bool unmap);
 
-/* The disk has so many bytes, of which new ones are zero; no request is under way. EINVAL: not whole sectors; EFBIG: more than
-   the image can have; ENOTSUP: not with the snapshots it has. Who uses the disk is not told. */
+/*
+ * The disk has so many bytes, of which new ones are zero; no request is under way. EINVAL: not whole sectors; EFBIG:
+ * more than the image can have; ENOTSUP: not with the snapshots it has. Who uses the disk is not told.
+ */
 int block_resize(struct block *b, uint64_t size);
 
 /* --- requests --- */
@@ -158,8 +160,10 @@ bool block_can_snapshot(const struct block *b);
 const struct block_snapshot *block_snapshot_at(const struct block *b, unsigned i);
 /* The place of the one with the name or, where no name fits, the id; -1: none. */
 int block_snapshot_find(const struct block *b, const char *name);
-/* A snapshot of what the disk has now, with the state written before; `wanted`: everything but id and disk_size. ENOTSUP:
-   the format has none, EOVERFLOW: the image's counts are too narrow for one more. */
+/*
+ * A snapshot of what the disk has now, with the state written before; `wanted`: everything but id and disk_size.
+ * ENOTSUP: the format has none, EOVERFLOW: the image's counts are too narrow for one more.
+ */
 int block_snapshot_create(struct block *b, const struct block_snapshot *wanted);
 /* The disk's content becomes the snapshot's. EFBIG: the disk had another size then. */
 int block_snapshot_apply(struct block *b, unsigned i);

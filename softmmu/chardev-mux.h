@@ -5,8 +5,8 @@
  *   Ctrl-a b   send a break                            Ctrl-a h   this help
  *   Ctrl-a Ctrl-a   send Ctrl-a
  *
- * What the devices write goes out all the time. What is typed for one that has no room waits, so that commands are heard
- * even when a device has stopped listening.
+ * What the devices write goes out all the time. What is typed for one that has no room waits, so that commands are
+ * heard even when a device has stopped listening.
  */
 #ifndef SOFTMMU_CHARDEV_MUX_H
 #define SOFTMMU_CHARDEV_MUX_H

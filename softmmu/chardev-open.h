@@ -1,6 +1,6 @@
 /*
- * Character devices as the user asks for them: -chardev, -serial, -monitor. Needs glib: they live in a main context, whose
- * dispatching holds the machine's lock.
+ * Character devices as the user asks for them: -chardev, -serial, -monitor. Needs glib: they live in a main context,
+ * whose dispatching holds the machine's lock.
  *
  *   stdio[,signal=off]                          the terminal; signal=off: Ctrl-c goes to the guest
  *   file,path=P[,append=on]                     what the guest writes
@@ -22,8 +22,10 @@
 char *chardev_open(struct options *o, GMainContext *context, struct chardev **out);
 /* Closes it; the front has been disconnected. A terminal is as it was before. */
 void chardev_close(struct chardev *c);
-/* The options' text for the short form that -serial, -monitor and -qmp take: unix:PATH[,…], tcp:HOST:PORT[,…], file:PATH, none, or
-   what -chardev takes. g_free(). */
+/*
+ * The options' text for the short form that -serial, -monitor and -qmp take: unix:PATH[,…], tcp:HOST:PORT[,…],
+ * file:PATH, none, or what -chardev takes. g_free().
+ */
 char *chardev_long_form(const char *text);
 
 /* --- a ringbuf: the last bytes written, in memory --- */

@@ -1,6 +1,6 @@
 /*
- * A character device: bytes both ways between a device (a UART, a console, the monitor) and what the user connected to it
- * (a terminal, a file, a socket). Everything under the machine's lock.
+ * A character device: bytes both ways between a device (a UART, a console, the monitor) and what the user connected to
+ * it (a terminal, a file, a socket). Everything under the machine's lock.
  */
 #ifndef SOFTMMU_CHARDEV_H
 #define SOFTMMU_CHARDEV_H
@@ -30,7 +30,9 @@ struct chardev {
     const char *id;
     const char *kind;    /* as for -chardev */
     const char *address; /* where a pty or a socket can be reached; NULL: nowhere */
-    /* Takes as many of the n bytes as it has room for and returns their number; a short one is followed by writable(). */
+    /*
+     * Takes as many of the n bytes as it has room for and returns their number; a short one is followed by writable().
+     */
     size_t (*write)(struct chardev *c, const uint8_t *bytes, size_t n);
     /* The front has room again. */
     void (*resume)(struct chardev *c);

@@ -6,7 +6,8 @@
  *                  instead of the host's time, so that runs repeat
  *   CLOCK_HOST     the host's calendar time since 1970; for clock chips
  *
- * Reading a clock is safe in any thread. Timers belong to the machine's lock: they are set, cancelled and called under it.
+ * Reading a clock is safe in any thread. Timers belong to the machine's lock: they are set, cancelled and called under
+ * it.
  */
 #ifndef SOFTMMU_CLOCK_H
 #define SOFTMMU_CLOCK_H
@@ -49,8 +50,10 @@ void clocks_set_virtual(struct clocks *c, int64_t ns);
 int64_t clock_now(struct clocks *c, enum clock_kind kind);
 /* With icount: n instructions have been executed. */
 void clocks_advance(struct clocks *c, int64_t n);
-/* Calls what is due; with icount, but for virtual timers. Returns the nanoseconds until the next timer that time alone makes
-   due, or CLOCK_NEVER. */
+/*
+ * Calls what is due; with icount, but for virtual timers. Returns the nanoseconds until the next timer that time alone
+ * makes due, or CLOCK_NEVER.
+ */
 int64_t clocks_dispatch(struct clocks *c);
 /* With icount: calls the virtual timers that are due, by who counts the instructions. */
 void clocks_dispatch_counted(struct clocks *c);

@@ -1,6 +1,6 @@
 /*
- * An interrupt line: what a device drives, and the input of a controller or processor it is wired to. Levels; an edge is
- * a pulse. Set under the machine's lock.
+ * An interrupt line: what a device drives, and the input of a controller or processor it is wired to. Levels; an edge
+ * is a pulse. Set under the machine's lock.
  */
 #ifndef SOFTMMU_IRQ_H
 #define SOFTMMU_IRQ_H

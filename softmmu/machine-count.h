@@ -1,7 +1,7 @@
 /*
- * Counted time (-icount): processors take turns. In its turn one executes as many instructions as there is time for until the
- * next timer of the virtual clock, whose functions the processors' thread calls then, and with several processors no more than
- * a turn has. machine.c says whose turn it is. All by the processors' thread.
+ * Counted time (-icount): processors take turns. In its turn one executes as many instructions as there is time for
+ * until the next timer of the virtual clock, whose functions the processors' thread calls then, and with several
+ * processors no more than a turn has. machine.c says whose turn it is. All by the processors' thread.
  */
 #ifndef SOFTMMU_MACHINE_COUNT_H
 #define SOFTMMU_MACHINE_COUNT_H

@@ -49,7 +49,10 @@ static bool can_execute(const struct processor *p)
     return p->debug.how != PROCESSOR_STAYS && (!p->halted || p->cpu->target->system->wakes(p->cpu));
 }
 
-/* The processor whose turn it is goes on, or, where it can't or its turn is over, the next one that can execute. False: none can. */
+/*
+ * The processor whose turn it is goes on, or, where it can't or its turn is over, the next one that can execute. False:
+ * none can.
+ */
 static bool choose(struct processor_thread *t)
 {
     struct processor *p = processor_at(t, t->at);
@@ -201,7 +204,10 @@ static void *thread_main(void *opaque)
 
 void processor_kick(struct processor *p)
 {
-    /* What processors bring on themselves or each other always comes at the same instruction, whichever jumps ask for requests. */
+    /*
+     * What processors bring on themselves or each other always comes at the same instruction, whichever jumps ask for
+     * requests.
+     */
     if (p->machine->clocks.icount && self)
         processor_cut(processor_of(self), 0);
     cpu_kick(p->cpu);

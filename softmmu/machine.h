@@ -66,7 +66,10 @@ void machine_reset_processors(struct machine *m);
 /* Under the lock: the main loop takes its next turn at once. */
 void machine_wake(struct machine *m);
 
-/* With icount, by a processor's thread, else nothing: the virtual clock is brought up to the instruction that is being executed. */
+/*
+ * With icount, by a processor's thread, else nothing: the virtual clock is brought up to the instruction that is being
+ * executed.
+ */
 void machine_count(struct machine *m);
 
 /* The processor looks at its interrupts again, waiting or not. Under the lock. */

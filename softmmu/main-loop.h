@@ -1,6 +1,6 @@
 /*
- * The main loop: back ends' events and timers, dispatched under the machine's lock; sleeps without it. Runs the machine's
- * requests (reset, shutdown) while its processors stand still.
+ * The main loop: back ends' events and timers, dispatched under the machine's lock; sleeps without it. Runs the
+ * machine's requests (reset, shutdown) while its processors stand still.
  */
 #ifndef SOFTMMU_MAIN_LOOP_H
 #define SOFTMMU_MAIN_LOOP_H

@@ -24,8 +24,8 @@ static bool accepts(const struct mem_region *r, uint64_t offset, unsigned size)
 }
 
 /*
- * The accesses that one of `size` bytes at `offset` becomes: `n` of `width` bytes from `start` on; the wanted bytes begin
- * `skip` bytes into them.
+ * The accesses that one of `size` bytes at `offset` becomes: `n` of `width` bytes from `start` on; the wanted bytes
+ * begin `skip` bytes into them.
  */
 struct split {
     uint64_t start;

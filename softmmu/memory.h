@@ -157,12 +157,20 @@ struct mem_host {
     struct mem_region *ram;
     uint64_t offset; /* of p in the region */
 };
-/* The bytes of RAM at addr; false: something else answers there. Valid while the map is. Who writes them calls mem_wrote(). */
+/*
+ * The bytes of RAM at addr; false: something else answers there. Valid while the map is. Who writes them calls
+ * mem_wrote().
+ */
 bool mem_host(struct mem_space *s, uint64_t addr, uint64_t n, struct mem_host *out);
-/* After RAM has been written through a host address: tells those who watch its pages. In this order, so that what was made
-   of the old bytes meanwhile is found. */
+/*
+ * After RAM has been written through a host address: tells those who watch its pages. In this order, so that what was
+ * made of the old bytes meanwhile is found.
+ */
 void mem_wrote(struct mem_space *s, struct mem_region *ram, uint64_t offset, uint64_t size);
-/* Clears the bits for the pages of [offset, offset + size), so that the next write is told. Returns those that were set. */
+/*
+ * Clears the bits for the pages of [offset, offset + size), so that the next write is told. Returns those that were
+ * set.
+ */
 uint8_t mem_watch(struct mem_region *ram, uint64_t offset, uint64_t size, uint8_t bits);
 
 /* One access to a region's functions, split and widened as its sizes ask. */

@@ -1,6 +1,6 @@
 /*
- * The guest behind the user's own sockets, by libslirp: it finds a network 10.0.2.0/24 with DHCP, a router at .2 and a name
- * server at .3; ports of the host lead into it by `hostfwd`.
+ * The guest behind the user's own sockets, by libslirp: it finds a network 10.0.2.0/24 with DHCP, a router at .2 and a
+ * name server at .3; ports of the host lead into it by `hostfwd`.
  *
  * libslirp's state has a lock of its own, for its descriptors are asked for outside of the machine's lock.
  */

@@ -1,6 +1,6 @@
 /*
- * Network back ends: what a network device is connected to. A frame is an Ethernet frame without its checksum. Everything
- * under the machine's lock.
+ * Network back ends: what a network device is connected to. A frame is an Ethernet frame without its checksum.
+ * Everything under the machine's lock.
  *
  *   user[,hostfwd=[tcp|udp]:[ADDRESS]:PORT-[GUEST]:PORT][,net=A.B.C.D/N][,host=…][,dhcpstart=…][,dns=…][,hostname=…]
  *       [,restrict=on][,ipv6=off]        the host's network as any program's, by libslirp; hostfwd may repeat
@@ -38,8 +38,10 @@ struct net {
     bool local;
 };
 
-/* Makes one from its options, the kind being the key "type". Its sources live in the context, whose dispatching holds the
-   machine's lock. Returns NULL, or one line to be freed. */
+/*
+ * Makes one from its options, the kind being the key "type". Its sources live in the context, whose dispatching holds
+ * the machine's lock. Returns NULL, or one line to be freed.
+ */
 char *net_open(struct options *o, GMainContext *context, struct net **out);
 /* The front has been disconnected. */
 void net_close(struct net *n);

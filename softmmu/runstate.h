@@ -1,9 +1,9 @@
 /*
- * What a machine as a whole is doing, and who is told when that changes. States, causes and events have the names of QMP's
- * documentation (RunState, ShutdownCause). Everything under the machine's lock.
+ * What a machine as a whole is doing, and who is told when that changes. States, causes and events have the names of
+ * QMP's documentation (RunState, ShutdownCause). Everything under the machine's lock.
  *
- * Whoever is in the main loop (the monitor, a debugger's stub, snapshots) pauses and resumes at once; a processor's thread
- * and devices ask, and the main loop does it. The virtual clock stands still in every state but `running`.
+ * Whoever is in the main loop (the monitor, a debugger's stub, snapshots) pauses and resumes at once; a processor's
+ * thread and devices ask, and the main loop does it. The virtual clock stands still in every state but `running`.
  */
 #ifndef SOFTMMU_RUNSTATE_H
 #define SOFTMMU_RUNSTATE_H

@@ -308,7 +308,9 @@ static bool watches(struct processor *p, uint64_t address, unsigned size, unsign
 
 static void select_view(struct cpu *cpu);
 
-/* Entries drive each other out, and nobody flushes: a larger table. In generated code, where nobody else looks into it. */
+/*
+ * Entries drive each other out, and nobody flushes: a larger table. In generated code, where nobody else looks into it.
+ */
 static void grow_if_busy(struct processor *p, struct tlb *t)
 {
     if (t->used >> t->bits < BUSY || t->bits >= MAX_BITS || !allocate(t, t->bits + 1))

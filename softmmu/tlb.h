@@ -28,7 +28,10 @@ struct processor {
     struct mem_range ram;             /* where RAM was found last; region NULL: nowhere. The own thread's, forgotten as `tlb` is */
     uint64_t large_first, large_last; /* addresses of translations of more than a page since the last flush */
     uint32_t flush_wanted;            /* set by other threads */
-    /* With icount (machine-count.c): what the budget was when the clock was advanced last; what has been executed till then. */
+    /*
+     * With icount (machine-count.c): what the budget was when the clock was advanced last; what has been executed till
+     * then.
+     */
     int32_t granted;
     uint64_t executed;
     struct {
@@ -50,7 +53,10 @@ struct processor {
 
 static inline struct processor *processor_of(const struct cpu *cpu) { return cpu->user; }
 
-/* `size` bytes of RAM at the physical address, as the host sees them; NULL: mem_host() may know. By the processor's own thread. */
+/*
+ * `size` bytes of RAM at the physical address, as the host sees them; NULL: mem_host() may know. By the processor's own
+ * thread.
+ */
 static inline void *processor_ram(const struct processor *p, uint64_t physical, unsigned size)
 {
     const struct mem_range *r = &p->ram;
@@ -70,10 +76,14 @@ void tlb_flush(struct processor *p);
 /* The same of what page tables translate. */
 void tlb_flush_mapped(struct processor *p);
 void tlb_flush_page(struct processor *p, uint64_t address);
-/* The instruction at the pc reaches to `address`, which could not be fetched: enters the exception, if it still can't. */
+/*
+ * The instruction at the pc reaches to `address`, which could not be fetched: enters the exception, if it still can't.
+ */
 void tlb_raise_fetch(struct processor *p, uint64_t address);
-/* Where an address leads as the processor's software reads data, for the user, whatever may be done there; it stands still. False:
-   nowhere. */
+/*
+ * Where an address leads as the processor's software reads data, for the user, whatever may be done there; it stands
+ * still. False: nowhere.
+ */
 bool processor_translate(struct processor *p, uint64_t address, uint64_t *physical);
 /* From any thread: before the processor enters generated code next, which it is asked to leave. */
 void tlb_flush_later(struct processor *p);

@@ -1,6 +1,7 @@
 /*
- * metic-img: disk images made, copied between formats, checked, looked at, resized and kept in snapshots while no machine uses
- * them. The formats are those of softmmu/block.h; the commands have the names and letters that users of such tools know.
+ * metic-img: disk images made, copied between formats, checked, looked at, resized and kept in snapshots while no
+ * machine uses them. The formats are those of softmmu/block.h; the commands have the names and letters that users of
+ * such tools know.
  */
 #define _GNU_SOURCE
 #include <errno.h>

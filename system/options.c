@@ -308,7 +308,10 @@ static enum system_result read_audio(const char *value)
     return ok ? SYSTEM_RUN : wrong("-audiodev", "none,id=NAME", value);
 }
 
-/* An option that stands for two: the text of -device made of the parts `device` names, `driver` in front. Owned by the option list. */
+/*
+ * An option that stands for two: the text of -device made of the parts `device` names, `driver` in front. Owned by the
+ * option list.
+ */
 static char *device_of(struct options *parts, const char *driver, const char *const *device)
 {
     GString *text = g_string_new(driver);
@@ -346,7 +349,9 @@ static enum system_result read_nic(struct system_options *o, const char *value)
     return result;
 }
 
-/* -virtfs local,path=FOLDER,mount_tag=TAG,…; what the guest may do is what this user may, whatever security_model says. */
+/*
+ * -virtfs local,path=FOLDER,mount_tag=TAG,…; what the guest may do is what this user may, whatever security_model says.
+ */
 static enum system_result read_virtfs(struct system_options *o, const char *value)
 {
     static const char *const of_device[] = {"path", "mount_tag", "readonly", NULL};

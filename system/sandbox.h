@@ -1,6 +1,7 @@
 /*
  * `-sandbox on`: once a machine is set up, the process can ask the kernel only for what a running machine needs
- * (seccomp(2), by libseccomp). What nobody should ask for ends the process; what is merely not needed is "not implemented".
+ * (seccomp(2), by libseccomp). What nobody should ask for ends the process; what is merely not needed is "not
+ * implemented".
  */
 #ifndef SYSTEM_SANDBOX_H
 #define SYSTEM_SANDBOX_H

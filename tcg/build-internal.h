@@ -16,7 +16,10 @@ int b_settle(struct ir_builder *b, struct ir_inst *in);
 /* A jump is being built: regions remember where it leads. */
 void b_note_jump(struct ir_builder *b, const struct ir_inst *in);
 
-/* Is the target of an indirect jump loaded from a constant address, as in a PLT? Then what is there now is the likely one. */
+/*
+ * Is the target of an indirect jump loaded from a constant address, as in a PLT? Then what is there now is the likely
+ * one.
+ */
 bool b_likely_target(const struct ir_builder *b, ir_ref target, uint64_t *likely);
 
 #endif

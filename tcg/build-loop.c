@@ -1,6 +1,6 @@
 /*
- * Where units end. Quick ones end behind their first conditional exit: only what runs is translated. Others that jump back
- * to their own start end behind the last such jump: the loop's registers are kept in host registers for the whole
+ * Where units end. Quick ones end behind their first conditional exit: only what runs is translated. Others that jump
+ * back to their own start end behind the last such jump: the loop's registers are kept in host registers for the whole
  * unit; code behind the loop would compete for them and lengthen the way out.
  */
 #include "tcg/build-internal.h"
@@ -121,7 +121,10 @@ static uint64_t next_target(const struct region *g, uint64_t pc)
     return next;
 }
 
-/* True if what has just ended leads to the instruction that follows now: without a jump, or by the branch the other way round. */
+/*
+ * True if what has just ended leads to the instruction that follows now: without a jump, or by the branch the other way
+ * round.
+ */
 static bool fall_through(struct ir_unit *u, uint64_t next)
 {
     struct ir_inst *last = &u->inst[u->n - 1], *branch = &u->inst[u->n - 2];

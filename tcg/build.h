@@ -14,9 +14,9 @@ enum { IR_MAX_SLOTS = 256 };
 enum region_heat { HEAT_COLD, HEAT_WARM, HEAT_DONE };
 
 /*
- * Several stretches of guest code: a loop with what is inside (branches, inner loops), or, where a profile says what runs,
- * the rest of a function, whose calls come back into it. The guest code is gone through first to see where jumps lead, then
- * with labels where they arrive; for a function, before that, to see that there is more than a loop.
+ * Several stretches of guest code: a loop with what is inside (branches, inner loops), or, where a profile says what
+ * runs, the rest of a function, whose calls come back into it. The guest code is gone through first to see where jumps
+ * lead, then with labels where they arrive; for a function, before that, to see that there is more than a loop.
  */
 enum { REGION_TARGETS = 128, REGION_LEFT = 16, MANY_SOURCES = 2 };
 struct region {
@@ -137,12 +137,15 @@ void b_goto_ind(struct ir_builder *b, ir_ref target, enum ir_jump kind, uint64_t
 void b_trap(struct ir_builder *b, unsigned reason, uint64_t pc, uint64_t detail);
 
 /*
- * Functions that are made part of the unit (build-loop.c): straight lines of at most LEAF_BYTES that leave the link register alone and
- * return by it. Is one at a call worth looking for?
+ * Functions that are made part of the unit (build-loop.c): straight lines of at most LEAF_BYTES that leave the link
+ * register alone and return by it. Is one at a call worth looking for?
  */
 enum { LEAF_BYTES = 64 };
 static inline bool b_inlines(const struct ir_builder *b) { return b->region && b->region->inlines && !b->back && !b->breaks_at; }
-/* An indirect call by the instruction at pc: what is called, to all appearance? False: not known, or it must not be asked here. */
+/*
+ * An indirect call by the instruction at pc: what is called, to all appearance? False: not known, or it must not be
+ * asked here.
+ */
 bool b_expects(const struct ir_builder *b, ir_ref target, uint64_t pc, uint64_t *expected);
 /* The call of `bytes` of such code at `pc`, which is to come back to `back`: true if the front end goes on at pc. */
 bool b_enter_leaf(struct ir_builder *b, uint64_t pc, uint32_t bytes, uint64_t back);

@@ -1,6 +1,6 @@
 /*
- * The SysV x86-64 and AAPCS64 conventions: integer and floating-point arguments are numbered independently, each kind in
- * its own registers, and surplus arguments harm nobody: the caller removes them. So one prototype, at most `e` and
+ * The SysV x86-64 and AAPCS64 conventions: integer and floating-point arguments are numbered independently, each kind
+ * in its own registers, and surplus arguments harm nobody: the caller removes them. So one prototype, at most `e` and
  * 6 integers and 6 vectors, calls every helper. Floats are the low bits of a vector register. Of a narrow integer
  * only the low half counts.
  */

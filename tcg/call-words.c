@@ -1,8 +1,8 @@
 /*
- * The RISC-V convention LP64D (psABI, "Integer" and "Hardware Floating-point Calling Convention"): floats go to their own
- * registers, numbered independently, narrow ones with all higher bits set; integers are sign-extended from 32 bits; vectors
- * are two words that follow the integers, on the stack from an even one. Eight words are in registers. Surplus arguments
- * harm nobody, so one prototype calls every helper.
+ * The RISC-V convention LP64D (psABI, "Integer" and "Hardware Floating-point Calling Convention"): floats go to their
+ * own registers, numbered independently, narrow ones with all higher bits set; integers are sign-extended from 32 bits;
+ * vectors are two words that follow the integers, on the stack from an even one. Eight words are in registers. Surplus
+ * arguments harm nobody, so one prototype calls every helper.
  */
 #include "tcg/call.h"
 

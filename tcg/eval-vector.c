@@ -1,6 +1,7 @@
 /*
  * Vector ops without floating point. Ops that work lane by lane are one small function of the lane's values and its
- * width, listed in the tables; those that move lanes about are written out; cryptography is at the end (FIPS 197, FIPS 180-4).
+ * width, listed in the tables; those that move lanes about are written out; cryptography is at the end (FIPS 197, FIPS
+ * 180-4).
  */
 #include "tcg/eval.h"
 

@@ -40,9 +40,9 @@ struct host_layout {
 };
 
 /*
- * Where a guest's page lies in the host's memory. The entry of an address is number (address >> TLB_PAGE_SHIFT) & mask. An
- * access of n bytes at `address` is answered if address - load (store) <= page size - n; it is then at host + that difference.
- * A page of another number than the entry's stands for "none".
+ * Where a guest's page lies in the host's memory. The entry of an address is number (address >> TLB_PAGE_SHIFT) & mask.
+ * An access of n bytes at `address` is answered if address - load (store) <= page size - n; it is then at host + that
+ * difference. A page of another number than the entry's stands for "none".
  */
 enum { TLB_PAGE_SHIFT = 12 };
 struct tlb_entry {
@@ -51,8 +51,8 @@ struct tlb_entry {
 };
 
 /*
- * An access done by C: `in` is LD, ST or an atomic; its arguments and, if it returns, the result. fault_off names the fault
- * point that recovers the guest's state from the registers.
+ * An access done by C: `in` is LD, ST or an atomic; its arguments and, if it returns, the result. fault_off names the
+ * fault point that recovers the guest's state from the registers.
  */
 struct host_access {
     const struct ir_inst *in; /* inside the unit's code */
@@ -135,8 +135,10 @@ struct compile_ctx {
     void *opaque;
     /* Host entry of an already translated block at guest pc with the unit's flags, or NULL. */
     void *(*lookup)(void *opaque, uint64_t pc);
-    /* A new exit cell within +-2 GiB of the code, its pc set; the host sets unlinked, and slot unless it is linked already.
-       NULL: none left. */
+    /*
+     * A new exit cell within +-2 GiB of the code, its pc set; the host sets unlinked, and slot unless it is linked
+     * already. NULL: none left.
+     */
     struct code_exit *(*new_exit)(void *opaque, uint64_t pc);
     /* Told of every distance from the code to something outside; NULL: nobody wants to know. */
     void (*ref)(void *opaque, const struct code_ref *r);
@@ -173,15 +175,18 @@ struct tcg_host {
     void *(*new_work)(const struct ir_guest *g);
     void (*free_work)(void *work);
     /*
-     * Compiles u into buf (writable, `room` bytes; it will run at `exec`). Returns false when room is too small, no exit
-     * cell is left, or the unit is too complex (out says so).
+     * Compiles u into buf (writable, `room` bytes; it will run at `exec`). Returns false when room is too small, no
+     * exit cell is left, or the unit is too complex (out says so).
      */
     bool (*compile)(const struct ir_unit *u, const struct compile_ctx *ctx, uint8_t *buf, uint8_t *exec,
                     size_t room, struct compiled *out);
     /* Writes the guest registers held in host registers at the fault point p of c to the state. */
     void (*recover)(void *cpu, const struct ir_guest *g, const struct compiled *c, const struct fault_point *p,
                     const struct host_registers *r);
-    /* Turns the jump or call through a cell that ends at `end` (REF_JUMP, REF_CALL) into one by the distance from there. */
+    /*
+     * Turns the jump or call through a cell that ends at `end` (REF_JUMP, REF_CALL) into one by the distance from
+     * there.
+     */
     void (*make_direct)(uint8_t *end, enum ref_kind kind, int32_t distance);
     /* Overwrites a block's first bytes (leading nop) at `buf`, running at `exec`, with a jump: one atomic store. */
     void (*patch_entry)(uint8_t *buf, const uint8_t *exec, const uint8_t *target);

@@ -22,12 +22,17 @@ struct interp_exit {
     unsigned dead;      /* 1 + slot whose value is dead at pc: other engines may not have written it; 0: none */
 };
 
-/* Guest memory as seen by the interpreter; size 1, 2, 4, 8, 16. NULL in ir_interpret(), or no load: the host's own, directly. */
+/*
+ * Guest memory as seen by the interpreter; size 1, 2, 4, 8, 16. NULL in ir_interpret(), or no load: the host's own,
+ * directly.
+ */
 struct interp_mem {
     void *opaque;
     void (*load)(void *opaque, uint64_t addr, void *to, unsigned size);
     void (*store)(void *opaque, uint64_t addr, const void *from, unsigned size);
-    /* In front of each access, which may be left out by not returning; NULL: nobody looks. access: 1 loads, 2 stores. */
+    /*
+     * In front of each access, which may be left out by not returning; NULL: nobody looks. access: 1 loads, 2 stores.
+     */
     void (*before)(void *opaque, uint64_t addr, unsigned size, unsigned access);
 };
 
@@ -38,7 +43,9 @@ struct interp_layout {
     uint16_t pc;      /* uint64: the same before helper calls with HELPER_FAULTS */
 };
 
-/* One access: `in` is LD, ST or an atomic on the bytes at `address`, whatever its own address says; arg: its arguments. */
+/*
+ * One access: `in` is LD, ST or an atomic on the bytes at `address`, whatever its own address says; arg: its arguments.
+ */
 void ir_access(const struct ir_inst *in, const union ir_value *arg, uint64_t address, const struct interp_mem *mem,
                union ir_value *out);
 /* The guest's address of the access. */

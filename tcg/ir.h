@@ -3,10 +3,10 @@
  *
  * A unit is a straight line of instructions with one entry: conditional exits (GOTO_IF) leave it, the last
  * instruction (a terminator) ends it. The unit of a hot loop may have labels: exits to the guest pc of one
- * stay inside, and terminators may stand in front of one. Every instruction makes at most one value, named by its index; values are
- * assigned once and die with the unit. What lives longer is in guest registers, read by GET and written by PUT in
- * program order; back ends keep them in host registers and write them to the state late, so passes treat
- * GET/PUT as the only mutable variables. A hot region is a list of units whose exits meet other units' entries.
+ * stay inside, and terminators may stand in front of one. Every instruction makes at most one value, named by its
+ * index; values are assigned once and die with the unit. What lives longer is in guest registers, read by GET and
+ * written by PUT in program order; back ends keep them in host registers and write them to the state late, so passes
+ * treat GET/PUT as the only mutable variables. A hot region is a list of units whose exits meet other units' entries.
  *
  * Invariants (the verifier's list, verify.c):
  *   1. arguments are earlier instructions that make a value of the type the op table asks for
@@ -94,8 +94,8 @@ enum { IR_RM_DYN = 7, IR_RM_QUIET = 8 };
 enum ir_lane { LANE_B, LANE_H, LANE_S, LANE_D };
 enum ir_fence { IR_FENCE_FULL, IR_FENCE_LOAD, IR_FENCE_STORE }; /* LOAD: load-load, load-store; STORE: store-store */
 /*
- * Added to a guest pc: a place of the unit's own making where the state is that of the pc. A LABEL there is known inside the unit
- * only; accesses behind an INSN there do not fault: they make the unit go on at its LABEL of the pc.
+ * Added to a guest pc: a place of the unit's own making where the state is that of the pc. A LABEL there is known
+ * inside the unit only; accesses behind an INSN there do not fault: they make the unit go on at its LABEL of the pc.
  */
 enum { IR_OWN = 1 };
 enum ir_jump { JUMP_PLAIN, JUMP_CALL, JUMP_RETURN }; /* kind of exit: hints for return prediction */
@@ -215,7 +215,10 @@ static inline ir_ref ir_append(struct ir_unit *u, const struct ir_inst *in)
     return u->n++;
 }
 
-/* Properties of an instruction: its row's, but a comparison of floats raises flags, and a CALL of a pure helper is pure. */
+/*
+ * Properties of an instruction: its row's, but a comparison of floats raises flags, and a CALL of a pure helper is
+ * pure.
+ */
 static inline uint32_t ir_props(const struct ir_inst *in)
 {
     uint32_t props = ir_facts[in->op].props;
@@ -259,7 +262,10 @@ const char *ir_verify(const struct ir_unit *u);
 
 /* Passes, each in pass-<name>.c; the pipeline is ir_optimize() in passes.c. */
 void ir_optimize(struct ir_unit *u);
-/* Counted loops become loops of vectors (loop.h); for hosts that keep LABELs inside, and guest memory at its own addresses. */
+/*
+ * Counted loops become loops of vectors (loop.h); for hosts that keep LABELs inside, and guest memory at its own
+ * addresses.
+ */
 void ir_vectorize(struct ir_unit *u);
 
 #endif

@@ -1,4 +1,6 @@
-/* A board of one device for the unit tests of hw/: its first window at 0x1000, RAM when asked for, levels of its lines. */
+/*
+ * A board of one device for the unit tests of hw/: its first window at 0x1000, RAM when asked for, levels of its lines.
+ */
 #ifndef TESTS_DEVICE_BOARD_H
 #define TESTS_DEVICE_BOARD_H
 

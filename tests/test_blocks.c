@@ -1,4 +1,7 @@
-/* The tables of translated units (exec/blocks.c) against a model: an array searched from its end; jump tables (exec/jumps.c). */
+/*
+ * The tables of translated units (exec/blocks.c) against a model: an array searched from its end; jump tables
+ * (exec/jumps.c).
+ */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 

@@ -41,7 +41,10 @@ static enum cpu_exit run(struct rv_cpu *cpu)
     return reason;
 }
 
-/* What has been executed 0, 1, … times is a unit that goes over the place: there is one that ends in front of it, and then again one that does not. */
+/*
+ * What has been executed 0, 1, … times is a unit that goes over the place: there is one that ends in front of it, and
+ * then again one that does not.
+ */
 Test(breaks, hit_in_known_code)
 {
     static const struct code_reader reader = {NULL, window};

@@ -1,6 +1,6 @@
 /*
- * The translation cache on disk, with a guest of no architecture whose code is a file's bytes: translations are found again
- * and do the same; a damaged file, or one that somebody else could have written, is never used.
+ * The translation cache on disk, with a guest of no architecture whose code is a file's bytes: translations are found
+ * again and do the same; a damaged file, or one that somebody else could have written, is never used.
  */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>

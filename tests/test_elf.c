@@ -1,6 +1,6 @@
 /*
- * binfmt: hand-made executables and scripts, every reason to refuse one, and 100,000 random mutations of valid files whose
- * plans must keep the promises of plan.h. Files are built in a buffer of exactly their size, so that the
+ * binfmt: hand-made executables and scripts, every reason to refuse one, and 100,000 random mutations of valid files
+ * whose plans must keep the promises of plan.h. Files are built in a buffer of exactly their size, so that the
  * sanitizers see a read beyond it.
  */
 #include <criterion/criterion.h>

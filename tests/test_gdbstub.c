@@ -174,7 +174,9 @@ static void world_free(struct world *w)
     free(w);
 }
 
-/* What a payload is answered with, as a payload; NULL: no packet. Checked is that it is one packet with the right sum. */
+/*
+ * What a payload is answered with, as a payload; NULL: no packet. Checked is that it is one packet with the right sum.
+ */
 static const char *ask_bytes(struct world *w, const void *payload, size_t n)
 {
     static struct packet_reader reader;

@@ -22,7 +22,10 @@ static uint64_t rnd(uint64_t n)
 
 /* --- the tree and the map --- */
 
-/* What answers at the offset of the region, by the definition: the topmost child that has an answer, else the region itself. */
+/*
+ * What answers at the offset of the region, by the definition: the topmost child that has an answer, else the region
+ * itself.
+ */
 static struct mem_region *answer(struct mem_region *r, int64_t offset, uint64_t *at)
 {
     if (r->disabled || offset < 0 || (uint64_t)offset >= r->size)

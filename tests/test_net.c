@@ -111,7 +111,10 @@ Test(net, frames_both_ways)
     }
 }
 
-/* What the guest leaves to the device: a checksum, which is right then, and large segments where the other end takes them. */
+/*
+ * What the guest leaves to the device: a checksum, which is right then, and large segments where the other end takes
+ * them.
+ */
 Test(net, offloads_as_negotiated)
 {
     static const uint64_t local = F(GUEST_CSUM) | F(HOST_TSO4) | F(HOST_TSO6);

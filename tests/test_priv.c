@@ -424,7 +424,9 @@ static uint64_t peek(uint64_t address)
 }
 static uint64_t pte(uint64_t address, uint64_t bits) { return address >> 12 << 10 | bits; }
 
-/* Tables at BASE, BASE + 4096…, one per level, all on the path of va; returns where the entry of `leaf_level` stands. */
+/*
+ * Tables at BASE, BASE + 4096…, one per level, all on the path of va; returns where the entry of `leaf_level` stands.
+ */
 static uint64_t path(unsigned levels, uint64_t va, unsigned leaf_level)
 {
     uint64_t table = BASE, at;

@@ -235,7 +235,9 @@ Test(blk, a_queue_is_reset)
     unplug_disk(&k);
 }
 
-/* However much a driver asks for at once, the requests under way have at most 128 MiB; all of them are done in the end. */
+/*
+ * However much a driver asks for at once, the requests under way have at most 128 MiB; all of them are done in the end.
+ */
 Test(blk, memory_is_bounded)
 {
     enum { REQUESTS = 200, MIB = 1 << 20 };

@@ -186,7 +186,9 @@ static const uint8_t *no_code(void *opaque, uint64_t pc, size_t *avail) { return
 static uint32_t no_mode(const struct cpu *cpu) { return 0; }
 static void no_reset(struct cpu *cpu) {}
 
-/* At UNIT_PC the unit under test, behind it what follows its labels, elsewhere a unit that stops or returns to `link`. */
+/*
+ * At UNIT_PC the unit under test, behind it what follows its labels, elsewhere a unit that stops or returns to `link`.
+ */
 static void translate(struct ir_builder *b, const struct code_reader *code, unsigned max_insns)
 {
     struct ir_unit *u = b->u;

@@ -1,6 +1,6 @@
 /*
- * A small driver for the unit tests of virtio devices in a virtio-mmio slot: starts the device, and sends chains through
- * split or packed queues with the features a test asks for.
+ * A small driver for the unit tests of virtio devices in a virtio-mmio slot: starts the device, and sends chains
+ * through split or packed queues with the features a test asks for.
  */
 #ifndef TESTS_VIRTIO_DRIVER_H
 #define TESTS_VIRTIO_DRIVER_H

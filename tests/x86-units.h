@@ -12,7 +12,9 @@
 
 enum { NW = 4, NX = 12, NF = 5, ND = 6, NV = 12, MEM_BYTES = 512, MEM_BEFORE = 64, MAX_LENGTH = 90 };
 
-/* The address sanitizer's shadow makes addresses valid that are none, and its own look at an address faults elsewhere. */
+/*
+ * The address sanitizer's shadow makes addresses valid that are none, and its own look at an address faults elsewhere.
+ */
 #ifdef __SANITIZE_ADDRESS__
 enum { UNDER_ASAN = 1 };
 #else

@@ -1,6 +1,7 @@
 /*
- * Signal contexts on riscv64 (Linux: arch/riscv/include/uapi/asm/ucontext.h). The frame has no word about a fault: what kind
- * of access it was, its instruction tells (unprivileged ISA, chapters "RV32/64G instruction set listings" and "C").
+ * Signal contexts on riscv64 (Linux: arch/riscv/include/uapi/asm/ucontext.h). The frame has no word about a fault: what
+ * kind of access it was, its instruction tells (unprivileged ISA, chapters "RV32/64G instruction set listings" and
+ * "C").
  */
 #include "host/context.h"
 
@@ -46,7 +47,10 @@ bool context_was_fault(const ucontext_t *uc, const siginfo_t *info)
 
 bool context_fault_was_write(const ucontext_t *uc) { return access_of(uc) == STORES; }
 
-/* A misaligned access that the machine does not do is a SIGBUS that says so; but atomic_check16() means another address. */
+/*
+ * A misaligned access that the machine does not do is a SIGBUS that says so; but atomic_check16() means another
+ * address.
+ */
 bool context_misaligned(const ucontext_t *uc, uint64_t *addr)
 {
     static const uint32_t probe = 0x100625af; /* lr.w a1, (a2) */

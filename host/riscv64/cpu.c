@@ -21,8 +21,8 @@ uint64_t host_cycles(void)
 }
 
 /*
- * Off 16 bytes a load-reserved at an odd address raises what the processor has for misaligned atomics; context_misaligned()
- * knows the instruction, and a0 as the address that is meant.
+ * Off 16 bytes a load-reserved at an odd address raises what the processor has for misaligned atomics;
+ * context_misaligned() knows the instruction, and a0 as the address that is meant.
  */
 void atomic_check16(const void *p)
 {

@@ -26,8 +26,8 @@ bool context_was_fault(const ucontext_t *uc, const siginfo_t *info)
 bool context_fault_was_write(const ucontext_t *uc) { return uc->uc_mcontext.gregs[REG_ERR] >> 1 & 1; }
 
 /*
- * After a general protection fault: was it a 16-byte access (MOVAPS, CMPXCHG16B) off its alignment? The fault itself does
- * not say (Intel SDM vol. 2, 2.1: ModR/M and SIB).
+ * After a general protection fault: was it a 16-byte access (MOVAPS, CMPXCHG16B) off its alignment? The fault itself
+ * does not say (Intel SDM vol. 2, 2.1: ModR/M and SIB).
  */
 bool context_misaligned(const ucontext_t *uc, uint64_t *addr)
 {

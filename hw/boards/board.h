@@ -1,6 +1,6 @@
 /*
- * A board: which chips a machine has, where they lie and how they are wired. One constant descriptor per machine type, in
- * the list of boards.c.
+ * A board: which chips a machine has, where they lie and how they are wired. One constant descriptor per machine type,
+ * in the list of boards.c.
  */
 #ifndef HW_BOARDS_BOARD_H
 #define HW_BOARDS_BOARD_H
@@ -61,7 +61,9 @@ struct board_class {
     size_t state_size; /* of the board's own struct, which begins with struct board */
     /* Puts chips into the machine, which is stopped and locked. Returns NULL, or one line to be freed. */
     char *(*build)(struct board *b);
-    /* State as after power-on, with what the user wants started in memory. Stopped and locked. Returns as build() does. */
+    /*
+     * State as after power-on, with what the user wants started in memory. Stopped and locked. Returns as build() does.
+     */
     char *(*reset)(struct board *b);
     void (*take_apart)(struct board *b); /* also after a build() that failed */
     /* Plugs a realized device into the bus of its kind, and out again. Locked. NULL, or one line to be freed. */
@@ -94,10 +96,14 @@ char *board_device_path(const struct board *b, const struct device *d);
 void board_powerdown(struct board *b);
 /* Unplugs a device of the user's and frees it; who listens to the machine is told. */
 void board_remove(struct board *b, struct device *d);
-/* Asks the guest to let it go, after which it is removed; at once where nobody can mind. NULL, or one line to be freed. */
+/*
+ * Asks the guest to let it go, after which it is removed; at once where nobody can mind. NULL, or one line to be freed.
+ */
 char *board_eject(struct board *b, struct device *d);
-/* Realizes a device of the user's (made with b->host) and plugs it in; it is the board's then, or freed where the text says
-   why not. Locked. */
+/*
+ * Realizes a device of the user's (made with b->host) and plugs it in; it is the board's then, or freed where the text
+ * says why not. Locked.
+ */
 char *board_add(struct board *b, struct device *d);
 void board_free(struct board *b);
 

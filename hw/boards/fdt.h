@@ -1,6 +1,6 @@
 /*
- * Building a flattened device tree (Devicetree Specification 0.4) with libfdt, one call per property. Errors are kept: the
- * first one fails fdt_finish_tree().
+ * Building a flattened device tree (Devicetree Specification 0.4) with libfdt, one call per property. Errors are kept:
+ * the first one fails fdt_finish_tree().
  */
 #ifndef HW_BOARDS_FDT_H
 #define HW_BOARDS_FDT_H

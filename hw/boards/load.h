@@ -1,5 +1,6 @@
 /*
- * Files that a machine starts with: firmware, kernels, initial RAM disks. Every function returns NULL, or one line for the user, to be freed.
+ * Files that a machine starts with: firmware, kernels, initial RAM disks. Every function returns NULL, or one line for
+ * the user, to be freed.
  */
 #ifndef HW_BOARDS_LOAD_H
 #define HW_BOARDS_LOAD_H

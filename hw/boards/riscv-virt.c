@@ -1,6 +1,6 @@
 /*
- * The RISC-V `virt` machine: no real board, but one that Linux, U-Boot, EDK II and OpenSBI know, all of it described by the
- * device tree it starts with.
+ * The RISC-V `virt` machine: no real board, but one that Linux, U-Boot, EDK II and OpenSBI know, all of it described by
+ * the device tree it starts with.
  *
  *   0x00001000  reset code and what it needs        0x10001000  eight virtio-mmio slots, sources 1 to 8
  *   0x00100000  power off and reset                 0x10100000  fw_cfg
@@ -12,13 +12,13 @@
  *   0x10000000  UART, source 10                     0x24000000  IMSICs of machine level, a page for each hart
  *                                                   0x28000000  IMSICs of supervisor level
  *
- * Sources are inputs of the PLIC or, with aia=aplic, of the APLIC's machine-level domain, which firmware delegates. With
- * aia=aplic-imsic the APLIC sends messages to the harts' IMSICs, and so do PCI functions.
+ * Sources are inputs of the PLIC or, with aia=aplic, of the APLIC's machine-level domain, which firmware delegates.
+ * With aia=aplic-imsic the APLIC sends messages to the harts' IMSICs, and so do PCI functions.
  *
  * Firmware starts at the beginning of RAM in machine mode, the kernel 2 MiB above it in supervisor mode, as OpenSBI's
- * "dynamic" firmware expects it to be told (docs/firmware/fw_dynamic.md of OpenSBI); without firmware the kernel starts there
- * itself. A drive for flash bank 0 takes the kernel's place: firmware goes on there, or without any the machine starts
- * there; what it finds in the flash gets a kernel and an initial RAM disk through fw_cfg.
+ * "dynamic" firmware expects it to be told (docs/firmware/fw_dynamic.md of OpenSBI); without firmware the kernel starts
+ * there itself. A drive for flash bank 0 takes the kernel's place: firmware goes on there, or without any the machine
+ * starts there; what it finds in the flash gets a kernel and an initial RAM disk through fw_cfg.
  */
 #include <elf.h>
 #include <errno.h>
@@ -544,7 +544,10 @@ static void describe_firmware(struct virt *v, struct fdt *f)
     fdt_cells(f, "bank-width", 4);
 }
 
-/* PCI Bus Binding to IEEE 1275, and Linux' host-generic-pci.yaml: pin p of device d drives source 32 + (d + p - 1) mod 4. */
+/*
+ * PCI Bus Binding to IEEE 1275, and Linux' host-generic-pci.yaml: pin p of device d drives source 32 + (d + p - 1) mod
+ * 4.
+ */
 static void describe_pci(struct virt *v, struct fdt *f)
 {
     enum { PORTS = 0x01000000, MEMORY = 0x02000000, WIDE = 0x03000000, CELLS = 7, DEVICE_MASK = 0x1800 };
@@ -691,7 +694,10 @@ static char *describe(struct virt *v, uint64_t initrd, uint64_t initrd_size, uin
 
 /* --- starting --- */
 
-/* Linux' Image header (Documentation/arch/riscv/boot-image-header.rst): how much memory the kernel needs from its start. */
+/*
+ * Linux' Image header (Documentation/arch/riscv/boot-image-header.rst): how much memory the kernel needs from its
+ * start.
+ */
 static uint64_t kernel_extent(const struct image *im)
 {
     enum { SIZE_AT = 16, MAGIC_AT = 56 };

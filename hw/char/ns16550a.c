@@ -1,6 +1,6 @@
 /*
- * The 16550A UART (National Semiconductor PC16550D data sheet): eight byte registers, FIFOs of 16 bytes, one interrupt line.
- * The line's speed is kept but not modelled: a byte is sent when the back end takes it.
+ * The 16550A UART (National Semiconductor PC16550D data sheet): eight byte registers, FIFOs of 16 bytes, one interrupt
+ * line. The line's speed is kept but not modelled: a byte is sent when the back end takes it.
  */
 #include "hw/device.h"
 #include "softmmu/chardev.h"

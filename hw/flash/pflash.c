@@ -1,9 +1,9 @@
 /*
- * Parallel NOR flash with the Intel command set (JEDEC JEP137/JESD68.01, Common Flash Interface; Intel 28F128J3 data sheet,
- * with the buffer of its successor P30-65nm, more of which EDK II uses than the older one had): two 16-bit chips beside each other on a
- * 32-bit bus, as the virt machines have them. Reads find the array until a command is written. What is programmed goes to
- * the drive at once. A bank without a drive keeps its bytes inverted, so that an erased one costs neither memory nor room in
- * snapshots; it can be read, but code does not run there.
+ * Parallel NOR flash with the Intel command set (JEDEC JEP137/JESD68.01, Common Flash Interface; Intel 28F128J3 data
+ * sheet, with the buffer of its successor P30-65nm, more of which EDK II uses than the older one had): two 16-bit chips
+ * beside each other on a 32-bit bus, as the virt machines have them. Reads find the array until a command is written.
+ * What is programmed goes to the drive at once. A bank without a drive keeps its bytes inverted, so that an erased one
+ * costs neither memory nor room in snapshots; it can be read, but code does not run there.
  */
 #include "hw/device.h"
 
@@ -14,7 +14,9 @@
 
 enum { CHIPS = 2, BANK = CHIPS * 2, BUFFER_LOG = 10, WRITE_BUFFER = CHIPS << BUFFER_LOG };
 enum { STATUS_READY = 0x80, STATUS_ERASE_ERROR = 0x20, STATUS_PROGRAM_ERROR = 0x10 };
-/* What reads find; a saved state holds these numbers; the content is the drive's, or saved with the machine's memory. */
+/*
+ * What reads find; a saved state holds these numbers; the content is the drive's, or saved with the machine's memory.
+ */
 enum mode { ARRAY, STATUS, ID, QUERY, MODES };
 /* What the next write means. */
 enum step { COMMAND, PROGRAM, ERASE_CONFIRM, BUFFER_COUNT, BUFFER_DATA, BUFFER_CONFIRM, LOCK_CONFIRM, STEPS };

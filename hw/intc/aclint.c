@@ -1,7 +1,7 @@
 /*
- * The RISC-V Advanced Core Local Interruptor (RISC-V ACLINT specification 1.0-rc4): the devices MSWI and MTIMER laid out as
- * SiFive's CLINT has them. A hart gets a software interrupt while its msip is set and a timer interrupt while mtime has
- * reached its mtimecmp.
+ * The RISC-V Advanced Core Local Interruptor (RISC-V ACLINT specification 1.0-rc4): the devices MSWI and MTIMER laid
+ * out as SiFive's CLINT has them. A hart gets a software interrupt while its msip is set and a timer interrupt while
+ * mtime has reached its mtimecmp.
  */
 #include "hw/intc/aclint.h"
 

@@ -1,6 +1,6 @@
 /*
- * The advanced platform-level interrupt controller (RISC-V Advanced Interrupt Architecture 1.0, chapter 4): one domain of up
- * to 1023 sources, delivering to harts directly or as messages to their IMSICs.
+ * The advanced platform-level interrupt controller (RISC-V Advanced Interrupt Architecture 1.0, chapter 4): one domain
+ * of up to 1023 sources, delivering to harts directly or as messages to their IMSICs.
  */
 #include "hw/intc/aplic.h"
 
@@ -165,7 +165,10 @@ static void write_domaincfg(struct device *d, const struct device_reg *r, unsign
     update(aplic(d));
 }
 
-/* What becomes of a value in an active source's target, 4.5.16: there is no priority 0, and only supervisor level has guests. */
+/*
+ * What becomes of a value in an active source's target, 4.5.16: there is no priority 0, and only supervisor level has
+ * guests.
+ */
 static uint32_t legal_target(const struct aplic *s, uint32_t value)
 {
     uint32_t hart = value >> TARGET_HART, guest = value >> TARGET_GUEST & TARGET_GUESTS;

@@ -13,8 +13,8 @@ enum { IMSIC_MAX_FILES = 8, IMSIC_MAX_IDS = 2047, IMSIC_PAGE = 0x1000 };
 enum { IMSIC_EIDELIVERY = 0x70, IMSIC_EITHRESHOLD = 0x72, IMSIC_EIP = 0x80, IMSIC_EIE = 0xc0, IMSIC_SELECT_END = 0x100 };
 
 /*
- * Reads a selected register of a file into *old and then writes the bits of `mask` from `value`. `xlen`: 32 or 64. False:
- * there is no such register, which is an illegal instruction.
+ * Reads a selected register of a file into *old and then writes the bits of `mask` from `value`. `xlen`: 32 or 64.
+ * False: there is no such register, which is an illegal instruction.
  */
 bool imsic_access(struct device *d, unsigned file, unsigned select, unsigned xlen, uint64_t *old, uint64_t value,
                   uint64_t mask);

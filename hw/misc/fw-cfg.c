@@ -1,6 +1,7 @@
 /*
- * The firmware configuration device: items and named files that a machine offers its firmware and kernel, by the published
- * "QEMU Firmware Configuration (fw_cfg) Device" specification, with memory-mapped registers and the DMA interface.
+ * The firmware configuration device: items and named files that a machine offers its firmware and kernel, by the
+ * published "QEMU Firmware Configuration (fw_cfg) Device" specification, with memory-mapped registers and the DMA
+ * interface.
  *
  *   0  data: the selected item's bytes in order     8  selector, big-endian     16  DMA address, big-endian
  */

@@ -1,7 +1,7 @@
 /*
  * The register through which a RISC-V guest powers its machine off or resets it, as SiFive's test finisher has it: one
- * 32-bit word, its low half what to do, its high half the exit code of a failure. The device tree describes it as a "syscon"
- * with "syscon-poweroff" and "syscon-reboot" (Linux, Documentation/devicetree/bindings/power/reset).
+ * 32-bit word, its low half what to do, its high half the exit code of a failure. The device tree describes it as a
+ * "syscon" with "syscon-poweroff" and "syscon-reboot" (Linux, Documentation/devicetree/bindings/power/reset).
  */
 #include "hw/misc/syscon.h"
 

@@ -1,4 +1,6 @@
-/* MSI-X (PCI Local Bus Specification 3.0, section 6.8.2): a table of messages in a window, with masks and pending bits. */
+/*
+ * MSI-X (PCI Local Bus Specification 3.0, section 6.8.2): a table of messages in a window, with masks and pending bits.
+ */
 #include "hw/pci/pci.h"
 
 enum { CONTROL = 2, CONTROL_ON = 0x8000, CONTROL_MASK_ALL = 0x4000, TABLE = 4, PENDING = 8, CAP_SIZE = 12 };

@@ -132,7 +132,9 @@ static struct pci_function *find_function(struct pci_bus *b, unsigned bus, unsig
     return b && !b->off && (!b->bridge || devfn < 8) ? b->function[devfn] : NULL;
 }
 
-/* A function that is to go and whose slot no software drives goes when its driver is off it: it is no master any more. */
+/*
+ * A function that is to go and whose slot no software drives goes when its driver is off it: it is no master any more.
+ */
 static void leave_if_idle(struct pci_function *f)
 {
     struct device *d = &f->device;

@@ -1,9 +1,10 @@
 /*
- * PCI: functions on buses (PCI Express Base Specification, the parts software sees: configuration space, base addresses,
- * interrupt pins, MSI-X). A function is a device on BUS_PCI; its descriptor's bus_class is a struct pci_class.
+ * PCI: functions on buses (PCI Express Base Specification, the parts software sees: configuration space, base
+ * addresses, interrupt pins, MSI-X). A function is a device on BUS_PCI; its descriptor's bus_class is a struct
+ * pci_class.
  *
- * The bus of a host bridge shows its functions' windows in two containers, memory and ports, which the board puts into its
- * map; addresses in them are those software writes into base address registers.
+ * The bus of a host bridge shows its functions' windows in two containers, memory and ports, which the board puts into
+ * its map; addresses in them are those software writes into base address registers.
  */
 #ifndef HW_PCI_PCI_H
 #define HW_PCI_PCI_H
@@ -50,8 +51,10 @@ struct pci_class {
     /* Of a bridge: a function has been plugged behind it, or has gone; may be NULL. */
     void (*plugged)(struct device *d, bool there);
     struct pci_bus *(*behind)(struct device *d); /* of a bridge: the bus behind it */
-    /* Of a bridge with a slot: presses the button by which software is asked to let go of what is in it, or only tells (`press`
-       false) whether there is software that would hear it. */
+    /*
+     * Of a bridge with a slot: presses the button by which software is asked to let go of what is in it, or only tells
+     * (`press` false) whether there is software that would hear it.
+     */
     bool (*attention)(struct device *d, bool press);
 };
 
@@ -98,13 +101,16 @@ struct pci_bus {
 void pci_bus_init(struct pci_bus *b, struct mem_space *space, struct pci_bus *parent, struct pci_function *bridge);
 void pci_bus_free(struct pci_bus *b);
 /*
- * Puts a realized function onto a bus; devfn -1: where its `bus` (the id of a port) and `addr` (SLOT or SLOT.FUNCTION, in
- * hexadecimal) say, else the first free slot; a `hot` one into a port's. NULL, or one line to be freed.
+ * Puts a realized function onto a bus; devfn -1: where its `bus` (the id of a port) and `addr` (SLOT or SLOT.FUNCTION,
+ * in hexadecimal) say, else the first free slot; a `hot` one into a port's. NULL, or one line to be freed.
  */
 char *pci_plug(struct pci_bus *b, struct device *d, int devfn);
 /* Takes it out; it must be before it is freed. */
 void pci_unplug(struct device *d);
-/* Asks software to let go of it and makes it `leaving`; where nobody drives it, it goes at once (host->left). NULL, or one line to be freed. */
+/*
+ * Asks software to let go of it and makes it `leaving`; where nobody drives it, it goes at once (host->left). NULL, or
+ * one line to be freed.
+ */
 char *pci_eject(struct device *d);
 /* Software has powered the slot of a bridge's bus off, or on. */
 void pci_bus_power(struct pci_bus *b, bool on);

@@ -1,7 +1,7 @@
 /*
- * A PCI Express root port with a hot-plug slot (PCI Express Base Specification, 7.5.3): a bridge to a bus of one device. It
- * tells software by presence and link changes, and allows surprise removal. What the ports forward is not checked against
- * their windows: functions answer where their base addresses say.
+ * A PCI Express root port with a hot-plug slot (PCI Express Base Specification, 7.5.3): a bridge to a bus of one
+ * device. It tells software by presence and link changes, and allows surprise removal. What the ports forward is not
+ * checked against their windows: functions answer where their base addresses say.
  */
 #include "hw/pci/root-port.h"
 

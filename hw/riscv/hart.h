@@ -16,7 +16,10 @@ struct riscv_harts {
 
 /* Connects the machine's processors, which are stopped, as harts 0…; keep the struct as long as the machine. */
 void riscv_harts_init(struct riscv_harts *h, struct machine *m, struct device *aclint);
-/* Gives every hart its incoming MSI controllers, imsic[], and with them the registers of the AIA. Before the machine runs. */
+/*
+ * Gives every hart its incoming MSI controllers, imsic[], and with them the registers of the AIA. Before the machine
+ * runs.
+ */
 void riscv_harts_use_imsics(struct riscv_harts *h);
 /* The harts' registers have been loaded: their timers follow. Under the machine's lock. */
 void riscv_harts_loaded(struct riscv_harts *h);

@@ -1,6 +1,6 @@
 /*
- * The virtio 9P transport (VIRTIO 1.2 reserves device id 9 for it; Linux, include/uapi/linux/virtio_9p.h): one queue of 9P
- * messages, and the tag by which the guest mounts the folder.
+ * The virtio 9P transport (VIRTIO 1.2 reserves device id 9 for it; Linux, include/uapi/linux/virtio_9p.h): one queue of
+ * 9P messages, and the tag by which the guest mounts the folder.
  */
 #include <stdlib.h>
 

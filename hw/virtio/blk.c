@@ -1,6 +1,6 @@
 /*
- * The virtio block device (VIRTIO 1.2, section 5.2): a disk with flush, discard and write zeroes. Requests are done by the
- * disk's threads; a reset waits for those under way.
+ * The virtio block device (VIRTIO 1.2, section 5.2): a disk with flush, discard and write zeroes. Requests are done by
+ * the disk's threads; a reset waits for those under way.
  */
 #include "hw/virtio/virtio.h"
 

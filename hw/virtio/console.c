@@ -1,4 +1,6 @@
-/* The virtio console (VIRTIO 1.2, section 5.3), one port: queue 0 to the guest, queue 1 from it, and emergency write. */
+/*
+ * The virtio console (VIRTIO 1.2, section 5.3), one port: queue 0 to the guest, queue 1 from it, and emergency write.
+ */
 #include "hw/virtio/virtio.h"
 #include "softmmu/chardev.h"
 

@@ -1,7 +1,7 @@
 /*
- * A virtio input device (VIRTIO 1.2, section 5.8) with the keys that a machine without a display has a use for: the power
- * button, which guests know as KEY_POWER of Linux's input events. Queue 0 carries events to the guest, queue 1 the state
- * of lamps, of which there are none.
+ * A virtio input device (VIRTIO 1.2, section 5.8) with the keys that a machine without a display has a use for: the
+ * power button, which guests know as KEY_POWER of Linux's input events. Queue 0 carries events to the guest, queue 1
+ * the state of lamps, of which there are none.
  */
 #include "hw/virtio/virtio.h"
 

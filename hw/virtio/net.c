@@ -1,7 +1,7 @@
 /*
- * The virtio network device (VIRTIO 1.2, section 5.1): one pair of queues, mergeable receive buffers, link status, and the
- * control queue's receive filters. The guest may leave checksums to the device; and, where the other end is in this process,
- * it may send TCP segments of any size and need not check what it gets.
+ * The virtio network device (VIRTIO 1.2, section 5.1): one pair of queues, mergeable receive buffers, link status, and
+ * the control queue's receive filters. The guest may leave checksums to the device; and, where the other end is in this
+ * process, it may send TCP segments of any size and need not check what it gets.
  */
 #include "hw/virtio/virtio.h"
 
@@ -32,8 +32,10 @@ static struct virtio_net *net(struct virtio *v) { return (struct virtio_net *)v;
 
 /* --- from the guest --- */
 
-/* The checksum of the bytes from h->csum_start on, which a transport protocol wants at csum_offset behind; section 5.1.6.2.1.
-   The field holds that of the pseudo header. False: it does not lie in the frame. */
+/*
+ * The checksum of the bytes from h->csum_start on, which a transport protocol wants at csum_offset behind; section
+ * 5.1.6.2.1. The field holds that of the pseudo header. False: it does not lie in the frame.
+ */
 static bool complete_checksum(const struct virtio_net_hdr_v1 *h, uint8_t *frame, uint64_t n)
 {
     uint64_t at = (uint64_t)h->csum_start + h->csum_offset, sum = 0;

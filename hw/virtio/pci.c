@@ -1,6 +1,6 @@
 /*
- * virtio over PCI (VIRTIO 1.2, section 4.1): a function whose capabilities name four structures in one window. The virtio
- * device is the part inside; so every kind is a row at the end of this file.
+ * virtio over PCI (VIRTIO 1.2, section 4.1): a function whose capabilities name four structures in one window. The
+ * virtio device is the part inside; so every kind is a row at the end of this file.
  */
 #include "hw/pci/pci.h"
 #include "hw/virtio/virtio.h"

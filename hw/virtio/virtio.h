@@ -5,7 +5,8 @@
  *   transport (virtio-mmio, virtio-pci)  --virtio_…()-->  virtio.c  --struct virtio_class-->  the device's code
  *                                                            ^--------virtq_…()----------------'
  *
- * Whatever the rings hold, the device goes on or is marked as needing a reset; memory that is not there reads as an error.
+ * Whatever the rings hold, the device goes on or is marked as needing a reset; memory that is not there reads as an
+ * error.
  */
 #ifndef HW_VIRTIO_VIRTIO_H
 #define HW_VIRTIO_VIRTIO_H
@@ -126,7 +127,9 @@ struct virtq_segment {
     uint32_t n; /* bytes */
 };
 
-/* A chain of descriptors taken from a queue: the driver's message, then room for the device's. Freed by virtq_push(). */
+/*
+ * A chain of descriptors taken from a queue: the driver's message, then room for the device's. Freed by virtq_push().
+ */
 struct virtq_chain {
     struct virtq *q;
     uint32_t epoch;

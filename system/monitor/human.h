@@ -1,5 +1,6 @@
 /*
- * The human monitor's commands: tables that the help, `info`, completion and the reference page (docs/ref/monitor.rst) read.
+ * The human monitor's commands: tables that the help, `info`, completion and the reference page (docs/ref/monitor.rst)
+ * read.
  */
 #ifndef SYSTEM_MONITOR_HUMAN_H
 #define SYSTEM_MONITOR_HUMAN_H
@@ -10,8 +11,11 @@ struct human_command {
     const char *name, *alias, *usage, *doc; /* alias: NULL: none; usage: of its arguments */
     /* What it prints is appended; a mistake too. `rest`: the line behind the name, without blanks around it. */
     void (*run)(struct monitor *m, const char *rest, GString *out);
-    /* run NULL: words that become arguments of the protocol's command of this name; the names of those arguments, in order, end
-       with NULL. One whose name begins with '?' may be missing, one with '#' is a number, with '!' is on or off. */
+    /*
+     * run NULL: words that become arguments of the protocol's command of this name; the names of those arguments, in
+     * order, end with NULL. One whose name begins with '?' may be missing, one with '#' is a number, with '!' is on or
+     * off.
+     */
     const char *qmp, *args[4];
 };
 

@@ -1,6 +1,6 @@
 /*
- * JSON (RFC 8259) as QMP speaks it: values follow one another on a stream, in pieces; strings may be in apostrophes, too.
- * Integers are kept exactly, from -2^63 to 2^64 - 1. Every text is UTF-8 without a zero byte.
+ * JSON (RFC 8259) as QMP speaks it: values follow one another on a stream, in pieces; strings may be in apostrophes,
+ * too. Integers are kept exactly, from -2^63 to 2^64 - 1. Every text is UTF-8 without a zero byte.
  */
 #ifndef SYSTEM_MONITOR_JSON_H
 #define SYSTEM_MONITOR_JSON_H
@@ -79,8 +79,10 @@ enum json_step { JSON_MORE, JSON_VALUE, JSON_BAD };
 
 void json_stream_init(struct json_stream *s);
 void json_stream_free(struct json_stream *s);
-/* The next byte. JSON_VALUE: the text is that of a value or a mistake in one; JSON_BAD: what was read can't be one, or a byte
-   0xff (QMP's way to start afresh) came within it. Behind both json_stream_next() is called. */
+/*
+ * The next byte. JSON_VALUE: the text is that of a value or a mistake in one; JSON_BAD: what was read can't be one, or
+ * a byte 0xff (QMP's way to start afresh) came within it. Behind both json_stream_next() is called.
+ */
 enum json_step json_stream_feed(struct json_stream *s, char byte);
 void json_stream_next(struct json_stream *s);
 

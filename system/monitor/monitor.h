@@ -1,10 +1,10 @@
 /*
- * The monitor: QMP and the human monitor's lines on character devices, over one set of commands (qmp.schema). Everything
- * in the main loop's thread under the machine's lock, but monitor_event(), which is for any thread under it.
+ * The monitor: QMP and the human monitor's lines on character devices, over one set of commands (qmp.schema).
+ * Everything in the main loop's thread under the machine's lock, but monitor_event(), which is for any thread under it.
  *
- * A command is an entry in qmp.schema and a function qmp_NAME(), whose prototype and arguments' struct are in the generated
- * qmp-schema.h. It returns its result, which is checked against the schema, or NULL for an empty one; a mistake is told by
- * qmp_fail() and the result does not matter then.
+ * A command is an entry in qmp.schema and a function qmp_NAME(), whose prototype and arguments' struct are in the
+ * generated qmp-schema.h. It returns its result, which is checked against the schema, or NULL for an empty one; a
+ * mistake is told by qmp_fail() and the result does not matter then.
  */
 #ifndef SYSTEM_MONITOR_MONITOR_H
 #define SYSTEM_MONITOR_MONITOR_H

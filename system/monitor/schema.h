@@ -1,6 +1,6 @@
 /*
- * What qmp.schema says, as tables that tools/gen-qmp.py makes of it: types that values are checked against, commands with
- * their functions, events.
+ * What qmp.schema says, as tables that tools/gen-qmp.py makes of it: types that values are checked against, commands
+ * with their functions, events.
  */
 #ifndef SYSTEM_MONITOR_SCHEMA_H
 #define SYSTEM_MONITOR_SCHEMA_H
@@ -44,8 +44,10 @@ struct schema_case {
     const struct schema_type *type;
 };
 
-/* Members of a command's arguments have a place in its C struct: const char *, int64_t, uint64_t (types without negative
-   values), double, bool, an enum as int; of every other type a const struct json *. */
+/*
+ * Members of a command's arguments have a place in its C struct: const char *, int64_t, uint64_t (types without
+ * negative values), double, bool, an enum as int; of every other type a const struct json *.
+ */
 struct schema_member {
     const char *name;
     const struct schema_type *type;

@@ -6,8 +6,10 @@
 #include "targets/aarch64/helpers.h"
 #include "targets/aarch64/translate.h"
 
-/* Ranks: by how often Debian's libc.so.6 and libm.so.6 name the register; arguments lead because loops in leaf functions
-   live in them. */
+/*
+ * Ranks: by how often Debian's libc.so.6 and libm.so.6 name the register; arguments lead because loops in leaf
+ * functions live in them.
+ */
 #define X(n, hot)  {"x" #n, offsetof(struct a64_cpu, x) + 8 * n, IR_I64, hot}
 #define V(n, hot)  {"v" #n, offsetof(struct a64_cpu, v) + 16 * n, IR_V128, hot}
 static const struct ir_slot slots[A64_NSLOTS] = {

@@ -12,8 +12,8 @@ bool a64_trans_B(DisasContext *s, arg_B *a)
 }
 
 /*
- * Bytes of the function at pc if it is a straight line that leaves X30 alone and returns by it; else 0. Where X30 may be a destination
- * it counts as one.
+ * Bytes of the function at pc if it is a straight line that leaves X30 alone and returns by it; else 0. Where X30 may
+ * be a destination it counts as one.
  */
 static uint32_t leaf_bytes(const struct code_reader *code, uint64_t pc)
 {

@@ -92,7 +92,10 @@ ir_ref a64_carry(DisasContext *s);
 /* True if NZCV is surely written before it is read from pc on. */
 bool a64_flags_dead_at(const struct code_reader *code, uint64_t pc, bool quick);
 
-/* The exit or label before is left with dead flags if they are at pc. What is written further on may come there, too, by a jump back in the unit. */
+/*
+ * The exit or label before is left with dead flags if they are at pc. What is written further on may come there, too,
+ * by a jump back in the unit.
+ */
 void a64_note_dead_flags(DisasContext *s, uint64_t pc);
 
 /* target->translate */

@@ -1,7 +1,7 @@
 /*
  * F, D, Zfh and Zfa: arithmetic, comparison, rounding. The fmt field chooses the format, so each handler serves all.
- * Single and double use the IR's ops, which round by MXCSR; static rounding modes, rare in compiled arithmetic, and half
- * precision call softfloat.
+ * Single and double use the IR's ops, which round by MXCSR; static rounding modes, rare in compiled arithmetic, and
+ * half precision call softfloat.
  */
 #include "targets/riscv/trans-fp.h"
 

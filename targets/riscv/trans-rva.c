@@ -1,6 +1,7 @@
 /*
- * The A extension (Zalrsc, Zaamo). Atomics of the IR are sequentially consistent, which is no less than any aq and rl ask.
- * Misaligned ones raise an exception, as without Zama16b; no reservation is ever misaligned, so SC just fails there.
+ * The A extension (Zalrsc, Zaamo). Atomics of the IR are sequentially consistent, which is no less than any aq and rl
+ * ask. Misaligned ones raise an exception, as without Zama16b; no reservation is ever misaligned, so SC just fails
+ * there.
  */
 #include "targets/riscv/rv-decode.h"
 #include "targets/riscv/translate.h"

@@ -1,4 +1,6 @@
-/* Scalar cryptography for RV64: Zknd and Zkne (AES), Zknh (SHA-2). Manual, chapter "Cryptography Extensions: Scalar". */
+/*
+ * Scalar cryptography for RV64: Zknd and Zkne (AES), Zknh (SHA-2). Manual, chapter "Cryptography Extensions: Scalar".
+ */
 #include "targets/riscv/rv-decode.h"
 #include "targets/riscv/translate.h"
 

@@ -49,8 +49,8 @@ void rv_goto(DisasContext *s, uint64_t pc);
 void rv_trap(DisasContext *s, enum cpu_exit reason, uint64_t pc, uint64_t detail);
 
 /*
- * Bytes of the function at pc if it is a straight line that leaves ra alone and returns by it; else 0. Where ra may be a destination
- * it counts as one.
+ * Bytes of the function at pc if it is a straight line that leaves ra alone and returns by it; else 0. Where ra may be
+ * a destination it counts as one.
  */
 uint32_t rv_leaf_bytes(const struct code_reader *code, uint64_t pc);
 

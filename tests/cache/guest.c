@@ -70,7 +70,8 @@ static int load_and_unload(unsigned rounds)
 #endif
 
 /*
- * Three pages of functions: each of the first and of the third goes on in the second, which gives 1; then another second page, which gives 2.
+ * Three pages of functions: each of the first and of the third goes on in the second, which gives 1; then another
+ * second page, which gives 2.
  */
 #if defined __aarch64__
 #define GO(to)  "b " to "\n"
@@ -91,7 +92,10 @@ __asm__(".pushsection .rodata\n" PLAIN ".balign 4096\npages:\n" FUNCTIONS(GO("1b
 extern const char pages[];
 enum { PAGE = 4096, STEP = 64 };
 
-/* What the functions of the first and third page give, which are mapped from the file; its second page may be replaced beforehand. */
+/*
+ * What the functions of the first and third page give, which are mapped from the file; its second page may be replaced
+ * beforehand.
+ */
 static int jump_into(const char *file, int replace)
 {
     int fd = open(file, O_RDWR | O_CREAT, 0600), own = open("/proc/self/exe", O_RDONLY), sum[2] = {0, 0};

@@ -1,4 +1,6 @@
-/* The decoders that decodegen makes of tables/good*.decode: arguments, order of choices, exclusions, shared handlers. */
+/*
+ * The decoders that decodegen makes of tables/good*.decode: arguments, order of choices, exclusions, shared handlers.
+ */
 #include <criterion/criterion.h>
 
 #include "tests/decode/decode-small.h"

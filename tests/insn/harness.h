@@ -45,8 +45,8 @@ extern const uint32_t ncases;
 extern char stubs[];
 
 /*
- * How a case ended: state.where. After a signal it is WHERE_SIGNAL plus the signal's number, with the signal's code and the
- * distance of pc from the stub's start in higher bytes; the registers are those the signal handler was told.
+ * How a case ended: state.where. After a signal it is WHERE_SIGNAL plus the signal's number, with the signal's code and
+ * the distance of pc from the stub's start in higher bytes; the registers are those the signal handler was told.
  */
 enum { WHERE_NEXT, WHERE_TAKEN, WHERE_SIGNAL = 16, WHERE_CODE_SHIFT = 8, WHERE_PC_SHIFT = 32 };
 

@@ -1,9 +1,9 @@
 /*
  * Writes records that are to survive a power loss, and finds those of the time before it: powerloss FOLDER.
  *
- * Record n lies in three places: appended to a file (fdatasync), written over an older one in a ring of places (fsync), and, for some, in
- * a file of its own that replaces another (write, fsync, rename, fsync of the folder). First it says what is there ("found A B C"), where
- * every record must be whole; then "safe KIND n" after each flush.
+ * Record n lies in three places: appended to a file (fdatasync), written over an older one in a ring of places (fsync),
+ * and, for some, in a file of its own that replaces another (write, fsync, rename, fsync of the folder). First it says
+ * what is there ("found A B C"), where every record must be whole; then "safe KIND n" after each flush.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

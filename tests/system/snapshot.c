@@ -1,7 +1,7 @@
 /*
- * Saves and loads a machine while it works: snapshot PROGRAM [counted]. Whatever it said after a state was saved is taken back
- * when the state is loaded; in the end it must have said what it says without any of this. States go to a file, into a
- * disk, and to another machine; states that are damaged, or of another machine, change nothing.
+ * Saves and loads a machine while it works: snapshot PROGRAM [counted]. Whatever it said after a state was saved is
+ * taken back when the state is loaded; in the end it must have said what it says without any of this. States go to a
+ * file, into a disk, and to another machine; states that are damaged, or of another machine, change nothing.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

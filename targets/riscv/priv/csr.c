@@ -27,7 +27,10 @@ struct csr {
     bool (*may)(const struct rv_hart *h, unsigned number); /* beyond the privilege of its number */
     uint8_t first_name;
     uint64_t (*kept)(const struct rv_hart *h); /* what setting and clearing bits goes by; NULL: what is read */
-    /* In place of read and write: reads into *old and, if `writes`, writes the bits of `mask`. False: illegal instruction. */
+    /*
+     * In place of read and write: reads into *old and, if `writes`, writes the bits of `mask`. False: illegal
+     * instruction.
+     */
     bool (*access)(struct rv_hart *h, uint64_t *old, uint64_t value, uint64_t mask, bool writes);
 };
 

@@ -1,7 +1,7 @@
 /*
- * Which interrupts are pending and which comes first: volume II, 3.1.9 and 12.1.3; with an IMSIC also The RISC-V Advanced
- * Interrupt Architecture, version 1.0, chapter 2 (registers), 3.8 to 3.10 (those of the IMSIC) and 5 (priorities, and
- * interrupts that machine mode makes up for supervisor mode: mvien and mvip).
+ * Which interrupts are pending and which comes first: volume II, 3.1.9 and 12.1.3; with an IMSIC also The RISC-V
+ * Advanced Interrupt Architecture, version 1.0, chapter 2 (registers), 3.8 to 3.10 (those of the IMSIC) and 5
+ * (priorities, and interrupts that machine mode makes up for supervisor mode: mvien and mvip).
  */
 #include "targets/riscv/priv/interrupts.h"
 
@@ -109,7 +109,8 @@ static const uint8_t order[] = {
 
 /*
  * The most important one of a set that is not empty, and its priority number: that of the level's array, of an external
- * interrupt the IMSIC's; where that is 0, what the default order says about it and the external interrupt (5.2.2, 5.4.2).
+ * interrupt the IMSIC's; where that is 0, what the default order says about it and the external interrupt (5.2.2,
+ * 5.4.2).
  */
 static enum rv_interrupt first_of(const struct rv_hart *h, enum rv_privilege level, uint64_t set, unsigned *priority)
 {

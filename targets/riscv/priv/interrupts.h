@@ -4,7 +4,10 @@
 
 #include "targets/riscv/priv/priv.h"
 
-/* Does the hart have the registers of the Advanced Interrupt Architecture, and do mstateen0's bits let its mode at them? */
+/*
+ * Does the hart have the registers of the Advanced Interrupt Architecture, and do mstateen0's bits let its mode at
+ * them?
+ */
 bool rv_aia_on(const struct rv_hart *h, unsigned number);
 bool rv_aia_state_on(const struct rv_hart *h, unsigned number);
 bool rv_aia_select_on(const struct rv_hart *h, unsigned number);

@@ -1,6 +1,6 @@
 /*
- * Virtual addresses: Sv39, Sv48 and Sv57 (volume II, 12.3 to 12.6), with Svnapot, Svpbmt, and accessed and dirty bits that
- * fault (Svade) or, where menvcfg.ADUE is set, are updated (Svadu).
+ * Virtual addresses: Sv39, Sv48 and Sv57 (volume II, 12.3 to 12.6), with Svnapot, Svpbmt, and accessed and dirty bits
+ * that fault (Svade) or, where menvcfg.ADUE is set, are updated (Svadu).
  */
 #include "targets/riscv/priv/priv.h"
 

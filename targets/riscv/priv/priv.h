@@ -1,8 +1,8 @@
 /*
  * A hart with its privileged state: machine, supervisor and user mode (The RISC-V Instruction Set Manual, volume II:
- * Privileged Architecture, 20240411). csr.c has the registers, interrupts.c which interrupt comes first, trap.c traps and
- * returns, mmu.c Sv39, Sv48 and Sv57, pmp.c physical memory protection. Nothing here knows how instructions are executed or what the machine looks like: that
- * is asked through struct rv_environment.
+ * Privileged Architecture, 20240411). csr.c has the registers, interrupts.c which interrupt comes first, trap.c traps
+ * and returns, mmu.c Sv39, Sv48 and Sv57, pmp.c physical memory protection. Nothing here knows how instructions are
+ * executed or what the machine looks like: that is asked through struct rv_environment.
  */
 #ifndef TARGETS_RISCV_PRIV_PRIV_H
 #define TARGETS_RISCV_PRIV_PRIV_H
@@ -42,7 +42,10 @@ enum rv_interrupt {
 };
 #define RV_IRQ(n) (UINT64_C(1) << (n))
 #define RV_IRQS_S (RV_IRQ(RV_IRQ_SSOFT) | RV_IRQ(RV_IRQ_STIMER) | RV_IRQ(RV_IRQ_SEXT))
-/* Those that machine mode can make up (AIA: mvien, mvip): beside two of the above all that have a place in the default order. */
+/*
+ * Those that machine mode can make up (AIA: mvien, mvip): beside two of the above all that have a place in the default
+ * order.
+ */
 #define RV_IRQS_VIRTUAL (RV_IRQ(RV_IRQ_SSOFT) | RV_IRQ(RV_IRQ_SEXT) | RV_IRQ(13) | ~(RV_IRQ(16) - 1))
 #define RV_IRQS_M (RV_IRQ(RV_IRQ_MSOFT) | RV_IRQ(RV_IRQ_MTIMER) | RV_IRQ(RV_IRQ_MEXT))
 
@@ -83,18 +86,25 @@ struct rv_environment {
     /* A doubleword of physical memory, for page tables: false where no memory is. swap: only if it is still `old`. */
     bool (*load)(void *opaque, const struct rv_hart *h, uint64_t address, uint64_t *value);
     bool (*swap)(void *opaque, uint64_t address, uint64_t old, uint64_t new);
-    /* Translations of addresses have become stale: all (`mapped`: that page tables made), or those of the page that holds the address. */
+    /*
+     * Translations of addresses have become stale: all (`mapped`: that page tables made), or those of the page that
+     * holds the address.
+     */
     void (*flush)(void *opaque, struct rv_hart *h, bool mapped);
     void (*flush_page)(void *opaque, struct rv_hart *h, uint64_t address);
     void *opaque;
-    /* The hart's incoming MSI controller at a level, machine or supervisor; NULL: there is none, nor registers about one. A
-       selected register is read into *old and written by the mask (false: it does not exist); the most important
-       interrupt: identity << 16 | identity, or 0, which `claim` makes no longer pending. */
+    /*
+     * The hart's incoming MSI controller at a level, machine or supervisor; NULL: there is none, nor registers about
+     * one. A selected register is read into *old and written by the mask (false: it does not exist); the most important
+     * interrupt: identity << 16 | identity, or 0, which `claim` makes no longer pending.
+     */
     bool (*imsic)(void *opaque, const struct rv_hart *h, enum rv_privilege level, unsigned select, uint64_t *old, uint64_t value,
                   uint64_t mask);
     uint32_t (*imsic_top)(void *opaque, const struct rv_hart *h, enum rv_privilege level, bool claim);
-    /* Where time is counted by instructions: those there has been time for, and those executed, the current one not among
-       them, but those that raised an exception. False, or NULL: it is not. */
+    /*
+     * Where time is counted by instructions: those there has been time for, and those executed, the current one not
+     * among them, but those that raised an exception. False, or NULL: it is not.
+     */
     bool (*count)(void *opaque, const struct rv_hart *h, uint64_t *cycles, uint64_t *instructions);
 };
 
@@ -193,7 +203,9 @@ void rv_each_mapping(struct rv_hart *h, void (*visit)(void *opaque, const struct
 /* Where the address leads as loads see it, whatever the pages allow and without marking them. False: nowhere. */
 bool rv_look_up_address(const struct rv_hart *h, uint64_t address, uint64_t *physical);
 
-/* PMP: may `size` bytes at the physical address be accessed? [*first, *last]: addresses around that the answer covers. */
+/*
+ * PMP: may `size` bytes at the physical address be accessed? [*first, *last]: addresses around that the answer covers.
+ */
 bool rv_pmp_allows(const struct rv_hart *h, enum rv_privilege privilege, uint64_t address, unsigned size,
                    enum rv_access access, uint64_t *first, uint64_t *last);
 void rv_write_pmpcfg(struct rv_hart *h, unsigned entry, uint8_t value);

@@ -1,6 +1,6 @@
 /*
- * Instructions of supervisor and machine mode, and what the mode of a hart takes away: floating point while mstatus.FS is
- * off, cache block instructions as menvcfg and senvcfg say.
+ * Instructions of supervisor and machine mode, and what the mode of a hart takes away: floating point while mstatus.FS
+ * is off, cache block instructions as menvcfg and senvcfg say.
  */
 #include "targets/riscv/priv/translate.h"
 

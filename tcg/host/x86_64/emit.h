@@ -38,8 +38,8 @@ struct mem {
 #define MEM(b, d) ((struct mem){.base = (b), .index = NO_REG, .disp = (d)})
 
 /*
- * Emitting does not look where the buffer ends: asm_fits() does, before each piece of at most ASM_SLACK bytes. There may be
- * two such pieces behind its last yes.
+ * Emitting does not look where the buffer ends: asm_fits() does, before each piece of at most ASM_SLACK bytes. There
+ * may be two such pieces behind its last yes.
  */
 enum { ASM_SLACK = 4096 };
 struct asmbuf {

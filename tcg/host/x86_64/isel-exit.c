@@ -1,6 +1,6 @@
 /*
- * Leaving a unit: direct exits through data words (struct code_exit), calls and returns on the prediction stack, indirect
- * jumps through the thread's table, and the code of stubs behind the unit.
+ * Leaving a unit: direct exits through data words (struct code_exit), calls and returns on the prediction stack,
+ * indirect jumps through the thread's table, and the code of stubs behind the unit.
  */
 #include <stdatomic.h>
 
@@ -155,8 +155,8 @@ void x86_count_insns(struct gen *g)
 }
 
 /*
- * Behind a TLB, what lies in another page may change without this page's changing. An instruction this near the page's end
- * may reach into the next one. (Longer instructions that do are found by the run loop.)
+ * Behind a TLB, what lies in another page may change without this page's changing. An instruction this near the page's
+ * end may reach into the next one. (Longer instructions that do are found by the run loop.)
  */
 static bool other_page(const struct gen *g, uint64_t pc)
 {

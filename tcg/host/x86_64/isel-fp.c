@@ -1,7 +1,7 @@
 /*
  * Scalar floating point. Arithmetic runs on SSE under the guest's MXCSR. A result that is a NaN is made again by the
- * interpreter's function, out of line: guests choose NaNs by rules of their own. Operands therefore outlive the result's
- * register.
+ * interpreter's function, out of line: guests choose NaNs by rules of their own. Operands therefore outlive the
+ * result's register.
  */
 #include "base/softfloat.h"
 #include "tcg/host/x86_64/gen.h"
@@ -72,8 +72,8 @@ bool x86_tiny_before(const struct gen *g, unsigned op)
 }
 
 /*
- * FMA is not among the late ones: 0 * infinity + NaN is invalid to RISC-V (F, 11.6) and not to the processor, which only C
- * makes good.
+ * FMA is not among the late ones: 0 * infinity + NaN is invalid to RISC-V (F, 11.6) and not to the processor, which
+ * only C makes good.
  */
 static bool is_late(const struct gen *g) { return x86_nans_are_late(g) && g->u->inst[g->i].op != IR_FMA; }
 

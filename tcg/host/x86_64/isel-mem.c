@@ -1,7 +1,9 @@
 /* Memory accesses and atomics. x86's order gives acquire and release to plain accesses (Intel SDM vol. 3, 9.2). */
 #include "tcg/host/x86_64/gen.h"
 
-/* base + (index << scale) + disp as an operand; what does not fit becomes part of a register: *temp then, else NO_REG. */
+/*
+ * base + (index << scale) + disp as an operand; what does not fit becomes part of a register: *temp then, else NO_REG.
+ */
 static struct mem guest_address(struct gen *g, const struct ir_inst *in, int *temp)
 {
     struct asmbuf *a = &g->a;
@@ -39,9 +41,10 @@ static struct mem guest_address(struct gen *g, const struct ir_inst *in, int *te
 }
 
 /*
- * Guests whose memory is behind a TLB: the place of the entry from the address; reach() compares once for page, permission
- * and "not across the page's end" (struct tlb_entry), and the host's address is then the sum of two registers. A miss
- * goes to C with the operands as they are there, and comes back behind the access. `entry`: a register to use, NO_REG: any.
+ * Guests whose memory is behind a TLB: the place of the entry from the address; reach() compares once for page,
+ * permission and "not across the page's end" (struct tlb_entry), and the host's address is then the sum of two
+ * registers. A miss goes to C with the operands as they are there, and comes back behind the access. `entry`: a
+ * register to use, NO_REG: any.
  */
 static struct mem find_entry(struct gen *g, const struct ir_inst *in, int entry)
 {
@@ -87,8 +90,8 @@ static struct mem atomic_address(struct gen *g, const struct ir_inst *in, int en
 }
 
 /*
- * In front of an access at m, not behind a TLB: a misaligned one faults as such. MOVAPS at an address that is off any smaller
- * alignment is off its own, too.
+ * In front of an access at m, not behind a TLB: a misaligned one faults as such. MOVAPS at an address that is off any
+ * smaller alignment is off its own, too.
  */
 static void check_alignment(struct gen *g, const struct ir_inst *in, struct mem m)
 {
@@ -138,8 +141,10 @@ static void reach(struct gen *g, const struct ir_inst *in, struct mem m)
     x86_fault_point(g);
 }
 
-/* The same for an atomic at m, which atomic_address() gave; the result is where it is. Only stores are looked for: nothing can be stored to
-   that cannot be loaded. */
+/*
+ * The same for an atomic at m, which atomic_address() gave; the result is where it is. Only stores are looked for:
+ * nothing can be stored to that cannot be loaded.
+ */
 static struct mem reach_atomic(struct gen *g, const struct ir_inst *in, struct mem m)
 {
     if (g->ctx->tlb) {

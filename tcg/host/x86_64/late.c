@@ -1,6 +1,6 @@
 /*
- * Flags computed late. An NZCV value that only PUTs read, and a choice between such a value and a constant (CCMP), are not
- * computed where they stand: their operands are kept, and code at the exits that need the flags computes them.
+ * Flags computed late. An NZCV value that only PUTs read, and a choice between such a value and a constant (CCMP), are
+ * not computed where they stand: their operands are kept, and code at the exits that need the flags computes them.
  */
 #include "tcg/host/x86_64/gen.h"
 

@@ -1,8 +1,8 @@
 /*
- * NaNs of guests whose arithmetic always gives the same NaN (RISC-V F, 11.3). The processor makes another one, but as long as
- * a result only goes into more arithmetic and comparisons the difference can't be seen: such values are marked raw, and
- * become the guest's NaN where somebody looks at their bits: at stores and other ops, at exits, at the back edge of
- * a loop (values in registers are the guest's at its head), and when a fault is recovered from.
+ * NaNs of guests whose arithmetic always gives the same NaN (RISC-V F, 11.3). The processor makes another one, but as
+ * long as a result only goes into more arithmetic and comparisons the difference can't be seen: such values are marked
+ * raw, and become the guest's NaN where somebody looks at their bits: at stores and other ops, at exits, at the back
+ * edge of a loop (values in registers are the guest's at its head), and when a fault is recovered from.
  */
 #include "base/softfloat.h"
 #include "tcg/host/x86_64/gen.h"

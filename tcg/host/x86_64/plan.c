@@ -1,7 +1,7 @@
 /*
  * The passes before: forward, which values share a register; backward, how long values live, which nobody reads, which
- * register each had best be made in, and which flags can be computed late. Before them, which guest registers a loop keeps
- * in host registers.
+ * register each had best be made in, and which flags can be computed late. Before them, which guest registers a loop
+ * keeps in host registers.
  */
 #include "tcg/host/x86_64/gen.h"
 
@@ -101,8 +101,8 @@ static ir_ref find_result(const struct gen *g, ir_ref r, unsigned type, const st
 }
 
 /*
- * What the passes do for an op. Most instructions are PLAIN and take the same way through both, with as few branches as can
- * be: what decides them changes from one instruction to the next, and a wrong guess costs more than the work.
+ * What the passes do for an op. Most instructions are PLAIN and take the same way through both, with as few branches as
+ * can be: what decides them changes from one instruction to the next, and a wrong guess costs more than the work.
  */
 enum class {
     PLAIN,   /* reads its first three operands, where there are so many */

@@ -1,7 +1,8 @@
 /*
- * Quick units of integer ops, which most are: one pass backward instead of plan.c's two, and the common ops the short way.
- * Both work on the state that the rest of the back end knows, so any other integer op, and whatever is not simple (no free
- * register, flags computed late, operands in spill cells), goes through the general functions of regalloc.c and isel-*.c.
+ * Quick units of integer ops, which most are: one pass backward instead of plan.c's two, and the common ops the short
+ * way. Both work on the state that the rest of the back end knows, so any other integer op, and whatever is not simple
+ * (no free register, flags computed late, operands in spill cells), goes through the general functions of regalloc.c
+ * and isel-*.c.
  *
  * What plan.c does besides is not done: values are found through their roots when the pass forward comes to them, a
  * difference is not used for the comparison of its operands, and a result's register is not wished for its operands.

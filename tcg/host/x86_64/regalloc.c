@@ -1,7 +1,7 @@
 /*
  * The pass forward: where values and guest registers are at each moment. A pin always holds its guest register's
- * current value; the PUT of another slot is only noted (slot_state.cur, dirty) and done when the register is needed, at an
- * exit, or before something that looks at the state.
+ * current value; the PUT of another slot is only noted (slot_state.cur, dirty) and done when the register is needed, at
+ * an exit, or before something that looks at the state.
  */
 #include <stdlib.h>
 

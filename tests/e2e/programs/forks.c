@@ -1,6 +1,6 @@
 /*
- * forks N: N processes, three kinds in turn: fork, vfork with exec of this program, fork of a pipeline of two. Each sends
- * what was asked through a pipe; sums and exit codes must come out right.
+ * forks N: N processes, three kinds in turn: fork, vfork with exec of this program, fork of a pipeline of two. Each
+ * sends what was asked through a pipe; sums and exit codes must come out right.
  */
 #define _GNU_SOURCE
 #include <stdio.h>

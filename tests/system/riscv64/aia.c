@@ -1,6 +1,6 @@
 /*
- * The Advanced Interrupt Architecture as software sees it (-M virt,aia=aplic-imsic -smp 2): interrupt files written by harts and
- * by the APLIC, claims, priorities, and interrupts that machine mode makes up for supervisor mode.
+ * The Advanced Interrupt Architecture as software sees it (-M virt,aia=aplic-imsic -smp 2): interrupt files written by
+ * harts and by the APLIC, claims, priorities, and interrupts that machine mode makes up for supervisor mode.
  */
 #include "lib.h"
 

@@ -1,4 +1,7 @@
-/* Atomic instructions on memory: every operation against plain C, misaligned ones, on code that has run, and on a device. */
+/*
+ * Atomic instructions on memory: every operation against plain C, misaligned ones, on code that has run, and on a
+ * device.
+ */
 #include "lib.h"
 
 static volatile uint64_t cause, value;

@@ -1,4 +1,7 @@
-/* Counted time (-icount shift=0): what loops, exceptions and waiting cost, to the instruction. Prints what other runs must print, too. */
+/*
+ * Counted time (-icount shift=0): what loops, exceptions and waiting cost, to the instruction. Prints what other runs
+ * must print, too.
+ */
 #include "lib.h"
 
 enum { TICK = 100 /* instructions, of a nanosecond each */, TIMER = 7, LOOPS = 1000, RUNS = 16 };

@@ -1,4 +1,6 @@
-/* What firmware finds on the board: fw_cfg with a file of the user's (opt/org.test/x: "hello"), and flash to program. */
+/*
+ * What firmware finds on the board: fw_cfg with a file of the user's (opt/org.test/x: "hello"), and flash to program.
+ */
 #include "lib.h"
 
 enum { FW_CFG = 0x10100000, DIRECTORY = 0x19, ID = 1, NB_CPUS = 5, DMA_READ = 2, DMA_SELECT = 8 };

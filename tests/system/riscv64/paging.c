@@ -1,6 +1,6 @@
 /*
- * Page tables: permissions and faults, changes and SFENCE.VMA, accesses and instructions across the end of a page, code that
- * changes under several addresses.
+ * Page tables: permissions and faults, changes and SFENCE.VMA, accesses and instructions across the end of a page, code
+ * that changes under several addresses.
  */
 #include "lib.h"
 
@@ -175,7 +175,10 @@ static void code(void)
     CHECK(cause == FETCH_FAULT && value == AREA + 3 * PAGE);
 }
 
-/* Page tables that change, and no fence yet: either page may be used, but code stays that of its page, and the machine goes on. */
+/*
+ * Page tables that change, and no fence yet: either page may be used, but code stays that of its page, and the machine
+ * goes on.
+ */
 static void late_fence(void)
 {
     static const unsigned offsets[] = {0x200, 0, PAGE - 2}; /* the last: half of it in the next page */
