@@ -19,7 +19,8 @@ void *arena_alloc(struct arena *a, size_t size)
     size = ALIGN_UP(size, (size_t)ALIGNMENT);
     if (UNLIKELY((size_t)(a->end - a->next) < size)) {
         size_t bytes = size > BLOCK / 4 ? ALIGN_UP(sizeof(struct arena_block) + size, (size_t)4096) : BLOCK;
-        struct arena_block *b = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+        struct arena_block *b =
+            mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
         CHECK(b != MAP_FAILED);
         *b = (struct arena_block){.older = a->blocks, .bytes = bytes};
         a->blocks = b;

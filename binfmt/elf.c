@@ -158,8 +158,8 @@ static void read_property(const struct reader *r, size_t at, struct load_plan *p
 {
     enum { NOTE_HEADER = 16, PROPERTY_HEADER = 8, FEATURE_1_AND = 0xc0000000 };
     uint64_t offset = MEMBER(r, at, Phdr, p_offset), n = MEMBER(r, at, Phdr, p_filesz);
-    if (!inside(r, offset, n) || n < NOTE_HEADER || field(r, offset, 4) != 4 || field(r, offset + 8, 4) != NT_GNU_PROPERTY_TYPE_0 ||
-        memcmp(r->bytes + offset + 12, "GNU", 4))
+    if (!inside(r, offset, n) || n < NOTE_HEADER || field(r, offset, 4) != 4 ||
+        field(r, offset + 8, 4) != NT_GNU_PROPERTY_TYPE_0 || memcmp(r->bytes + offset + 12, "GNU", 4))
         return;
     uint64_t end = field(r, offset + 4, 4);
     if (end > n - NOTE_HEADER)

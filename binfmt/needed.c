@@ -83,7 +83,10 @@ bool elf_needed(const uint8_t *bytes, size_t n, struct elf_needed *out)
     out->runpath = "";
     if (!elf_identify(bytes, n, &elf_class, &elf_data, &machine))
         return false;
-    const struct reader r = {.bytes = bytes, .size = n, .wide = elf_class == ELFCLASS64, .big = elf_data == ELFDATA2MSB};
+    const struct reader r = {.bytes = bytes,
+                             .size = n,
+                             .wide = elf_class == ELFCLASS64,
+                             .big = elf_data == ELFDATA2MSB};
     unsigned count = (unsigned)FIELD(&r, 0, Ehdr, e_phnum);
     for (unsigned i = 0; i < count; i++) {
         uint64_t h = header_at(&r, i);

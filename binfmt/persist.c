@@ -63,7 +63,8 @@ void persist_print(enum binfmt_form form, const struct binfmt_entry *e, FILE *ou
     }
     binfmt_escape(e->magic, e->nmagic, magic);
     binfmt_escape(e->mask, e->nmagic, mask);
-    fprintf(out, "package metic\ninterpreter %s\nmagic %s\noffset %u\nmask %s\ncredentials %s\npreserve %s\nfix_binary %s\n",
+    fprintf(out,
+            "package metic\ninterpreter %s\nmagic %s\noffset %u\nmask %s\ncredentials %s\npreserve %s\nfix_binary %s\n",
             e->interpreter, magic, e->offset, mask, yes_no(e, 'C'), yes_no(e, 'P'), yes_no(e, 'F'));
 }
 

@@ -84,8 +84,9 @@ bool binfmt_is_metic(const struct binfmt_entry *e)
 bool binfmt_is_stale(const struct binfmt_entry *e)
 {
     struct stat st;
-    return !stat(e->interpreter, &st) && (st.st_ctim.tv_sec > e->since.tv_sec ||
-                                          (st.st_ctim.tv_sec == e->since.tv_sec && st.st_ctim.tv_nsec > e->since.tv_nsec));
+    return !stat(e->interpreter, &st) &&
+           (st.st_ctim.tv_sec > e->since.tv_sec ||
+            (st.st_ctim.tv_sec == e->since.tv_sec && st.st_ctim.tv_nsec > e->since.tv_nsec));
 }
 
 void binfmt_escape(const uint8_t *bytes, unsigned n, char *out)
@@ -104,8 +105,8 @@ bool binfmt_line(const struct binfmt_entry *e, char out[BINFMT_LINE])
     while (delimiter_at[1] && (strchr(e->interpreter, *delimiter_at) || strchr(e->name, *delimiter_at)))
         delimiter_at++;
     const char delimiter = *delimiter_at;
-    int n = snprintf(out, BINFMT_LINE, "%c%s%cM%c%u%c%s%c%s%c%s%c%s", delimiter, e->name, delimiter, delimiter, e->offset,
-                     delimiter, magic, delimiter, mask, delimiter, e->interpreter, delimiter, e->flags);
+    int n = snprintf(out, BINFMT_LINE, "%c%s%cM%c%u%c%s%c%s%c%s%c%s", delimiter, e->name, delimiter, delimiter,
+                     e->offset, delimiter, magic, delimiter, mask, delimiter, e->interpreter, delimiter, e->flags);
     return n < BINFMT_LINE;
 }
 

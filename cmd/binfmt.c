@@ -106,7 +106,8 @@ static bool in_user_namespace(void)
 {
     unsigned long inside, outside, count;
     FILE *f = fopen("/proc/self/uid_map", "re");
-    bool initial = f && fscanf(f, "%lu %lu %lu", &inside, &outside, &count) == 3 && !inside && !outside && count == UINT32_MAX;
+    bool initial =
+        f && fscanf(f, "%lu %lu %lu", &inside, &outside, &count) == 3 && !inside && !outside && count == UINT32_MAX;
     if (f)
         fclose(f);
     return f && !initial;
@@ -162,9 +163,11 @@ static int persist(const struct request *r, const struct binfmt_entry *e)
     char where[PATH_MAX];
     int error = persist_add(r->form, e, where);
     if (error) {
-        report_error("%s: %s", where, error == -EIO ? "update-binfmts failed: see what it says when run by hand"
-                                      : error == -ENOENT && r->form == BINFMT_DEBIAN ? "update-binfmts is missing: install binfmt-support"
-                                                                                     : strerror(-error));
+        report_error("%s: %s", where,
+                     error == -EIO ? "update-binfmts failed: see what it says when run by hand"
+                     : error == -ENOENT && r->form == BINFMT_DEBIAN
+                         ? "update-binfmts is missing: install binfmt-support"
+                         : strerror(-error));
         return COMMAND_FAILED;
     }
     printf("%s: registered at every start by %s\n", e->name, where);
@@ -177,12 +180,14 @@ static int install_one(const struct request *r, const struct target *t)
     make_entry(r, t, &e);
     const struct binfmt_entry *old = by_name(r->table, e.name), *front = binfmt_in_charge(r->table, t);
     if (front && front != old && !r->takeover) {
-        report_error("%s programs are run by %s already (entry %s): put metic before it with --takeover, or remove the entry",
-                     t->name, front->interpreter, front->name);
+        report_error(
+            "%s programs are run by %s already (entry %s): put metic before it with --takeover, or remove the entry",
+            t->name, front->interpreter, front->name);
         return COMMAND_FAILED;
     }
     if (old && !binfmt_is_metic(old) && strcmp(old->interpreter, e.interpreter) && !r->takeover) {
-        report_error("entry %s belongs to %s: replace it with --takeover, or choose another --name", old->name, old->interpreter);
+        report_error("entry %s belongs to %s: replace it with --takeover, or choose another --name", old->name,
+                     old->interpreter);
         return COMMAND_FAILED;
     }
     if (old && (!front || front == old) && same_entry(old, &e) && !binfmt_is_stale(old)) {
@@ -191,8 +196,8 @@ static int install_one(const struct request *r, const struct target *t)
         int error = add_entry(r, &e, old);
         if (error)
             return error;
-        printf("%s: %s programs are run by %s%s%s\n", e.name, t->name, e.interpreter, front && front != old ? ", no longer by " : "",
-               front && front != old ? front->interpreter : "");
+        printf("%s: %s programs are run by %s%s%s\n", e.name, t->name, e.interpreter,
+               front && front != old ? ", no longer by " : "", front && front != old ? front->interpreter : "");
     }
     return r->persist ? persist(r, &e) : 0;
 }
@@ -200,7 +205,8 @@ static int install_one(const struct request *r, const struct target *t)
 static int install(struct request *r)
 {
     if (r->persist && r->form == BINFMT_FORM_COUNT && (r->form = persist_form()) == BINFMT_FORM_COUNT) {
-        report_error("--persist: neither systemd nor update-binfmts is here: run `metic binfmt install` from what starts this machine");
+        report_error("--persist: neither systemd nor update-binfmts is here: run `metic binfmt install` from what "
+                     "starts this machine");
         return COMMAND_FAILED;
     }
     if (access(r->interpreter, X_OK)) {
@@ -211,7 +217,8 @@ static int install(struct request *r)
     if (e)
         return e;
     if (r->credentials)
-        report_error("warning: with --credentials set-user-ID programs of the guests run with their owner's rights under metic");
+        report_error(
+            "warning: with --credentials set-user-ID programs of the guests run with their owner's rights under metic");
     for (unsigned i = 0; i < r->narches; i++)
         e |= install_one(r, r->arch[i]);
     return e;
@@ -258,7 +265,8 @@ static int remove_one(const struct request *r, const struct target *t)
     int e = old ? binfmt_remove(r->folder, name) : 0;
     if (e && e != -ENOENT) /* update-binfmts removes it itself */
         return fail(name, BINFMT_STEP_REMOVE, e);
-    printf("%s: %s%s%s\n", name, old || persistent ? "removed" : "not registered", persistent ? ", with " : "", persistent ? where : "");
+    printf("%s: %s%s%s\n", name, old || persistent ? "removed" : "not registered", persistent ? ", with " : "",
+           persistent ? where : "");
     return 0;
 }
 
@@ -327,7 +335,8 @@ static bool add_list(struct request *r, const char *list)
     for (size_t n; *list; list += n + (list[n] == ',')) {
         n = strcspn(list, ",");
         snprintf(word, sizeof word, "%.*s", (int)n, list);
-        if (strcmp(word, "all") && !add_arch(r, strncmp(word, r->prefix, strlen(r->prefix)) ? word : word + strlen(r->prefix)))
+        if (strcmp(word, "all") &&
+            !add_arch(r, strncmp(word, r->prefix, strlen(r->prefix)) ? word : word + strlen(r->prefix)))
             return false;
     }
     return true;

@@ -145,7 +145,8 @@ static int run(int argc, char **argv)
         d.system = ""; /* its own secret counts */
     struct disk *disk = d.folder && !strcmp(d.folder, "off") ? NULL : disk_new(&d);
     if (!disk) {
-        report_error("cache: no folder that is safe to use: name one of yours that others can't write with -code-cache");
+        report_error(
+            "cache: no folder that is safe to use: name one of yours that others can't write with -code-cache");
         return COMMAND_FAILED;
     }
     int code = COMMAND_OK;

@@ -73,7 +73,8 @@ static void print_words(const struct option_row *rows, unsigned n)
 
 void commands_print_completion(const struct option_row *options, unsigned noptions)
 {
-    printf("# bash completion for metic\n_metic() {\n    local words\n    case ${COMP_CWORD}:${COMP_WORDS[1]} in\n    1:*) words=\"");
+    printf("# bash completion for metic\n_metic() {\n    local words\n    case ${COMP_CWORD}:${COMP_WORDS[1]} in\n    "
+           "1:*) words=\"");
     for (const struct command *const *c = commands; *c; c++)
         printf("%s ", (*c)->name);
     print_words(options, noptions);
@@ -83,5 +84,6 @@ void commands_print_completion(const struct option_row *options, unsigned noptio
         print_words((*c)->options, (*c)->noptions);
         printf("\" ;;\n");
     }
-    printf("    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _metic metic\n");
+    printf("    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o "
+           "default -F _metic metic\n");
 }

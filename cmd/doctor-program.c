@@ -34,25 +34,29 @@ static void check_mount(struct doctor *d, const char *path, mode_t mode)
     if (statvfs(path, &st))
         return;
     if (st.f_flag & ST_NOEXEC)
-        finding(d, FINDING_BAD, "noexec", "mount -o remount,exec", "%s is on a file system mounted noexec: nothing on it can be executed", path);
+        finding(d, FINDING_BAD, "noexec", "mount -o remount,exec",
+                "%s is on a file system mounted noexec: nothing on it can be executed", path);
     if (st.f_flag & ST_NOSUID && (S_ISDIR(mode) || mode & (S_ISUID | S_ISGID)))
         finding(d, S_ISDIR(mode) ? FINDING_NOTE : FINDING_BAD, "nosuid", "mount -o remount,suid",
                 "%s is on a file system mounted nosuid: sudo and su get no rights", path);
 }
 
-static bool find_library(const struct search *s, const char *name, const char *runpath, const char *origin, char out[PATH_MAX])
+static bool find_library(const struct search *s, const char *name, const char *runpath, const char *origin,
+                         char out[PATH_MAX])
 {
     char folders[2 * PATH_MAX], path[2 * PATH_MAX], inside[PATH_MAX];
     if (strchr(name, '/')) {
         snprintf(out, PATH_MAX, "%s", sysroot_choose(s->root, name, inside));
         return !access(out, F_OK);
     }
-    snprintf(folders, sizeof folders, "%s:/usr/local/lib/%s:/usr/local/lib:/lib/%s:/usr/lib/%s:/lib:/usr/lib:/lib64:/usr/lib64", runpath,
+    snprintf(folders, sizeof folders,
+             "%s:/usr/local/lib/%s:/usr/local/lib:/lib/%s:/usr/lib/%s:/lib:/usr/lib:/lib64:/usr/lib64", runpath,
              s->abi->triple, s->abi->triple, s->abi->triple);
     for (const char *p = folders; *p;) {
         size_t n = strcspn(p, ":");
         bool from_origin = n >= 7 && !strncmp(p, "$ORIGIN", 7);
-        snprintf(path, sizeof path, "%s%.*s/%s", from_origin ? origin : "", (int)(from_origin ? n - 7 : n), from_origin ? p + 7 : p, name);
+        snprintf(path, sizeof path, "%s%.*s/%s", from_origin ? origin : "", (int)(from_origin ? n - 7 : n),
+                 from_origin ? p + 7 : p, name);
         p += n + (p[n] == ':');
         if (!n || strlen(path) >= PATH_MAX)
             continue;
@@ -87,12 +91,14 @@ static void find_libraries(struct search *s, const char *path, const struct prog
     if (slash)
         *slash = 0;
     if (!elf_needed(f->bytes, f->size, needed))
-        finding(s->d, FINDING_BAD, "dynamic", "a file that is not damaged", "%s: its list of libraries leads out of the file", path);
+        finding(s->d, FINDING_BAD, "dynamic", "a file that is not damaged",
+                "%s: its list of libraries leads out of the file", path);
     for (unsigned i = 0; i < needed->n; i++) {
         if (!add_seen(s, needed->name[i]))
             continue;
         if (!find_library(s, needed->name[i], needed->runpath, slash ? origin : ".", found)) {
-            finding(s->d, FINDING_BAD, "library", "install the package of that architecture, or name the folder that has it with -L",
+            finding(s->d, FINDING_BAD, "library",
+                    "install the package of that architecture, or name the folder that has it with -L",
                     "%s needs %s, which is not there", path, needed->name[i]);
             s->missing++;
         } else if (!program_open(library, found)) {
@@ -118,7 +124,8 @@ static void examine_elf(struct doctor *d, const char *path, struct program_file 
         t = target_by_elf(machine, elf_class, elf_data);
     const struct linux_abi *abi = t ? linux_abi_of(t) : NULL;
     if (!abi) {
-        finding(d, FINDING_BAD, "guest", "one of the guests that `metic binfmt status` lists", "%s is no program of a guest that metic has", path);
+        finding(d, FINDING_BAD, "guest", "one of the guests that `metic binfmt status` lists",
+                "%s is no program of a guest that metic has", path);
         return;
     }
     const char *why = program_plan(abi, f);
@@ -134,13 +141,15 @@ static void examine_elf(struct doctor *d, const char *path, struct program_file 
     }
     if (access(loader, F_OK)) {
         char fix[256];
-        snprintf(fix, sizeof fix, "name the folder of the %s libraries with -L, or install libc6-%s-cross", t->name, abi->debian);
+        snprintf(fix, sizeof fix, "name the folder of the %s libraries with -L, or install libc6-%s-cross", t->name,
+                 abi->debian);
         finding(d, FINDING_BAD, "loader", fix, "%s needs its loader %s, which is not there", path, f->plan.interp);
         return;
     }
     find_libraries(&s, path, f);
     if (!s.missing)
-        finding(d, FINDING_GOOD, "program", "", "%s is a program for %s; its loader is %s, its %u libraries are there", path, t->name, loader, s.n);
+        finding(d, FINDING_GOOD, "program", "", "%s is a program for %s; its loader is %s, its %u libraries are there",
+                path, t->name, loader, s.n);
     while (s.n)
         free(s.seen[--s.n]);
 }
@@ -153,7 +162,8 @@ static void examine_program(struct doctor *d, const char *path, const char *root
     CHECK(f);
     int e = program_open(f, path);
     if (e) {
-        finding(d, FINDING_BAD, "program", "the name of a file or folder that may be read", "%s: %s", path, strerror(-e));
+        finding(d, FINDING_BAD, "program", "the name of a file or folder that may be read", "%s: %s", path,
+                strerror(-e));
     } else if (!stat(path, &st)) {
         check_mount(d, path, st.st_mode);
         if (access(path, X_OK))
@@ -190,7 +200,8 @@ void examine_path(struct doctor *d, const char *path)
 {
     struct stat st;
     if (stat(path, &st))
-        finding(d, FINDING_BAD, "program", "the name of a file or folder that may be read", "%s: %s", path, strerror(errno));
+        finding(d, FINDING_BAD, "program", "the name of a file or folder that may be read", "%s: %s", path,
+                strerror(errno));
     else if (S_ISDIR(st.st_mode))
         examine_root(d, path, st.st_mode);
     else

@@ -62,7 +62,8 @@ void finding(struct doctor *d, enum finding_level level, const char *check, cons
     if (!d->json) {
         printf("%-8s%s%s%s\n", levels[level], message, *fix ? "\n        -> " : "", fix);
     } else {
-        const char *const member[] = {"check", "level", "message", "fix"}, *const value[] = {check, levels[level], message, fix};
+        const char *const member[] = {"check", "level", "message", "fix"}, *const value[] = {check, levels[level],
+                                                                                             message, fix};
         printf("%s", d->nfindings ? ",\n" : "[\n");
         for (unsigned i = 0; i < ARRAY_SIZE(member); i++) {
             printf("%s\"%s\": ", i ? ", " : " {", member[i]);
@@ -117,7 +118,8 @@ static bool check_binfmt_file_system(struct doctor *d)
 {
     char rest[64];
     if (!binfmt_mounted(BINFMT_FOLDER) && !line_in("/proc/filesystems", "nodev\tbinfmt_misc", rest, sizeof rest)) {
-        finding(d, FINDING_NOTE, "binfmt-kernel", "modprobe binfmt_misc, or a kernel with CONFIG_BINFMT_MISC; `metic run` works without",
+        finding(d, FINDING_NOTE, "binfmt-kernel",
+                "modprobe binfmt_misc, or a kernel with CONFIG_BINFMT_MISC; `metic run` works without",
                 "the kernel has no binfmt_misc now: it does not start programs of other processors itself");
         return false;
     }
@@ -128,22 +130,25 @@ static bool check_binfmt_file_system(struct doctor *d)
         return false;
     }
     if (line_in(BINFMT_FOLDER "/status", "disabled", rest, sizeof rest))
-        finding(d, FINDING_BAD, "binfmt-enabled", "echo 1 > " BINFMT_FOLDER "/status", "binfmt_misc is switched off altogether");
+        finding(d, FINDING_BAD, "binfmt-enabled", "echo 1 > " BINFMT_FOLDER "/status",
+                "binfmt_misc is switched off altogether");
     return true;
 }
 
 static void check_entry(struct doctor *d, const struct target *t, const struct binfmt_entry *e)
 {
     if (!e) {
-        finding(d, FINDING_NOTE, "registered", "metic binfmt install", "%s programs are not registered with the kernel", t->name);
+        finding(d, FINDING_NOTE, "registered", "metic binfmt install", "%s programs are not registered with the kernel",
+                t->name);
         return;
     }
     if (!binfmt_is_metic(e)) {
-        finding(d, FINDING_NOTE, "registered", "metic binfmt install --takeover", "%s programs are run by %s (entry %s), not by metic",
-                t->name, e->interpreter, e->name);
+        finding(d, FINDING_NOTE, "registered", "metic binfmt install --takeover",
+                "%s programs are run by %s (entry %s), not by metic", t->name, e->interpreter, e->name);
         return;
     }
-    finding(d, FINDING_GOOD, "registered", "", "%s programs are run by %s (entry %s, flags %s)", t->name, e->interpreter, e->name, e->flags);
+    finding(d, FINDING_GOOD, "registered", "", "%s programs are run by %s (entry %s, flags %s)", t->name,
+            e->interpreter, e->name, e->flags);
     if (!strchr(e->flags, 'F'))
         finding(d, FINDING_BAD, "flag-f", "metic binfmt install",
                 "entry %s has no flag F: metic is missing in every chroot and container", e->name);
@@ -151,10 +156,12 @@ static void check_entry(struct doctor *d, const struct target *t, const struct b
         finding(d, FINDING_NOTE, "flag-p", "metic binfmt install (with Linux 5.12 or newer)",
                 "entry %s has no flag P: programs do not see the argv[0] that they were given", e->name);
     if (!strchr(e->flags, 'C'))
-        finding(d, FINDING_NOTE, "flag-c", "metic binfmt install --credentials, if you trust the programs in those roots",
+        finding(d, FINDING_NOTE, "flag-c",
+                "metic binfmt install --credentials, if you trust the programs in those roots",
                 "entry %s has no flag C: sudo, su and ping of a foreign root do not get their rights", e->name);
     if (binfmt_is_stale(e))
-        finding(d, FINDING_NOTE, "registered-file", "metic binfmt install", "entry %s runs the metic from before the last update", e->name);
+        finding(d, FINDING_NOTE, "registered-file", "metic binfmt install",
+                "entry %s runs the metic from before the last update", e->name);
 }
 
 static void check_binfmt(struct doctor *d)
@@ -172,8 +179,8 @@ static void check_page_size(struct doctor *d)
     long page = sysconf(_SC_PAGESIZE);
     for (const struct target *const *t = targets; *t; t++)
         if ((uint32_t)page != (*t)->page_size)
-            finding(d, FINDING_BAD, "page-size", "a host kernel with pages of that size", "pages of this machine have %ld bytes, those of %s %u",
-                    page, (*t)->name, (*t)->page_size);
+            finding(d, FINDING_BAD, "page-size", "a host kernel with pages of that size",
+                    "pages of this machine have %ld bytes, those of %s %u", page, (*t)->name, (*t)->page_size);
 }
 
 static void check_memory(struct doctor *d)
@@ -186,9 +193,11 @@ static void check_memory(struct doctor *d)
         finding(d, FINDING_BAD, "overcommit", "sysctl vm.overcommit_memory=0",
                 "vm.overcommit_memory=2: programs that reserve address space, like Go's, Java's and sanitized ones, fail");
     if (number_in("/proc/sys/vm/max_map_count", 65530) < 65530)
-        finding(d, FINDING_NOTE, "max-map-count", "sysctl vm.max_map_count=65530", "vm.max_map_count is lower than usual: large programs may fail");
+        finding(d, FINDING_NOTE, "max-map-count", "sysctl vm.max_map_count=65530",
+                "vm.max_map_count is lower than usual: large programs may fail");
     if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY)
-        finding(d, FINDING_NOTE, "limit-as", "ulimit -v unlimited", "address space is limited to %llu MiB, for the program alone",
+        finding(d, FINDING_NOTE, "limit-as", "ulimit -v unlimited",
+                "address space is limited to %llu MiB, for the program alone",
                 (unsigned long long)limit.rlim_cur >> 20);
 }
 
@@ -213,7 +222,8 @@ static void check_code(struct doctor *d)
     int error;
     const struct tcg_host *host = tcg_host_native();
     if (!host) {
-        finding(d, FINDING_NOTE, "engine", "", "no code is generated for this processor: programs are interpreted, many times slower");
+        finding(d, FINDING_NOTE, "engine", "",
+                "no code is generated for this processor: programs are interpreted, many times slower");
         return;
     }
     bool enforcing = number_in("/sys/fs/selinux/enforce", 0) == 1;
@@ -222,7 +232,8 @@ static void check_code(struct doctor *d)
     else
         finding(d, FINDING_BAD, "executable-memory",
                 enforcing ? "setsebool -P deny_execmem 0, or run the programs with --interp"
-                          : "lift the limit of the service or container (MemoryDenyWriteExecute=, a noexec memfd sysctl vm.memfd_noexec), or run the programs with --interp",
+                          : "lift the limit of the service or container (MemoryDenyWriteExecute=, a noexec memfd "
+                            "sysctl vm.memfd_noexec), or run the programs with --interp",
                 "code can't be generated: %s%s", strerror(error), enforcing ? " (SELinux is enforcing)" : "");
 }
 
@@ -233,8 +244,10 @@ static void check_seccomp(struct doctor *d)
     if (!line_in("/proc/self/status", "Seccomp:\t", mode, sizeof mode) || mode[0] == '0')
         return;
     bool personality = syscall(SYS_personality, 0xffffffff) >= 0;
-    finding(d, personality ? FINDING_NOTE : FINDING_BAD, "seccomp", personality ? "" : "a wider filter: docker run --security-opt seccomp=unconfined",
-            "a seccomp filter is in force: what it refuses, foreign programs can't do either%s", personality ? "" : "; it refuses personality");
+    finding(d, personality ? FINDING_NOTE : FINDING_BAD, "seccomp",
+            personality ? "" : "a wider filter: docker run --security-opt seccomp=unconfined",
+            "a seccomp filter is in force: what it refuses, foreign programs can't do either%s",
+            personality ? "" : "; it refuses personality");
 }
 
 static void check_namespaces(struct doctor *d)
@@ -251,11 +264,13 @@ static void check_namespaces(struct doctor *d)
     bool allowed = true;
     for (unsigned i = 0; i < ARRAY_SIZE(settings); i++)
         if (number_in(settings[i].path, settings[i].none) == settings[i].wrong) {
-            finding(d, FINDING_NOTE, "user-namespaces", settings[i].fix, "users may not make namespaces: `metic run` is for root alone");
+            finding(d, FINDING_NOTE, "user-namespaces", settings[i].fix,
+                    "users may not make namespaces: `metic run` is for root alone");
             allowed = false;
         }
     if (access("/proc/self/ns/user", F_OK))
-        finding(d, FINDING_NOTE, "user-namespaces", "a kernel with CONFIG_USER_NS", "the kernel has no user namespaces: `metic run` is for root alone");
+        finding(d, FINDING_NOTE, "user-namespaces", "a kernel with CONFIG_USER_NS",
+                "the kernel has no user namespaces: `metic run` is for root alone");
     else if (allowed)
         finding(d, FINDING_GOOD, "user-namespaces", "", "users may make namespaces");
     if (access("/usr/bin/newuidmap", X_OK))
@@ -270,14 +285,17 @@ static void check_cache(struct doctor *d)
     const char *wanted = getenv("METIC_CODE_CACHE");
     char *folder = wanted ? strdup(wanted) : disk_default_folder();
     if (wanted && !strcmp(wanted, "off")) {
-        finding(d, FINDING_NOTE, "cache", "unset METIC_CODE_CACHE", "translations are not kept: METIC_CODE_CACHE is off");
+        finding(d, FINDING_NOTE, "cache", "unset METIC_CODE_CACHE",
+                "translations are not kept: METIC_CODE_CACHE is off");
     } else {
         struct disk *disk = disk_new(&(struct disk_options){.folder = folder});
         if (disk)
             finding(d, FINDING_GOOD, "cache", "", "translations are kept in %s", folder ? folder : DISK_SYSTEM_FOLDER);
         else
-            finding(d, FINDING_NOTE, "cache", "name a folder of your own that nobody else may write with METIC_CODE_CACHE",
-                    "translations are not kept: %s can't be used, and every program is translated again", folder ? folder : "a home folder");
+            finding(d, FINDING_NOTE, "cache",
+                    "name a folder of your own that nobody else may write with METIC_CODE_CACHE",
+                    "translations are not kept: %s can't be used, and every program is translated again",
+                    folder ? folder : "a home folder");
         disk_free(disk);
     }
     free(folder);

@@ -54,7 +54,8 @@ static bool id_range(const char *file, uid_t uid, unsigned long *first, unsigned
     FILE *f = fopen(file, "re");
     bool found = false;
     while (f && !found && fgets(line, sizeof line, f))
-        found = sscanf(line, "%255[^:]:%lu:%lu", who, first, count) == 3 && (!strcmp(who, name) || !strcmp(who, number));
+        found =
+            sscanf(line, "%255[^:]:%lu:%lu", who, first, count) == 3 && (!strcmp(who, name) || !strcmp(who, number));
     if (f)
         fclose(f);
     return found;
@@ -276,7 +277,8 @@ static bool make_proc(const struct place *p, struct bind *proc)
         return true;
     errno = error;
     if (errno == EPERM)
-        report_error("run: the kernel refuses a new /proc here, as in a container that hides part of its own: try --host-pids");
+        report_error(
+            "run: the kernel refuses a new /proc here, as in a container that hides part of its own: try --host-pids");
     else
         complain("can't mount", "/proc");
     return false;
@@ -285,7 +287,8 @@ static bool make_proc(const struct place *p, struct bind *proc)
 /* The root becomes a mount that can be the root: on itself. */
 static bool change_root(const char *root)
 {
-    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) || mount(root, root, NULL, MS_BIND | MS_REC, NULL) || chdir(root))
+    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) || mount(root, root, NULL, MS_BIND | MS_REC, NULL) ||
+        chdir(root))
         return complain("can't use", root);
     /* The old root lies on top of the new one for a moment: pivot_root(2), "pivot_root(".", ".")". */
     if (syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
@@ -318,8 +321,8 @@ bool place_enter(struct place *p)
     for (unsigned i = 0; i < p->nbinds; i++)
         clone_tree(&p->bind[i]);
     clone_tree(&own[1]);
-    if (!make_proc(p, &proc) || !make_proc(p, &own[0]) || !change_root(p->root) || !attach(p, &proc) || !fill_dev(p, dev) ||
-        !attach(p, &own[0]) || !attach(p, &own[1]))
+    if (!make_proc(p, &proc) || !make_proc(p, &own[0]) || !change_root(p->root) || !attach(p, &proc) ||
+        !fill_dev(p, dev) || !attach(p, &own[0]) || !attach(p, &own[1]))
         return false;
     for (unsigned i = 0; i < ARRAY_SIZE(system); i++)
         if (!attach(p, &system[i]))

@@ -263,7 +263,8 @@ static int read_words(struct request *r, char **argv)
         if (option == OPTION_BAD)
             return COMMAND_USAGE;
         if (!r->place.root || !argv[o.at]) {
-            report_error("run: %s (metic run -help tells more)", r->place.root ? "no command given" : "name a folder with --root");
+            report_error("run: %s (metic run -help tells more)",
+                         r->place.root ? "no command given" : "name a folder with --root");
             return COMMAND_USAGE;
         }
     }
@@ -311,11 +312,14 @@ static int start(const struct request *r)
     for (unsigned i = 0; i < r->nenv; i++)
         putenv(r->env[i]);
     if (chdir(r->folder) || !find_command(r->command[0], path)) {
-        report_error("run: %s: %s", strchr(r->folder, '/') && errno != ENOENT ? r->folder : r->command[0], strerror(errno));
+        report_error("run: %s: %s", strchr(r->folder, '/') && errno != ENOENT ? r->folder : r->command[0],
+                     strerror(errno));
         return EXIT_NOT_FOUND;
     }
-    if ((r->uid || r->gid) && (setgroups(0, NULL) || setresgid(r->gid, r->gid, r->gid) || setresuid(r->uid, r->uid, r->uid))) {
-        report_error("run: can't become user %u: %s (a range in /etc/subuid is needed)", (unsigned)r->uid, strerror(errno));
+    if ((r->uid || r->gid) &&
+        (setgroups(0, NULL) || setresgid(r->gid, r->gid, r->gid) || setresuid(r->uid, r->uid, r->uid))) {
+        report_error("run: can't become user %u: %s (a range in /etc/subuid is needed)", (unsigned)r->uid,
+                     strerror(errno));
         return EXIT_CANNOT_RUN;
     }
     if (is_native(path)) {
@@ -327,7 +331,8 @@ static int start(const struct request *r)
         CHECK(argv);
         if (r->arch)
             snprintf(called, sizeof called, "metic-%s", r->arch->name);
-        const char *const front[] = {called, "-code-cache", r->cached ? PLACE_CACHE : "off", "-0", r->command[0], "--", path};
+        const char *const front[] = {called, "-code-cache", r->cached ? PLACE_CACHE : "off", "-0", r->command[0],
+                                     "--",   path};
         memcpy(argv, front, sizeof front);
         memcpy(argv + ARRAY_SIZE(front), r->command + 1, n * sizeof *argv);
         execv(PLACE_METIC, (char *const *)argv);
@@ -357,7 +362,8 @@ static void init(struct request *r, int out, const sigset_t *before)
 static int run(int argc, char **argv)
 {
     struct request *r = calloc(1, sizeof *r); /* as long as the process */
-    static char *const defaults[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "USER=root"};
+    static char *const defaults[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+                                     "USER=root"};
     int result[2], status = COMMAND_FAILED << 8;
     sigset_t all, before;
     (void)argc;

@@ -14,7 +14,8 @@ enum { FIRST_BITS = 10, FIRST_BLOCKS = 1024 };
 
 static uint64_t hash_of(struct block_key k)
 {
-    return (k.physical ^ (uint64_t)k.mode << 48 ^ (k.pc - k.physical) >> PAGE_HASH_SHIFT) * UINT64_C(0x9e3779b97f4a7c15);
+    return (k.physical ^ (uint64_t)k.mode << 48 ^ (k.pc - k.physical) >> PAGE_HASH_SHIFT) *
+           UINT64_C(0x9e3779b97f4a7c15);
 }
 
 static struct block_key key_of(const struct code_block *b) { return (struct block_key){b->pc, b->physical, b->mode}; }

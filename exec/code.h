@@ -35,8 +35,8 @@ struct jump_table {
 struct code_block {
     uint64_t pc;
     uint64_t physical; /* where its bytes are: exec/memory.h; else the pc */
-    uint64_t tail;     /* behind a TLB, of a unit that reaches into another page: that page's physical address, which the
-                          key does not tell; such units are not linked. Else 0 */
+    uint64_t tail; /* behind a TLB, of a unit that reaches into another page: that page's physical address, which the
+                      key does not tell; such units are not linked. Else 0 */
     uint32_t mode; /* unit's flags: part of the key */
     uint32_t bytes; /* guest bytes [pc, pc + bytes) it was made from */
     const uint8_t *source; /* what they were then; NULL: not known */

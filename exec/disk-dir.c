@@ -294,7 +294,8 @@ static int open_by_key(const struct disk *d, const char *folder, const struct di
     found->own = folder == d->user;
     found->checked = found->own && is_checked(d, &st);
     if (found->own && time(NULL) - st.st_mtime > TOUCH_SECONDS) {
-        const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL), .tv_nsec = st.st_mtim.tv_nsec}};
+        const struct timespec times[] = {{.tv_nsec = UTIME_OMIT},
+                                         {.tv_sec = time(NULL), .tv_nsec = st.st_mtim.tv_nsec}};
         futimens(fd, times);
     }
     return fd;

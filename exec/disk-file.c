@@ -22,9 +22,9 @@ enum {
 
 bool disk_layout(const struct disk_header *h, struct disk_layout *l)
 {
-    if (h->ncells > DISK_MAX_CELLS / sizeof(struct code_exit) || h->code_bytes > DISK_MAX_CODE || h->nblocks > MAX_BLOCKS ||
-        h->index_size & (h->index_size - 1) || h->index_size <= h->nblocks || h->index_size > MAX_ENTRIES ||
-        h->nfaults > MAX_ENTRIES || h->nlocs > MAX_ENTRIES || h->nconsts > MAX_ENTRIES)
+    if (h->ncells > DISK_MAX_CELLS / sizeof(struct code_exit) || h->code_bytes > DISK_MAX_CODE ||
+        h->nblocks > MAX_BLOCKS || h->index_size & (h->index_size - 1) || h->index_size <= h->nblocks ||
+        h->index_size > MAX_ENTRIES || h->nfaults > MAX_ENTRIES || h->nlocs > MAX_ENTRIES || h->nconsts > MAX_ENTRIES)
         return false;
     l->cells = DISK_PAGE;
     l->code = l->cells + ALIGN_UP((uint64_t)h->ncells * sizeof(struct code_exit), (uint64_t)DISK_PAGE);

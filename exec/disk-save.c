@@ -515,7 +515,8 @@ static bool build(struct work *w, const struct code_memory *m, struct disk_store
 
 static void free_work(struct work *w)
 {
-    struct bytes *section[] = {&w->cells, &w->code, &w->blocks, &w->faults, &w->locs, &w->consts, &w->targets, &w->ways};
+    struct bytes *section[] = {&w->cells, &w->code,   &w->blocks,  &w->faults,
+                               &w->locs,  &w->consts, &w->targets, &w->ways};
     for (unsigned i = 0; i < ARRAY_SIZE(section); i++)
         free(section[i]->p);
     free(w->placed);

@@ -156,7 +156,8 @@ static const struct image *image_at(const struct exec *x, const uint8_t *p)
     unsigned n = __atomic_load_n(&x->disk.nimages, __ATOMIC_ACQUIRE);
     for (unsigned i = 0; i < n; i++) {
         const struct image *im = x->disk.image[i];
-        if (__atomic_load_n(&im->running, __ATOMIC_ACQUIRE) && p >= im->map.code && p < im->map.code + im->map.h->code_bytes)
+        if (__atomic_load_n(&im->running, __ATOMIC_ACQUIRE) && p >= im->map.code &&
+            p < im->map.code + im->map.h->code_bytes)
             return im;
     }
     return NULL;
@@ -229,7 +230,8 @@ void disk_note(struct exec *x, struct code_block *b)
     for (uint32_t i = 0; i < s->nrefs; i++) {
         const struct code_ref *r = &s->refs[i];
         uint64_t pc = r->pc - im->key.bias;
-        if (r->kind == REF_CELL && i && r[-1].kind == REF_JUMP && r[-1].exit == r->exit && r->end - r[-1].end <= UINT8_MAX) {
+        if (r->kind == REF_CELL && i && r[-1].kind == REF_JUMP && r[-1].exit == r->exit &&
+            r->end - r[-1].end <= UINT8_MAX) {
             im->refs[im->nrefs - 1].cell = r->end - r[-1].end;
             continue;
         }

@@ -118,7 +118,8 @@ void dump_stats(FILE *f, const struct exec *x)
     static const char *const tier[] = {"hot: cycles per guest insn", "quick: cycles per guest insn"};
     for (unsigned i = 0; i < 2; i++)
         if (x->stats.insns[i])
-            fprintf(f, "%-32s %" PRIu64 " (%" PRIu64 " insns)\n", tier[i], x->stats.cycles[i] / x->stats.insns[i], x->stats.insns[i]);
+            fprintf(f, "%-32s %" PRIu64 " (%" PRIu64 " insns)\n", tier[i], x->stats.cycles[i] / x->stats.insns[i],
+                    x->stats.insns[i]);
     if (x->stats.guest_bytes)
         fprintf(f, "%-32s %.2f\n", "host bytes per guest byte", (double)x->stats.host_bytes / x->stats.guest_bytes);
 }

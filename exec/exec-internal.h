@@ -141,8 +141,8 @@ struct exec {
 
     struct {
         uint64_t cycles[2], insns[2]; /* of compiling, and guest instructions compiled: hot, quick */
-        uint64_t units, guest_insns, guest_bytes, host_bytes, flushes, invalidations, links, lookups, promotions, disk_files, disk_units,
-            disk_stored, found, helper_calls, interpreted;
+        uint64_t units, guest_insns, guest_bytes, host_bytes, flushes, invalidations, links, lookups, promotions,
+            disk_files, disk_units, disk_stored, found, helper_calls, interpreted;
         uint64_t exits[EXIT_KINDS]; /* of generated code */
     } stats;
 };
@@ -152,7 +152,8 @@ struct exec {
  * exit that led there, or NULL. may_interpret: the block may be x->once.block, which has no code: once_run(). NULL: the
  * instruction's end cannot be fetched and the guest's exception has been entered.
  */
-struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from, bool may_interpret);
+struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from,
+                              bool may_interpret);
 /* blocks.c: the tables; exec_find() may give NULL. The newest of a key is found. */
 struct code_block *exec_find(struct exec *x, struct block_key key);
 /* The same, for a processor that goes there. */

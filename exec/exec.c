@@ -109,8 +109,8 @@ void exec_free(struct exec *x)
 
 bool exec_wants_every_unit(const struct exec *x)
 {
-    return !x->host || x->options.engine != ENGINE_JIT || x->options.nochain || x->options.one_insn || log_on(LOG_IN_ASM) || log_on(LOG_OP) ||
-           log_on(LOG_OP_OPT) || log_on(LOG_OUT_ASM);
+    return !x->host || x->options.engine != ENGINE_JIT || x->options.nochain || x->options.one_insn ||
+           log_on(LOG_IN_ASM) || log_on(LOG_OP) || log_on(LOG_OP_OPT) || log_on(LOG_OUT_ASM);
 }
 
 /* --- cpus --- */
@@ -122,7 +122,10 @@ static void forget_returns(struct cpu *cpu)
 
 /* Jump tables, guard page, return stack. */
 static unsigned jump_modes(const struct exec *x) { return x->options.memory ? JUMP_MODES : 1; }
-static size_t prediction_bytes(const struct exec *x) { return jumps_bytes(jump_modes(x)) + GUARD_SIZE + RET_STACK_SIZE; }
+static size_t prediction_bytes(const struct exec *x)
+{
+    return jumps_bytes(jump_modes(x)) + GUARD_SIZE + RET_STACK_SIZE;
+}
 
 bool cpu_take_requests(struct cpu *cpu)
 {
@@ -358,12 +361,12 @@ static void run_block(struct exec *x, struct cpu *cpu, struct code_block *b)
 
 static void count_reason(struct exec *x, enum cpu_exit reason)
 {
-    static const uint8_t kinds[] = {[EXIT_SYSCALL] = EXIT_KIND_SYSCALL, [EXIT_FAULT] = EXIT_KIND_FAULT, [EXIT_FETCH] = EXIT_KIND_FAULT,
-                                    [EXIT_INTERRUPT] = EXIT_KIND_INTERRUPT, [EXIT_NONE] = EXIT_KIND_OTHER,
-                                    [EXIT_BREAKPOINT] = EXIT_KIND_OTHER, [EXIT_ILLEGAL] = EXIT_KIND_OTHER,
-                                    [EXIT_ALIGN] = EXIT_KIND_OTHER, [EXIT_DIV] = EXIT_KIND_OTHER, [EXIT_HALT] = EXIT_KIND_OTHER,
-                                    [EXIT_ICACHE] = EXIT_KIND_OTHER, [EXIT_BUDGET] = EXIT_KIND_OTHER,
-                                    [EXIT_PAUSE] = EXIT_KIND_OTHER};
+    static const uint8_t kinds[] = {
+        [EXIT_SYSCALL] = EXIT_KIND_SYSCALL,     [EXIT_FAULT] = EXIT_KIND_FAULT,  [EXIT_FETCH] = EXIT_KIND_FAULT,
+        [EXIT_INTERRUPT] = EXIT_KIND_INTERRUPT, [EXIT_NONE] = EXIT_KIND_OTHER,   [EXIT_BREAKPOINT] = EXIT_KIND_OTHER,
+        [EXIT_ILLEGAL] = EXIT_KIND_OTHER,       [EXIT_ALIGN] = EXIT_KIND_OTHER,  [EXIT_DIV] = EXIT_KIND_OTHER,
+        [EXIT_HALT] = EXIT_KIND_OTHER,          [EXIT_ICACHE] = EXIT_KIND_OTHER, [EXIT_BUDGET] = EXIT_KIND_OTHER,
+        [EXIT_PAUSE] = EXIT_KIND_OTHER};
     pthread_mutex_lock(&x->lock);
     x->stats.exits[reason < ARRAY_SIZE(kinds) ? kinds[reason] : EXIT_KIND_OTHER]++;
     pthread_mutex_unlock(&x->lock);

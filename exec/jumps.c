@@ -14,7 +14,8 @@ static uint64_t size_of(const struct jump_table *t) { return t->mask / 2 + 1; }
 /* Each page would fault twice, when it is read and when it is written. */
 static void make_ready(struct jump_table *t, uint64_t entries)
 {
-    madvise(t, ALIGN_UP(offsetof(struct jump_table, entry) + entries * sizeof(struct jump_entry), (size_t)4096), MADV_POPULATE_WRITE);
+    madvise(t, ALIGN_UP(offsetof(struct jump_table, entry) + entries * sizeof(struct jump_entry), (size_t)4096),
+            MADV_POPULATE_WRITE);
 }
 
 static void set_size(struct jump_table *t, uint64_t entries)

@@ -12,7 +12,8 @@ enum { PATIENCE = 64 };
 void once_init(struct exec *x)
 {
     const struct exec_options *o = &x->options;
-    x->once.wanted = o->interprets_first && !exec_wants_every_unit(x) && o->tier == TIER_AUTO && o->hot_after != 1 && !o->counted && !o->memory;
+    x->once.wanted = o->interprets_first && !exec_wants_every_unit(x) && o->tier == TIER_AUTO && o->hot_after != 1 &&
+                     !o->counted && !o->memory;
     x->once.block.quick = true;
     x->once.patience = PATIENCE;
 }
@@ -28,7 +29,10 @@ static uint32_t hash_of(struct block_key key, unsigned bits)
     return (key.pc ^ (uint64_t)key.mode << 32) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits);
 }
 
-struct once_unit *once_place(struct exec *x, struct block_key key) { return &x->once.kept[hash_of(key, ONCE_KEPT_BITS)]; }
+struct once_unit *once_place(struct exec *x, struct block_key key)
+{
+    return &x->once.kept[hash_of(key, ONCE_KEPT_BITS)];
+}
 
 void once_forget(struct exec *x, uint64_t pc)
 {

@@ -16,7 +16,8 @@ static unsigned watched(const void *opaque, uint64_t address, uint64_t n, uint64
     return exec_watched(opaque, address, n, first);
 }
 
-static void make_unit(struct cpu *cpu, uint32_t mode, unsigned max_insns, const struct cpu_watcher *w, struct ir_unit *u)
+static void make_unit(struct cpu *cpu, uint32_t mode, unsigned max_insns, const struct cpu_watcher *w,
+                      struct ir_unit *u)
 {
     struct exec *x = cpu->exec;
     struct ir_builder builder;

@@ -134,7 +134,8 @@ static bool may_read(const struct page_reader *r, uint64_t pc)
     uint64_t start = r->unit->pc, page = pc >> TLB_PAGE_SHIFT;
     if (!r->x->options.memory || page == start >> TLB_PAGE_SHIFT)
         return true;
-    return !r->unit->ninsns && page == (start >> TLB_PAGE_SHIFT) + 1 && (start + CODE_MAX_INSN) >> TLB_PAGE_SHIFT == page;
+    return !r->unit->ninsns && page == (start >> TLB_PAGE_SHIFT) + 1 &&
+           (start + CODE_MAX_INSN) >> TLB_PAGE_SHIFT == page;
 }
 
 static const uint8_t *page_window(void *opaque, uint64_t pc, size_t *avail)
@@ -221,7 +222,8 @@ static bool breaks_at(const void *opaque, uint64_t pc) { return exec_has_breakpo
 /*
  * Makes the unit of b's place, and says into which page it reaches, if that is another one and a TLB is in front of it.
  */
-static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, struct code_block *b, const struct source *source, unsigned max_insns)
+static void build(struct exec *x, struct cpu *cpu, struct ir_unit *u, struct code_block *b, const struct source *source,
+                  unsigned max_insns)
 {
     uint32_t mode = b->mode & ~MODE_STEP;
     struct ir_builder builder;
@@ -431,8 +433,8 @@ int32_t exec_behind(const struct code_block *b, uint64_t pc)
 static bool is_for(const struct once_unit *kept, struct block_key key, const struct source *source)
 {
     uint32_t bytes = kept->unit.bytes;
-    return bytes && kept->key.pc == key.pc && kept->key.mode == key.mode && bytes <= QUICK_SOURCE && bytes <= source->n &&
-           !memcmp(kept->source, source->bytes, bytes);
+    return bytes && kept->key.pc == key.pc && kept->key.mode == key.mode && bytes <= QUICK_SOURCE &&
+           bytes <= source->n && !memcmp(kept->source, source->bytes, bytes);
 }
 
 /* The unit that has been interpreted, if it is still there; the spare one goes there in exchange. */
@@ -530,7 +532,8 @@ static struct code_block *prepare_once(struct exec *x, struct cpu *cpu, struct b
     return b;
 }
 
-struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from, bool may_interpret)
+struct code_block *exec_block(struct exec *x, struct cpu *cpu, struct block_key key, const struct code_exit *from,
+                              bool may_interpret)
 {
     struct code_block *b = exec_find_for(x, cpu, key);
     if (b && b->tail) {

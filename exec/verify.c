@@ -126,7 +126,8 @@ static bool interpret(struct cpu *cpu, struct code_block *b, struct store_log *l
         unsigned rounds = 0;
         do
             ir_interpret(b->unit, cpu, &cpu_interp_layout, &mem, e);
-        while (!b->quick && e->kind == INTERP_GOTO && !e->indirect && e->jump == JUMP_PLAIN && e->pc == b->pc && rounds++ < MAX_ROUNDS);
+        while (!b->quick && e->kind == INTERP_GOTO && !e->indirect && e->jump == JUMP_PLAIN && e->pc == b->pc &&
+               rounds++ < MAX_ROUNDS);
         exec_take_exit(cpu, e);
         done = rounds <= MAX_ROUNDS && !e->tired;
     } else if (cpu->insn_pc & IR_OWN) { /* a fault that is not the guest's */

@@ -11,7 +11,8 @@
 
 #include "host/calls.h"
 
-static inline int64_t generic_sigaction(unsigned nwords, int signo, const struct host_sigaction *new, struct host_sigaction *old)
+static inline int64_t generic_sigaction(unsigned nwords, int signo, const struct host_sigaction *new,
+                                        struct host_sigaction *old)
 {
     uint64_t in[4] = {0}, out[4];
     int saved = errno;

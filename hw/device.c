@@ -117,11 +117,13 @@ char *device_set(struct device *d, const char *name, const char *text)
     if (!p && d->part && find_prop(d->part->class, name))
         return device_set(d->part, name, text);
     if (!p)
-        return device_error("device %s has no property %s; -device %s,help lists them", d->class->name, name, d->class->name);
+        return device_error("device %s has no property %s; -device %s,help lists them", d->class->name, name,
+                            d->class->name);
     if (d->realized)
         return device_error("property %s of device %s cannot change any more", name, d->class->name);
     if (!parse(p, member(d, p->offset), text))
-        return device_error("property %s of device %s wants %s, not '%s'", name, d->class->name, prop_words[p->type], text);
+        return device_error("property %s of device %s wants %s, not '%s'", name, d->class->name, prop_words[p->type],
+                            text);
     return NULL;
 }
 

@@ -70,7 +70,17 @@ struct device_window {
 
 /* --- properties --- */
 
-enum prop_type { PROP_BOOL, PROP_U32, PROP_U64, PROP_SIZE, PROP_STRING, PROP_CHARDEV, PROP_DRIVE, PROP_NETDEV, PROP_TYPES };
+enum prop_type {
+    PROP_BOOL,
+    PROP_U32,
+    PROP_U64,
+    PROP_SIZE,
+    PROP_STRING,
+    PROP_CHARDEV,
+    PROP_DRIVE,
+    PROP_NETDEV,
+    PROP_TYPES
+};
 
 struct device_prop {
     const char *name;

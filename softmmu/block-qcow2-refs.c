@@ -221,7 +221,8 @@ int qcow2_allocate_run(struct block *b, uint64_t clusters, uint64_t *offset)
         next = error ? 0 : (*offset >> s->cluster_bits) + 1;
     } else {
         /* Blocks of counts that it takes are put behind it. */
-        while (!error && !(error = find_run(b, clusters, &first)) && (first + clusters) / per_block + 2 >= s->table_size)
+        while (!error && !(error = find_run(b, clusters, &first)) &&
+               (first + clusters) / per_block + 2 >= s->table_size)
             error = grow_table(b);
         if (error)
             return error;
@@ -323,7 +324,8 @@ static int write_table(struct block *b)
     struct {
         uint64_t offset;
         uint32_t clusters;
-    } __attribute__((packed)) at = {htobe64(s->table_offset), htobe32((uint32_t)(s->table_size * 8 >> s->cluster_bits))};
+    } __attribute__((packed))
+    at = {htobe64(s->table_offset), htobe32((uint32_t)(s->table_size * 8 >> s->cluster_bits))};
     error = block_file_write(b, offsetof(struct qcow2_header, counts_offset), &at, sizeof at);
     s->table_moved = error;
     return error ? error : sync_file(b);
@@ -365,7 +367,8 @@ int qcow2_write_back(struct block *b)
         s->table_dirty = false;
     if (!error && !(error = write_l2(b, &tables)) && tables)
         error = sync_file(b);
-    if (!error && s->l1_dirty && !(error = write_numbers(b, s->l1_offset, s->l1, s->l1_size)) && !(error = sync_file(b)))
+    if (!error && s->l1_dirty && !(error = write_numbers(b, s->l1_offset, s->l1, s->l1_size)) &&
+        !(error = sync_file(b)))
         s->l1_dirty = false;
     return error ? error : count_down(b);
 }

@@ -75,7 +75,8 @@ static char *check_header(struct block *b, struct qcow2_header *h)
     if (s->l1_size < wanted || s->l1_size > QCOW2_MAX_L1 / 8 || s->l1_offset % s->cluster_size ||
         s->l1_offset > INT64_MAX - QCOW2_MAX_L1 || (s->l1_size && !s->l1_offset))
         return damaged(b, "its L1 table does not fit");
-    if (be32toh(h->length) < (s->version == 2 ? QCOW2_HEADER_2 : QCOW2_HEADER_3) || be32toh(h->length) > s->cluster_size)
+    if (be32toh(h->length) < (s->version == 2 ? QCOW2_HEADER_2 : QCOW2_HEADER_3) ||
+        be32toh(h->length) > s->cluster_size)
         return damaged(b, "its header's length is wrong");
     s->snapshots_offset = be64toh(h->snapshots_offset);
     return NULL;
@@ -494,7 +495,8 @@ static int qcow2_write(struct block *b, uint64_t offset, const void *buf, uint64
         pthread_rwlock_rdlock(&s->lock);
         error = find_l2(b, cluster);
         uint64_t entry = entry_of(s, cluster);
-        bool own = s->l1[cluster / qcow2_l2_entries(s)] & QCOW2_COPIED && entry & QCOW2_COPIED && kind_of(s, entry) == DATA;
+        bool own =
+            s->l1[cluster / qcow2_l2_entries(s)] & QCOW2_COPIED && entry & QCOW2_COPIED && kind_of(s, entry) == DATA;
         uint64_t rest = s->cluster_size - within;
         uint64_t run = own ? run_length(s, offset, n, QCOW2_COPIED) : n < rest ? n : rest;
         if (own && !error) {

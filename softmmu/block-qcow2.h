@@ -103,7 +103,10 @@ struct qcow2 {
 
 static inline struct qcow2 *qcow2(const struct block *b) { return b->state; }
 static inline uint64_t qcow2_l2_entries(const struct qcow2 *s) { return s->cluster_size / 8; }
-static inline uint64_t qcow2_counts_per_block(const struct qcow2 *s) { return s->cluster_size * 8 >> s->refcount_order; }
+static inline uint64_t qcow2_counts_per_block(const struct qcow2 *s)
+{
+    return s->cluster_size * 8 >> s->refcount_order;
+}
 /* The bytes of the file that a compressed entry names. */
 void qcow2_compressed_range(const struct qcow2 *s, uint64_t entry, uint64_t *offset, uint64_t *n);
 

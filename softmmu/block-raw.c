@@ -20,7 +20,10 @@ static char *raw_open(struct block *b)
 
 static int raw_close(struct block *b) { return 0; }
 
-static int raw_read(struct block *b, uint64_t offset, void *buf, uint64_t n) { return block_file_read(b, offset, buf, n); }
+static int raw_read(struct block *b, uint64_t offset, void *buf, uint64_t n)
+{
+    return block_file_read(b, offset, buf, n);
+}
 
 static int raw_write(struct block *b, uint64_t offset, const void *buf, uint64_t n)
 {

@@ -7,7 +7,10 @@
 
 enum { ESCAPE = 1 }; /* Ctrl-a */
 
-static struct chardev_mux *mux(struct chardev *port) { return container_of(port, struct chardev_mux_port, chardev)->mux; }
+static struct chardev_mux *mux(struct chardev *port)
+{
+    return container_of(port, struct chardev_mux_port, chardev)->mux;
+}
 
 static const struct chardev_front *focused(const struct chardev_mux *m) { return &m->port[m->focus].chardev.front; }
 

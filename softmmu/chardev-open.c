@@ -329,7 +329,8 @@ char *chardev_open(struct options *o, GMainContext *context, struct chardev **ou
         s->context = context;
         s->in = s->out = s->listener = s->in_flags = s->out_flags = -1;
         s->id = id ? strdup(id) : NULL;
-        s->chardev = (struct chardev){.id = s->id, .kind = kinds[i].name, .write = put, .resume = resume, .close = close_fd};
+        s->chardev =
+            (struct chardev){.id = s->id, .kind = kinds[i].name, .write = put, .resume = resume, .close = close_fd};
         char *line = kinds[i].open(s, o);
         if (!line && options_unknown(o))
             line = message("chardev %s has no option %s", kind, options_unknown(o));

@@ -42,7 +42,10 @@ static void watch_faults(void)
 
 /* --- whose turn it is --- */
 
-static struct processor *processor_at(const struct processor_thread *t, unsigned i) { return t->machine->processor[t->first + i % t->n]; }
+static struct processor *processor_at(const struct processor_thread *t, unsigned i)
+{
+    return t->machine->processor[t->first + i % t->n];
+}
 
 static bool can_execute(const struct processor *p)
 {

@@ -8,7 +8,8 @@ static void notify(void *opaque)
     g_main_context_wakeup(((struct main_loop *)opaque)->context);
 }
 
-void main_loop_init(struct main_loop *l, struct machine *m, GMainContext *context, void (*reset)(void *opaque), void *opaque)
+void main_loop_init(struct main_loop *l, struct machine *m, GMainContext *context, void (*reset)(void *opaque),
+                    void *opaque)
 {
     *l = (struct main_loop){.machine = m, .context = g_main_context_ref(context), .reset = reset, .opaque = opaque};
     m->notify = notify;

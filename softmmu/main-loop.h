@@ -21,7 +21,8 @@ struct main_loop {
 };
 
 /* The context, where back ends live, stays its owner's. */
-void main_loop_init(struct main_loop *l, struct machine *m, GMainContext *context, void (*reset)(void *opaque), void *opaque);
+void main_loop_init(struct main_loop *l, struct machine *m, GMainContext *context, void (*reset)(void *opaque),
+                    void *opaque);
 /* Until the machine shuts down; returns the exit code. The machine is stopped then. */
 int main_loop_run(struct main_loop *l);
 void main_loop_free(struct main_loop *l);

@@ -150,7 +150,8 @@ static void join(struct mem_map *m)
 static struct mem_map *flatten(struct mem_region *root)
 {
     enum { FIRST_ROOM = 32 };
-    struct painter p = {.map = malloc(sizeof(struct mem_map) + FIRST_ROOM * sizeof(struct mem_range)), .room = FIRST_ROOM};
+    struct painter p = {.map = malloc(sizeof(struct mem_map) + FIRST_ROOM * sizeof(struct mem_range)),
+                        .room = FIRST_ROOM};
     if (!p.map)
         return NULL;
     p.map->n = 0;

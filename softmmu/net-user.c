@@ -72,7 +72,8 @@ static int get_revents(int index, void *opaque)
     struct net_user *s = opaque;
     if (index < 0 || (guint)index >= s->polled->len)
         return 0;
-    return from_glib((int)g_source_query_unix_fd(&s->source->source, g_array_index(s->polled, struct polled, index).tag));
+    return from_glib(
+        (int)g_source_query_unix_fd(&s->source->source, g_array_index(s->polled, struct polled, index).tag));
 }
 
 /* Those from the n-th on are not polled any more. */
@@ -275,7 +276,8 @@ static char *forward(struct net_user *s, const SlirpConfig *c, const char *rule)
     p = p ? field(p, ':', guest, sizeof guest) : NULL;
     bool udp = p && !strcmp(protocol, "udp");
     if (!p || (!udp && *protocol && strcmp(protocol, "tcp")) || (*host && inet_pton(AF_INET, host, &from) != 1) ||
-        !port(host_port, &from_port) || (*guest && inet_pton(AF_INET, guest, &to) != 1) || !port(p, &to_port) || !to_port)
+        !port(host_port, &from_port) || (*guest && inet_pton(AF_INET, guest, &to) != 1) || !port(p, &to_port) ||
+        !to_port)
         return block_error("netdev user: hostfwd wants [tcp|udp]:[ADDRESS]:PORT-[GUEST]:PORT, not '%s'", rule);
     if (slirp_add_hostfwd(s->slirp, udp, from, from_port, to, to_port))
         return block_error("netdev user: cannot listen for hostfwd=%s; is the port in use?", rule);

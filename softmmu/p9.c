@@ -115,7 +115,10 @@ static void close_fid(gpointer opaque)
     g_free(f);
 }
 
-static struct fid *find(struct p9 *s, uint32_t number) { return g_hash_table_lookup(s->fids, GUINT_TO_POINTER(number)); }
+static struct fid *find(struct p9 *s, uint32_t number)
+{
+    return g_hash_table_lookup(s->fids, GUINT_TO_POINTER(number));
+}
 
 /* Takes the descriptor. */
 static int add_fid(struct p9 *s, uint32_t number, int path)
@@ -170,7 +173,8 @@ static int open_flags(uint32_t l)
     static const struct {
         uint32_t l;
         int host;
-    } map[] = {{02000, O_APPEND}, {01000, O_TRUNC}, {0200, O_EXCL}, {0100, O_CREAT}, {04010000, O_SYNC}, {010000, O_DSYNC}};
+    } map[] = {{02000, O_APPEND}, {01000, O_TRUNC},   {0200, O_EXCL},
+               {0100, O_CREAT},   {04010000, O_SYNC}, {010000, O_DSYNC}};
     int flags = (int)(l & O_ACCMODE);
     for (unsigned i = 0; i < ARRAY_SIZE(map); i++)
         if ((l & map[i].l) == map[i].l)

@@ -155,7 +155,8 @@ static bool all_dirty(const struct place *at)
 }
 
 /* Makes the entry say what it may: nothing of pages that are more than one thing, or that somebody watches. */
-static void fill(struct processor *p, struct tlb *t, uint64_t address, const struct target_translation *tr, struct place *at)
+static void fill(struct processor *p, struct tlb *t, uint64_t address, const struct target_translation *tr,
+                 struct place *at)
 {
     uint64_t page = address & ~(PAGE - 1), into = address - page;
     bool whole = tr->first <= page && tr->last >= page + PAGE - 1 && at->physical - at->range.first >= into &&
@@ -196,7 +197,8 @@ static bool look_up(struct processor *p, uint64_t physical, struct mem_range *ou
 }
 
 /* Finds the bytes of an access inside a page. False: p->failed. */
-static bool find(struct processor *p, unsigned view, uint64_t address, unsigned size, enum target_access access, struct place *at)
+static bool find(struct processor *p, unsigned view, uint64_t address, unsigned size, enum target_access access,
+                 struct place *at)
 {
     struct target_translation tr;
     if (!p->cpu->target->system->translate(p->cpu, view, address, size, access, &tr))
@@ -238,8 +240,8 @@ static void device_store(void *opaque, uint64_t address, const void *from, unsig
         d->failed |= mem_store(&d->p->machine->memory, d->physical + 8 * k, size > 8 ? 8 : size, value[k]) != MEM_OK;
 }
 
-static bool access_device(struct processor *p, const struct host_access *a, const struct place *at, enum target_access access,
-                          uint64_t address)
+static bool access_device(struct processor *p, const struct host_access *a, const struct place *at,
+                          enum target_access access, uint64_t address)
 {
     struct device_access d = {p, at->physical, false};
     const struct interp_mem mem = {&d, device_load, device_store};
@@ -280,8 +282,8 @@ static void halves_store(void *opaque, uint64_t offset, const void *from, unsign
     memcpy(h->part[1].host, (const char *)from + h->first, size - h->first);
 }
 
-static bool access_halves(struct processor *p, unsigned view, const struct host_access *a, uint64_t address, unsigned size,
-                          enum target_access access)
+static bool access_halves(struct processor *p, unsigned view, const struct host_access *a, uint64_t address,
+                          unsigned size, enum target_access access)
 {
     struct halves h = {.first = PAGE - (address & (PAGE - 1))};
     const struct interp_mem mem = {&h, halves_load, halves_store};
@@ -329,7 +331,10 @@ static bool slow_access(struct cpu *cpu, const struct host_access *a)
     struct place at;
     bool is_atomic = in->op != IR_LD && in->op != IR_ST;
     grow_if_busy(p, &p->tlb[view]);
-    if (UNLIKELY(exec_has_watchpoints(cpu->exec)) && watches(p, address, size, is_atomic ? DEBUG_ACCESS : in->op == IR_LD ? DEBUG_LOAD : DEBUG_STORE))
+    if (UNLIKELY(exec_has_watchpoints(cpu->exec)) && watches(p, address, size,
+                                                             is_atomic         ? DEBUG_ACCESS
+                                                             : in->op == IR_LD ? DEBUG_LOAD
+                                                                               : DEBUG_STORE))
         return false;
     if ((is_atomic || in->mem & MEM_ALIGN) && address & (size - 1))
         return fail(p, FAILED_ALIGNMENT, access, address, 0);

@@ -109,8 +109,8 @@ static char *refuse_backing(struct backends *b, const char *id)
     const struct block *drive = g_hash_table_lookup(b->drives, id);
     if (!drive->backing)
         return NULL;
-    char *line = device_error("-blockdev: %s has the backing file %s, and backing is null; leave backing out", drive->path,
-                              drive->backing->path);
+    char *line = device_error("-blockdev: %s has the backing file %s, and backing is null; leave backing out",
+                              drive->path, drive->backing->path);
     g_hash_table_remove(b->drives, id);
     return line;
 }
@@ -126,14 +126,17 @@ static char *add_format(struct backends *b, struct options *o, const struct node
     if (line)
         return line;
     if (reference && (!f || f->user))
-        return device_error(f ? "the node %s is in use" : "Cannot find device='' nor node-name='%s': file= names a node with driver=file", reference);
+        return device_error(f ? "the node %s is in use"
+                              : "Cannot find device='' nor node-name='%s': file= names a node with driver=file",
+                            reference);
     if (!f == !path || (below.driver && strcmp(below.driver, "file")))
         return device_error("-blockdev: a format lies in a file: file=NODE, or file.driver=file,file.filename=PATH");
     const struct file_node own = {
         (char *)path, path && is_read_only(&below, path), below.unmap, below.keeps_room, below.no_flush, NULL};
     const struct file_node *in = f ? f : &own;
     if (in->read_only && !n->read_only && !n->auto_read_only)
-        return device_error("-blockdev: the node %s lies in a file that is read-only; it needs read-only=on, too", n->name);
+        return device_error("-blockdev: the node %s lies in a file that is read-only; it needs read-only=on, too",
+                            n->name);
     if (options_unknown(o))
         return device_error("-blockdev has no part %s", options_unknown(o));
     if (backing && *backing)
@@ -163,7 +166,8 @@ static char *add(struct backends *b, struct options *o)
         return add_format(b, o, &n);
     const char *path = options_get(o, "filename");
     if (!path || options_unknown(o))
-        return path ? device_error("-blockdev has no part %s", options_unknown(o)) : device_error("-blockdev driver=file wants filename=PATH");
+        return path ? device_error("-blockdev has no part %s", options_unknown(o))
+                    : device_error("-blockdev driver=file wants filename=PATH");
     return add_file(b, &n, path);
 }
 

@@ -150,7 +150,10 @@ static void detach(void *o, int64_t process)
     release(d);
 }
 
-static void kill_machine(void *o, int64_t process) { machine_ask_shutdown(((struct debugger *)o)->machine, CAUSE_HOST_UI, 0); }
+static void kill_machine(void *o, int64_t process)
+{
+    machine_ask_shutdown(((struct debugger *)o)->machine, CAUSE_HOST_UI, 0);
+}
 
 static bool *physical(void *o) { return &((struct debugger *)o)->physical; }
 

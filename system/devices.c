@@ -162,14 +162,18 @@ static struct block *open_temporary(struct backends *b, const char *file, const 
     struct block *base = block_open(file, &under, pool(b), line), *drive = NULL;
     if (!base)
         return NULL;
-    g_autofree char *backing = g_canonicalize_filename(file, NULL), *folder = g_strdup_printf("%s/metic-snapshot-XXXXXX", g_get_tmp_dir());
+    g_autofree char *backing = g_canonicalize_filename(file, NULL),
+                    *folder = g_strdup_printf("%s/metic-snapshot-XXXXXX", g_get_tmp_dir());
     if (!g_mkdtemp(folder)) {
         *line = device_error("cannot make a folder in %s for the disk's changes: %s", g_get_tmp_dir(), strerror(errno));
         block_close(base);
         return NULL;
     }
     g_autofree char *path = g_strdup_printf("%s/changes", folder);
-    struct qcow2_layout layout = {.size = base->size, .refcount_order = UINT32_MAX, .backing = backing, .backing_format = base->format->name};
+    struct qcow2_layout layout = {.size = base->size,
+                                  .refcount_order = UINT32_MAX,
+                                  .backing = backing,
+                                  .backing_format = base->format->name};
     block_close(base);
     *line = qcow2_create(path, &layout);
     if (!*line)
@@ -199,7 +203,8 @@ static char *open_drive(struct backends *b, struct options *o, const char *id)
         return line;
     if (options_unknown(o))
         return device_error("-drive has no part %s", options_unknown(o));
-    struct block *drive = temporary && !read_only ? open_temporary(b, file, &how, &line) : block_open(file, &how, pool(b), &line);
+    struct block *drive =
+        temporary && !read_only ? open_temporary(b, file, &how, &line) : block_open(file, &how, pool(b), &line);
     if (!drive)
         return line;
     drive->failed = b->drive_failed;
@@ -299,7 +304,8 @@ static GHashTable *table_of(struct backends *b, const struct device_class *class
     return NULL;
 }
 
-static char *set_property(struct backends *b, const struct board *board, struct device *d, const char *key, const char *value)
+static char *set_property(struct backends *b, const struct board *board, struct device *d, const char *key,
+                          const char *value)
 {
     GHashTable *table = table_of(b, d->class, key);
     if (!table)
@@ -326,7 +332,8 @@ static char *make_device(struct backends *b, struct board *board, struct options
     const char *name = options_get(o, "driver"), *id = options_get(o, "id");
     const struct device_class *class = name ? device_class_by_name(name) : NULL;
     if (!class || class->only_board)
-        return device_error("there is no device %s for -device; -device help lists them", name ? name : "without a name");
+        return device_error("there is no device %s for -device; -device help lists them",
+                            name ? name : "without a name");
     if (id && board_device(board, id))
         return device_error("there is a device with the id %s already", id);
     struct device *d = device_new(class, id, &board->host);
@@ -359,7 +366,8 @@ char *devices_add_drives(struct backends *b, struct board *board)
 {
     char *line = NULL;
     while (b->free_drives->len && !line) {
-        g_autofree char *text = g_strdup_printf("virtio-blk-pci,drive=%s", (char *)g_ptr_array_index(b->free_drives, 0));
+        g_autofree char *text =
+            g_strdup_printf("virtio-blk-pci,drive=%s", (char *)g_ptr_array_index(b->free_drives, 0));
         line = devices_add(b, board, text);
     }
     return line;

@@ -126,7 +126,8 @@ static int make(const char *path, const char *format, struct qcow2_layout l, con
         return line ? failed(line) : DONE;
     }
     if ((format && strcmp(format, "raw")) || l.backing || cluster) {
-        report_error("format '%s': there are raw and qcow2, and only qcow2 has a backing file and clusters", format ? format : "raw");
+        report_error("format '%s': there are raw and qcow2, and only qcow2 has a backing file and clusters",
+                     format ? format : "raw");
         return FAILED;
     }
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -151,7 +152,8 @@ static int create(const struct request *r)
     if (l.backing) { /* a relative name is one beside the image */
         const char *slash = strrchr(r->file[0], '/');
         char *path = NULL;
-        CHECK(asprintf(&path, "%.*s%s", slash && *l.backing != '/' ? (int)(slash + 1 - r->file[0]) : 0, r->file[0], l.backing) > 0);
+        CHECK(asprintf(&path, "%.*s%s", slash && *l.backing != '/' ? (int)(slash + 1 - r->file[0]) : 0, r->file[0],
+                       l.backing) > 0);
         struct block *b = open_image(path, l.backing_format);
         free(path);
         if (!b)
@@ -228,7 +230,8 @@ static int check(const struct request *r)
         else if (found.errors || found.leaks)
             code = found.errors ? DAMAGED : LEAKS;
         if (!error)
-            printf("%s: %llu errors, %llu clusters of lost room\n", b->path, (unsigned long long)found.errors, (unsigned long long)found.leaks);
+            printf("%s: %llu errors, %llu clusters of lost room\n", b->path, (unsigned long long)found.errors,
+                   (unsigned long long)found.leaks);
     }
     block_close(b);
     return code;
@@ -242,7 +245,8 @@ static void print_snapshots(const struct block *b)
         time_t seconds = (time_t)s->seconds;
         struct tm tm;
         strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &tm));
-        printf("snapshot: %s, id %s, %s, %llu bytes of the machine's state\n", s->name, s->id, when, (unsigned long long)s->state_size);
+        printf("snapshot: %s, id %s, %s, %llu bytes of the machine's state\n", s->name, s->id, when,
+               (unsigned long long)s->state_size);
     }
 }
 
@@ -283,9 +287,11 @@ static int resize(const struct request *r)
     uint64_t size;
     int code = FAILED, error;
     if (!new_size(r->file[1], b->size, &size))
-        report_error("resize wants a size of whole sectors of 512 bytes, such as 20G, +5G or -512M, not '%s'", r->file[1]);
+        report_error("resize wants a size of whole sectors of 512 bytes, such as 20G, +5G or -512M, not '%s'",
+                     r->file[1]);
     else if (size < b->size && !r->option[OPT_SHRINK])
-        report_error("%s would lose what lies behind %llu bytes; --shrink allows that", b->path, (unsigned long long)size);
+        report_error("%s would lose what lies behind %llu bytes; --shrink allows that", b->path,
+                     (unsigned long long)size);
     else if ((error = block_resize(b, size)) == ENOTSUP)
         report_error("%s: an image of version 2 with snapshots keeps its size", b->path);
     else
@@ -304,7 +310,9 @@ static int make_snapshot(struct block *b, const char *name)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    return block_snapshot_create(b, &(struct block_snapshot){.name = (char *)name, .seconds = (uint64_t)now.tv_sec, .nanoseconds = (uint32_t)now.tv_nsec});
+    return block_snapshot_create(b, &(struct block_snapshot){.name = (char *)name,
+                                                             .seconds = (uint64_t)now.tv_sec,
+                                                             .nanoseconds = (uint32_t)now.tv_nsec});
 }
 
 static int snapshot(const struct request *r)
@@ -326,18 +334,24 @@ static int snapshot(const struct request *r)
         report_error("%s has no snapshot %s", b->path, name);
         code = FAILED;
     } else if (name) {
-        error = make ? make_snapshot(b, name) : apply ? apply_snapshot(b, (unsigned)at) : block_snapshot_delete(b, (unsigned)at);
+        error = make    ? make_snapshot(b, name)
+                : apply ? apply_snapshot(b, (unsigned)at)
+                        : block_snapshot_delete(b, (unsigned)at);
     } else {
         print_snapshots(b);
     }
     if (error)
-        code = failed_with(make ? "make a snapshot of" : apply ? "apply a snapshot of" : "delete a snapshot of", b->path, error);
+        code = failed_with(make    ? "make a snapshot of"
+                           : apply ? "apply a snapshot of"
+                                   : "delete a snapshot of",
+                           b->path, error);
     return close_changed(b, "close", code);
 }
 
 static void print_help(void)
 {
-    printf("usage: metic-img command [option...] file...\nDisk images of machines, while no machine uses them. An existing file is never written over.\n\n");
+    printf("usage: metic-img command [option...] file...\nDisk images of machines, while no machine uses them. An "
+           "existing file is never written over.\n\n");
     for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
         printf("  %s %s\n      %s\n", commands[i].name, commands[i].usage, commands[i].help);
     printf("\n");
@@ -359,7 +373,8 @@ static void print_man(void)
     }
     printf(".SH OPTIONS\n");
     option_print_man(rows, OPTION_COUNT);
-    printf(".SH EXIT STATUS\n0: done. 1: not done. check: 2: the image is damaged; 3: it is sound, but has lost room.\n");
+    printf(
+        ".SH EXIT STATUS\n0: done. 1: not done. check: 2: the image is damaged; 3: it is sound, but has lost room.\n");
 }
 
 /* Options that stand alone; -1: there is none. */

@@ -110,7 +110,8 @@ static bool open_mon(struct run *r, const char *text)
     if (!ok)
         report_error("-mon wants chardev=ID, mode=control or readline, and perhaps pretty=on, not '%s'", text);
     else if (!c || c->front.receive)
-        report_error("-mon: %s", c ? "the chardev is in use" : "there is no chardev with this id; make it with -chardev");
+        report_error("-mon: %s",
+                     c ? "the chardev is in use" : "there is no chardev with this id; make it with -chardev");
     else if (control)
         monitor_open_qmp(&r->monitor, c, pretty);
     else
@@ -147,7 +148,8 @@ static bool open_debugger(struct run *r)
     if (!text || !strcmp(text, "none"))
         return true;
     bool socket = g_str_has_prefix(text, "tcp:") || g_str_has_prefix(text, "unix:");
-    g_autofree char *whole = g_strconcat(text, socket && !strstr(text, ",server") ? ",server=on" : "", socket && !strstr(text, ",wait") ? ",wait=off" : "", NULL);
+    g_autofree char *whole = g_strconcat(text, socket && !strstr(text, ",server") ? ",server=on" : "",
+                                         socket && !strstr(text, ",wait") ? ",wait=off" : "", NULL);
     if (!open_chardev(r, whole, &c))
         return false;
     if (c->front.receive) {
@@ -229,8 +231,8 @@ static int run_board(struct run *r, GMainContext *context)
     machine_lock(m);
     monitor_init(&r->monitor, r->board, &r->backends, &r->loop, &r->o);
     watch_signals(r, context);
-    bool ok = add_devices(r) && load_state(r) && open_monitors(r) && open_debugger(r) && !failed(background_ready(&r->background)) &&
-              (!r->o.sandbox.on || !failed(sandbox_close(&r->o.sandbox)));
+    bool ok = add_devices(r) && load_state(r) && open_monitors(r) && open_debugger(r) &&
+              !failed(background_ready(&r->background)) && (!r->o.sandbox.on || !failed(sandbox_close(&r->o.sandbox)));
     if (ok && r->o.defer)
         machine_pause(m, RUN_STATE_INMIGRATE);
     else if (ok && !r->o.stopped)
@@ -258,7 +260,8 @@ static int run(struct run *r)
     r->backends.drive_failed_opaque = &r->monitor;
     bool ok = add_all(r->o.chardevs, backends_add_chardev, &r->backends) && open_serial(r) &&
               add_all(r->o.drives, backends_add_drive, &r->backends) &&
-              add_all(r->o.blockdevs, blockdev_add, &r->backends) && add_all(r->o.netdevs, backends_add_netdev, &r->backends);
+              add_all(r->o.blockdevs, blockdev_add, &r->backends) &&
+              add_all(r->o.netdevs, backends_add_netdev, &r->backends);
     r->o.b.files = r->o.fw_cfg;
     memcpy(r->o.b.flash, r->backends.flash, sizeof r->o.b.flash);
     if (ok && !failed(board_new(r->o.board, &r->o.b, &r->board))) {

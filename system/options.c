@@ -96,11 +96,14 @@ static void print_help(void)
 
 static void print_man(void)
 {
-    printf(".TH METIC-SYSTEM 1 \"\" \"metic " METIC_VERSION "\"\n.SH NAME\nmetic-system \\- run a machine made for another processor\n"
+    printf(".TH METIC-SYSTEM 1 \"\" \"metic " METIC_VERSION
+           "\"\n.SH NAME\nmetic-system \\- run a machine made for another processor\n"
            ".SH SYNOPSIS\n.B metic-system\n[\\fIoption\\fR...]\n.SH DESCRIPTION\n"
-           "Memory, processors and devices of a machine as its type says; what it starts with is given by options.\n.SH OPTIONS\n");
+           "Memory, processors and devices of a machine as its type says; what it starts with is given by "
+           "options.\n.SH OPTIONS\n");
     option_print_man(rows, OPTION_COUNT);
-    printf(".SH EXIT STATUS\n0: the machine powered itself off. Else the code it gave, or 1: a mistake on the command line.\n");
+    printf(".SH EXIT STATUS\n0: the machine powered itself off. Else the code it gave, or 1: a mistake on the command "
+           "line.\n");
 }
 
 static enum system_result wrong(const char *word, const char *wants, const char *value)
@@ -208,8 +211,8 @@ static enum system_result read_smp(struct system_options *o, const char *value)
         ok = options_number(&parts, kinds[i], 1, &part) && part && part <= MACHINE_MAX_PROCESSORS;
         product *= ok ? part : 1;
     }
-    ok = ok && options_number(&parts, "cpus", product, &n) && options_number(&parts, "maxcpus", n, &most) && n && n <= MACHINE_MAX_PROCESSORS &&
-         (!told || product == n) && most == n && !options_unknown(&parts);
+    ok = ok && options_number(&parts, "cpus", product, &n) && options_number(&parts, "maxcpus", n, &most) && n &&
+         n <= MACHINE_MAX_PROCESSORS && (!told || product == n) && most == n && !options_unknown(&parts);
     options_free(&parts);
     free(line);
     if (!ok)
@@ -223,7 +226,8 @@ static enum system_result read_accel(struct system_options *o, const char *value
 {
     struct options parts;
     char *line = options_parse(&parts, value, "accel");
-    const char *kind = line ? NULL : options_get(&parts, "accel"), *thread = line ? NULL : options_get(&parts, "thread");
+    const char *kind = line ? NULL : options_get(&parts, "accel"),
+               *thread = line ? NULL : options_get(&parts, "thread");
     bool single = thread && !strcmp(thread, "single"), multi = thread && !strcmp(thread, "multi");
     bool ok = kind && !strcmp(kind, "tcg") && (!thread || single || multi) && !options_unknown(&parts);
     options_free(&parts);
@@ -239,13 +243,16 @@ static enum system_result read_object(struct system_options *o, const char *valu
 {
     struct options parts;
     char *line = options_parse(&parts, value, "qom-type");
-    const char *type = line ? NULL : options_get(&parts, "qom-type"), *file = line ? NULL : options_get(&parts, "filename");
+    const char *type = line ? NULL : options_get(&parts, "qom-type"),
+               *file = line ? NULL : options_get(&parts, "filename");
     const char *size = line ? NULL : options_get(&parts, "size"), *id = line ? NULL : options_get(&parts, "id");
     uint64_t bytes = 0;
     bool memory = type && !strcmp(type, "memory-backend-ram");
     bool ok = type && id && !options_unknown(&parts) && !(memory && o->backend) &&
-              ((!strcmp(type, "rng-builtin") && !file && !size) || (memory && size && option_read_size(size, UINT64_C(1) << 40, &bytes)) ||
-               (!strcmp(type, "rng-random") && !size && (!file || !strcmp(file, "/dev/urandom") || !strcmp(file, "/dev/random"))));
+              ((!strcmp(type, "rng-builtin") && !file && !size) ||
+               (memory && size && option_read_size(size, UINT64_C(1) << 40, &bytes)) ||
+               (!strcmp(type, "rng-random") && !size &&
+                (!file || !strcmp(file, "/dev/urandom") || !strcmp(file, "/dev/random"))));
     if (ok && memory) {
         o->backend = g_strdup(id);
         o->backend_size = bytes;
@@ -334,7 +341,8 @@ static enum system_result read_nic(struct system_options *o, const char *value)
     if (!type) {
         result = wrong("-nic", "a kind of network (user, tap, socket) or none", value);
     } else if (strcmp(type, "none")) {
-        g_autofree char *id = g_strdup_printf("nic%u", o->nnics++), *made = device_of(&parts, model ? model : "virtio-net-pci", of_device);
+        g_autofree char *id = g_strdup_printf("nic%u", o->nnics++),
+                        *made = device_of(&parts, model ? model : "virtio-net-pci", of_device);
         GString *net = g_string_new(type), *device = g_string_new(made);
         append_part(net, "id", id);
         append_part(device, "netdev", id);
@@ -357,7 +365,8 @@ static enum system_result read_virtfs(struct system_options *o, const char *valu
     static const char *const of_device[] = {"path", "mount_tag", "readonly", NULL};
     struct options parts;
     char *line = options_parse(&parts, value, "fsdriver");
-    const char *driver = line ? NULL : options_get(&parts, "fsdriver"), *model = line ? NULL : options_get(&parts, "security_model");
+    const char *driver = line ? NULL : options_get(&parts, "fsdriver"),
+               *model = line ? NULL : options_get(&parts, "security_model");
     bool ok = driver && !strcmp(driver, "local") && options_get(&parts, "path") && options_get(&parts, "mount_tag") &&
               (!model || !strcmp(model, "none") || !strcmp(model, "passthrough"));
     options_get(&parts, "id");
@@ -369,7 +378,8 @@ static enum system_result read_virtfs(struct system_options *o, const char *valu
         g_free(device);
     options_free(&parts);
     free(line);
-    return ok ? SYSTEM_RUN : wrong("-virtfs", "local,path=FOLDER,mount_tag=TAG, perhaps readonly=on and security_model=none", value);
+    return ok ? SYSTEM_RUN
+              : wrong("-virtfs", "local,path=FOLDER,mount_tag=TAG, perhaps readonly=on and security_model=none", value);
 }
 
 static enum system_result read_cpu(const char *value)
@@ -406,8 +416,9 @@ static enum system_result read_icount(struct system_options *o, const char *valu
     const char *shift = line ? NULL : options_get(&parts, "shift");
     unsigned long n = shift ? strtoul(shift, &end, 10) : 0;
     bool align = false, sleep = true;
-    bool ok = shift && *shift >= '0' && *shift <= '9' && !*end && n <= MOST && options_bool(&parts, "align", false, &align) && !align &&
-              options_bool(&parts, "sleep", true, &sleep) && !options_unknown(&parts);
+    bool ok = shift && *shift >= '0' && *shift <= '9' && !*end && n <= MOST &&
+              options_bool(&parts, "align", false, &align) && !align && options_bool(&parts, "sleep", true, &sleep) &&
+              !options_unknown(&parts);
     options_free(&parts);
     free(line);
     if (!ok)
@@ -516,7 +527,8 @@ static enum system_result read_action(struct system_options *o, const char *valu
     struct options parts;
     char *line = options_parse(&parts, value, NULL);
     const char *reboot = options_get(&parts, "reboot"), *shutdown = options_get(&parts, "shutdown");
-    bool ok = !line && !options_unknown(&parts) && (!reboot || !strcmp(reboot, "reset") || !strcmp(reboot, "shutdown")) &&
+    bool ok = !line && !options_unknown(&parts) &&
+              (!reboot || !strcmp(reboot, "reset") || !strcmp(reboot, "shutdown")) &&
               (!shutdown || !strcmp(shutdown, "poweroff") || !strcmp(shutdown, "pause"));
     if (ok && reboot)
         o->no_reboot = !strcmp(reboot, "shutdown");
@@ -530,7 +542,8 @@ static enum system_result read_action(struct system_options *o, const char *valu
 /* Options of which a value may be a JSON object: the text that it stands for takes its place. */
 static bool takes_json(enum option which)
 {
-    return which == OPT_DEVICE || which == OPT_NETDEV || which == OPT_BLOCKDEV || which == OPT_OBJECT || which == OPT_AUDIODEV;
+    return which == OPT_DEVICE || which == OPT_NETDEV || which == OPT_BLOCKDEV || which == OPT_OBJECT ||
+           which == OPT_AUDIODEV;
 }
 
 /* Owned by the option lists. NULL: it was reported. */

@@ -101,8 +101,9 @@ char *sandbox_read(struct sandbox *s, const char *text)
     if (!error)
         error = read_rule(&o, "resourcecontrol", false, &s->resourcecontrol);
     if (!error && options_unknown(&o))
-        error = device_error("-sandbox has no part %s; there are obsolete, elevateprivileges, spawn and resourcecontrol",
-                             options_unknown(&o));
+        error =
+            device_error("-sandbox has no part %s; there are obsolete, elevateprivileges, spawn and resourcecontrol",
+                         options_unknown(&o));
     options_free(&o);
     return error;
 }
@@ -114,7 +115,8 @@ struct filter {
     int error;
 };
 
-static void add(struct filter *f, uint32_t action, const char *name, unsigned nconditions, const struct scmp_arg_cmp *conditions)
+static void add(struct filter *f, uint32_t action, const char *name, unsigned nconditions,
+                const struct scmp_arg_cmp *conditions)
 {
     int number = seccomp_syscall_resolve_name(name);
     if (!f->error && number >= 0)
@@ -130,7 +132,10 @@ static void add_all(struct filter *f, uint32_t action, const char *const *names,
 /* Threads, and only these; their creation by clone3(2), whose arguments a filter cannot see, is not there. */
 static void add_threads(struct filter *f, bool processes)
 {
-    const struct scmp_arg_cmp thread = {.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = CLONE_THREAD, .datum_b = CLONE_THREAD};
+    const struct scmp_arg_cmp thread = {.arg = 0,
+                                        .op = SCMP_CMP_MASKED_EQ,
+                                        .datum_a = CLONE_THREAD,
+                                        .datum_b = CLONE_THREAD};
     const struct scmp_arg_cmp other = {.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = CLONE_THREAD, .datum_b = 0};
     add(f, SCMP_ACT_ALLOW, "clone", !processes, &thread);
     if (processes)

@@ -397,8 +397,8 @@ bool b_likely_target(const struct ir_builder *b, ir_ref target, uint64_t *likely
         return false;
     if (in->op == IR_AND && b_is_const(b, in->arg[1], &mask))
         in = &b->u->inst[in->arg[0]];
-    if (in->op != IR_LD || in->type != IR_I64 || in->mem != MEM_64 || in->arg[1] != IR_NONE || !b_is_const(b, in->arg[0], &address) ||
-        !g->peek(g->profile, address + in->imm, likely))
+    if (in->op != IR_LD || in->type != IR_I64 || in->mem != MEM_64 || in->arg[1] != IR_NONE ||
+        !b_is_const(b, in->arg[0], &address) || !g->peek(g->profile, address + in->imm, likely))
         return false;
     *likely &= mask;
     return *likely != 0;

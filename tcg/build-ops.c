@@ -280,7 +280,8 @@ ir_ref b_vdup(struct ir_builder *b, enum ir_lane lane, ir_ref x)
 
 ir_ref b_vget(struct ir_builder *b, enum ir_type t, enum ir_lane lane, ir_ref x, unsigned i, bool sign)
 {
-    return b_emit(b, (struct ir_inst){.op = IR_VGET, .type = t, .ir_lane_ = lane, .ir_sub = sign, .arg = {x}, .imm = i});
+    return b_emit(b,
+                  (struct ir_inst){.op = IR_VGET, .type = t, .ir_lane_ = lane, .ir_sub = sign, .arg = {x}, .imm = i});
 }
 
 ir_ref b_vset(struct ir_builder *b, enum ir_lane lane, ir_ref x, unsigned i, ir_ref v)

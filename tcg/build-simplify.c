@@ -432,7 +432,8 @@ static bool upper_half_zero(const struct ir_builder *b, ir_ref r, unsigned depth
     case IR_VLO64:
     case IR_VHI64:
     case IR_VFTRUNC: return true;
-    case IR_VAND: return depth && (upper_half_zero(b, x->arg[0], depth - 1) || upper_half_zero(b, x->arg[1], depth - 1));
+    case IR_VAND:
+        return depth && (upper_half_zero(b, x->arg[0], depth - 1) || upper_half_zero(b, x->arg[1], depth - 1));
     case IR_VADD:
     case IR_VSUB:
     case IR_VMUL:

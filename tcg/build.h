@@ -141,7 +141,10 @@ void b_trap(struct ir_builder *b, unsigned reason, uint64_t pc, uint64_t detail)
  * register alone and return by it. Is one at a call worth looking for?
  */
 enum { LEAF_BYTES = 64 };
-static inline bool b_inlines(const struct ir_builder *b) { return b->region && b->region->inlines && !b->back && !b->breaks_at; }
+static inline bool b_inlines(const struct ir_builder *b)
+{
+    return b->region && b->region->inlines && !b->back && !b->breaks_at;
+}
 /*
  * An indirect call by the instruction at pc: what is called, to all appearance? False: not known, or it must not be
  * asked here.

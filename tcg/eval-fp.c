@@ -90,7 +90,10 @@ bool ir_eval_fp_cc(enum ir_cc cc, enum ir_type type, uint64_t a, uint64_t b, str
 
 static uint32_t nzcv_fcmp(const struct ir_inst *in, uint64_t a, uint64_t b, struct fp_env *env)
 {
-    static const uint8_t nzcv[4] = {[FP_LESS + 1] = 8, [FP_EQUAL + 1] = 6, [FP_GREATER + 1] = 2, [FP_UNORDERED + 1] = 3};
+    static const uint8_t nzcv[4] = {[FP_LESS + 1] = 8,
+                                    [FP_EQUAL + 1] = 6,
+                                    [FP_GREATER + 1] = 2,
+                                    [FP_UNORDERED + 1] = 3};
     const struct fp_format *f = format_of(in->type);
     return nzcv[(in->ir_sub ? fp_compare_signal(f, a, b, env) : fp_compare(f, a, b, env)) + 1];
 }

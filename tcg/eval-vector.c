@@ -175,7 +175,8 @@ static uint8_t inv_sub_byte(uint8_t x)
 }
 
 /* FIPS 180-4, 6.2.2 step 3, twice. c and d are followed by the old a and b, g and h by e and f: callers have them. */
-static void sha256_rounds(const union ir_value *hgdc, const union ir_value *feba, const union ir_value *wk, union ir_value *out)
+static void sha256_rounds(const union ir_value *hgdc, const union ir_value *feba, const union ir_value *wk,
+                          union ir_value *out)
 {
     uint32_t a = feba->s[3], b = feba->s[2], c = hgdc->s[3], d = hgdc->s[2];
     uint32_t e = feba->s[1], f = feba->s[0], g = hgdc->s[1], h = hgdc->s[0];

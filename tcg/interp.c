@@ -332,12 +332,16 @@ static ir_ref label_at(const struct ir_unit *u, uint64_t pc, unsigned *jumps)
 static void tell(const struct interp_mem *mem, const struct ir_inst *in, const union ir_value *value)
 {
     enum { LOADS = 1, STORES = 2 };
-    const union ir_value arg[IR_MAX_ARGS] = {value[in->arg[0]], value[in->arg[1]], value[in->arg[2]], value[in->arg[3]]};
+    const union ir_value arg[IR_MAX_ARGS] = {value[in->arg[0]], value[in->arg[1]], value[in->arg[2]],
+                                             value[in->arg[3]]};
     unsigned access = in->op == IR_LD ? LOADS : in->op == IR_ST ? STORES : LOADS | STORES;
     mem->before(mem->opaque, ir_access_address(in, arg), 1u << (in->mem & MEM_SIZE), access);
 }
 
-static bool accesses(const struct ir_inst *in) { return in->op == IR_LD || in->op == IR_ST || (in->op >= IR_CAS && in->op <= IR_AUMAX); }
+static bool accesses(const struct ir_inst *in)
+{
+    return in->op == IR_LD || in->op == IR_ST || (in->op >= IR_CAS && in->op <= IR_AUMAX);
+}
 
 void ir_interpret(const struct ir_unit *u, void *state, const struct interp_layout *layout,
                   const struct interp_mem *mem, struct interp_exit *out)

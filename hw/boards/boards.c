@@ -36,7 +36,8 @@ char *board_set(const struct board_class *class, struct board_options *o, const 
                 o->prop[i] = (uint8_t)k;
                 return NULL;
             }
-        return device_error("property %s of machine %s cannot be '%s'; -M %s,help lists its values", name, class->name, value, class->name);
+        return device_error("property %s of machine %s cannot be '%s'; -M %s,help lists its values", name, class->name,
+                            value, class->name);
     }
     return device_error("machine %s has no property %s; -M %s,help lists them", class->name, name, class->name);
 }
@@ -71,8 +72,10 @@ static char *add_file(struct board *b, struct device *fw_cfg, const char *text)
         error = device_error("-fw_cfg wants NAME,file=PATH or NAME,string=TEXT, not '%s'", text);
     if (!error && path)
         error = image_read(path, IMAGE_AS_IT_IS, MAX_FILE, &im);
-    if (!error && !fw_cfg_add_file(fw_cfg, name, path ? im.bytes : (const void *)content, (uint32_t)(path ? im.size : strlen(content))))
-        error = device_error("-fw_cfg: the name %s is too long or there already, or there are more than %d files", name, FW_CFG_MAX_FILES);
+    if (!error && !fw_cfg_add_file(fw_cfg, name, path ? im.bytes : (const void *)content,
+                                   (uint32_t)(path ? im.size : strlen(content))))
+        error = device_error("-fw_cfg: the name %s is too long or there already, or there are more than %d files", name,
+                             FW_CFG_MAX_FILES);
     free(im.bytes);
     options_free(&parts);
     return error;
@@ -102,8 +105,8 @@ char *board_new(const struct board_class *class, const struct board_options *o, 
         b->options.processors = class->default_processors;
     char *error = NULL;
     if (b->options.processors > class->max_processors)
-        error = device_error("machine %s has at most %u processors; -smp asks for %u", class->name, class->max_processors,
-                             b->options.processors);
+        error = device_error("machine %s has at most %u processors; -smp asks for %u", class->name,
+                             class->max_processors, b->options.processors);
     for (unsigned i = class->flash_banks; i < BOARD_MAX_FLASH && !error; i++)
         if (o->flash[i])
             error = device_error("machine %s has no flash bank %u", class->name, i);
@@ -185,7 +188,8 @@ void board_remove(struct board *b, struct device *d)
         i++;
     memmove(&b->device[i], &b->device[i + 1], (--b->ndevices - i) * sizeof b->device[0]);
     b->class->unplug(b, d);
-    machine_tell_event(&b->machine, &(struct machine_event){.kind = MACHINE_DEVICE_DELETED, .device = d->id, .path = path});
+    machine_tell_event(&b->machine,
+                       &(struct machine_event){.kind = MACHINE_DEVICE_DELETED, .device = d->id, .path = path});
     device_free(d);
     free(path);
 }
@@ -202,7 +206,8 @@ char *board_eject(struct board *b, struct device *d)
         return NULL;
     }
     if (d->class->bus != BUS_PCI)
-        return device_error("device %s does not support hotplugging: it is in a virtio-mmio slot", d->id ? d->id : d->class->name);
+        return device_error("device %s does not support hotplugging: it is in a virtio-mmio slot",
+                            d->id ? d->id : d->class->name);
     return pci_eject(d);
 }
 

@@ -63,7 +63,8 @@ char *image_place(const struct image *im, struct mem_space *s, uint64_t address,
 {
     if (mem_write(s, address, im->bytes, im->size) == MEM_OK)
         return NULL;
-    return device_error("%s does not fit the machine's memory at 0x%llx; give it more with -m", path, (unsigned long long)address);
+    return device_error("%s does not fit the machine's memory at 0x%llx; give it more with -m", path,
+                        (unsigned long long)address);
 }
 
 bool image_is_elf(const struct image *im)

@@ -77,7 +77,13 @@ enum { IMSIC_IDS = 255, TIMEBASE = 10000000, UART_CLOCK = 3686400 };
 #define KERNEL_BASE (RAM_BASE + UINT64_C(0x200000))
 #define MIB         (UINT64_C(1) << 20)
 
-enum { PHANDLE_CPU = 1 /* and one per hart */, PHANDLE_PLIC = 0x1000, PHANDLE_SYSCON, PHANDLE_APLIC /* and one per level */, PHANDLE_IMSIC = PHANDLE_APLIC + 2 };
+enum {
+    PHANDLE_CPU = 1 /* and one per hart */,
+    PHANDLE_PLIC = 0x1000,
+    PHANDLE_SYSCON,
+    PHANDLE_APLIC /* and one per level */,
+    PHANDLE_IMSIC = PHANDLE_APLIC + 2
+};
 enum { LEVEL_M, LEVEL_S, LEVELS };
 enum { IRQ_LEVEL_HIGH = 4 }; /* Linux' dt-bindings/interrupt-controller/irq.h */
 
@@ -294,7 +300,8 @@ static char *build(struct board *b)
     struct virt *v = (struct virt *)b;
     struct mem_space *s = &b->machine.memory;
     if (!mem_init_ram(&v->ram, "ram", b->options.ram_size))
-        return device_error("no memory for %llu MiB of RAM; ask for less with -m", (unsigned long long)(b->options.ram_size / MIB));
+        return device_error("no memory for %llu MiB of RAM; ask for less with -m",
+                            (unsigned long long)(b->options.ram_size / MIB));
     if (b->options.ram_not_dumped && madvise(v->ram.host, v->ram.size, MADV_DONTDUMP))
         return device_error("dump-guest-core=off: %s", strerror(errno));
     mem_add(s, s->root, RAM_BASE, &v->ram, 0);
@@ -351,8 +358,8 @@ static void take_apart(struct board *b)
 {
     struct virt *v = (struct virt *)b;
     struct mem_region *const windows[] = {&v->pci_ports, &v->pci_memory, &v->pci_wide};
-    struct device *const chips[] = {v->pci, v->flash[1], v->flash[0], v->fw_cfg, v->syscon, v->rtc, v->uart, v->aplic[LEVEL_S],
-                                   v->aplic[LEVEL_M], v->plic, v->aclint};
+    struct device *const chips[] = {v->pci,  v->flash[1],       v->flash[0],       v->fw_cfg, v->syscon, v->rtc,
+                                    v->uart, v->aplic[LEVEL_S], v->aplic[LEVEL_M], v->plic,   v->aclint};
     for (unsigned i = 0; i < ARRAY_SIZE(windows); i++)
         if (windows[i]->parent)
             mem_remove(&b->machine.memory, windows[i]);
@@ -375,7 +382,8 @@ static void take_apart(struct board *b)
 
 static size_t isa_names(const struct virt *v, char *list, size_t room, char *isa, size_t isa_room)
 {
-    static const char *const privileged[] = {"svade", "svadu", "svinval", "svnapot", "svpbmt", "sstc", "smstateen", "smaia", "ssaia"};
+    static const char *const privileged[] = {"svade", "svadu",     "svinval", "svnapot", "svpbmt",
+                                             "sstc",  "smstateen", "smaia",   "ssaia"};
     unsigned nprivileged = ARRAY_SIZE(privileged) - (has_imsics(v) ? 0 : 2); /* the last two come with the registers */
     size_t n = 0, k = 0;
     k += (size_t)snprintf(isa + k, isa_room - k, "rv64i");
@@ -572,7 +580,8 @@ static void describe_pci(struct virt *v, struct fdt *f)
     fdt_cells(f, "bus-range", 0, 255);
     fdt_flag(f, "dma-coherent");
     fdt_cells(f, "ranges", PORTS, 0, 0, CELLS_OF(PORTS_BASE), CELLS_OF(PORTS_SIZE), MEMORY, CELLS_OF(PCI_BASE),
-              CELLS_OF(PCI_BASE), CELLS_OF(PCI_SIZE), WIDE, CELLS_OF(wide_base(v)), CELLS_OF(wide_base(v)), CELLS_OF(WIDE_SIZE));
+              CELLS_OF(PCI_BASE), CELLS_OF(PCI_SIZE), WIDE, CELLS_OF(wide_base(v)), CELLS_OF(wide_base(v)),
+              CELLS_OF(WIDE_SIZE));
     fdt_cells_of(f, "interrupt-map", n, map);
     fdt_cells(f, "interrupt-map-mask", DEVICE_MASK, 0, 0, 7);
     if (has_imsics(v))
@@ -768,7 +777,8 @@ static char *place_firmware(struct virt *v, uint64_t *start)
     char *error = image_read(path, IMAGE_UNPACKED, o->ram_size, &im);
     if (error && !o->firmware) {
         free(error);
-        return device_error("the default firmware %s is missing: install the package opensbi, or name another with -bios", path);
+        return device_error(
+            "the default firmware %s is missing: install the package opensbi, or name another with -bios", path);
     }
     if (error)
         return error;

@@ -13,7 +13,14 @@ enum { FCR_ENABLE = 1, FCR_CLEAR_RX = 2, FCR_CLEAR_TX = 4 };
 enum { LCR_DLAB = 0x80 };
 enum { MCR_DTR = 1, MCR_RTS = 2, MCR_OUT1 = 4, MCR_OUT2 = 8, MCR_LOOP = 16 };
 enum { LSR_DR = 1, LSR_OE = 2, LSR_BI = 16, LSR_THRE = 32, LSR_TEMT = 64, LSR_ERRORS = 0x1e };
-enum { MSR_CTS = 16, MSR_DSR = 32, MSR_RI = 64, MSR_DCD = 128, MSR_DELTAS = 15, MSR_CONNECTED = MSR_CTS | MSR_DSR | MSR_DCD };
+enum {
+    MSR_CTS = 16,
+    MSR_DSR = 32,
+    MSR_RI = 64,
+    MSR_DCD = 128,
+    MSR_DELTAS = 15,
+    MSR_CONNECTED = MSR_CTS | MSR_DSR | MSR_DCD
+};
 
 struct fifo {
     uint8_t byte[FIFO_SIZE], first, n;
@@ -257,14 +264,16 @@ static const struct device_reg regs[] = {
     {.name = "scr", .offset = 7, .size = 1, S(scr), .doc = "scratch"},
 };
 #undef S
-static const struct device_window windows[] = {{.name = "uart", .size = 0x100, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
+static const struct device_window windows[] = {
+    {.name = "uart", .size = 0x100, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
 static const char *const irqs[] = {"interrupt"};
 static const struct device_prop props[] = {
     {"chardev", PROP_CHARDEV, offsetof(struct ns16550a, chardev), NULL, "what the line is connected to"},
 };
 static const struct device_saved saved[] = {
-    DEVICE_SAVED_ARRAY(struct ns16550a, rx.byte), DEVICE_SAVED(struct ns16550a, rx.first), DEVICE_SAVED(struct ns16550a, rx.n),
-    DEVICE_SAVED_ARRAY(struct ns16550a, tx.byte), DEVICE_SAVED(struct ns16550a, tx.first), DEVICE_SAVED(struct ns16550a, tx.n),
+    DEVICE_SAVED_ARRAY(struct ns16550a, rx.byte), DEVICE_SAVED(struct ns16550a, rx.first),
+    DEVICE_SAVED(struct ns16550a, rx.n),          DEVICE_SAVED_ARRAY(struct ns16550a, tx.byte),
+    DEVICE_SAVED(struct ns16550a, tx.first),      DEVICE_SAVED(struct ns16550a, tx.n),
     DEVICE_SAVED(struct ns16550a, divisor),       DEVICE_SAVED(struct ns16550a, thre_pending),
 };
 

@@ -210,10 +210,13 @@ static const struct mem_ops ops = {.read = flash_read, .write = flash_write, .im
 static char *realize(struct device *d)
 {
     struct pflash *s = flash(d);
-    if (!s->size || s->size & (s->size - 1) || s->sector < 512 * CHIPS || s->sector & (s->sector - 1) || s->sector > s->size || s->sector > 0x1000000)
-        return device_error("device pflash: size and sector must be powers of two, a sector at least 1K and not more than the size");
+    if (!s->size || s->size & (s->size - 1) || s->sector < 512 * CHIPS || s->sector & (s->sector - 1) ||
+        s->sector > s->size || s->sector > 0x1000000)
+        return device_error(
+            "device pflash: size and sector must be powers of two, a sector at least 1K and not more than the size");
     if (s->drive && s->drive->size > s->size)
-        return device_error("device pflash: %s is larger than the flash, which has %llu bytes", s->drive->path, (unsigned long long)s->size);
+        return device_error("device pflash: %s is larger than the flash, which has %llu bytes", s->drive->path,
+                            (unsigned long long)s->size);
     if (!mem_init_rom(region(s), "pflash", s->size, &ops, s))
         return device_error("device pflash: no memory for %llu bytes", (unsigned long long)s->size);
     if (s->drive)
@@ -256,8 +259,9 @@ static const struct device_prop props[] = {
     {"sector", PROP_U32, offsetof(struct pflash, sector), "262144", "bytes erased together"},
 };
 static const struct device_saved saved[] = {
-    DEVICE_SAVED(struct pflash, mode),      DEVICE_SAVED(struct pflash, step),       DEVICE_SAVED(struct pflash, status),
-    DEVICE_SAVED(struct pflash, broken),    DEVICE_SAVED(struct pflash, left),       DEVICE_SAVED(struct pflash, buffer_at),
+    DEVICE_SAVED(struct pflash, mode),         DEVICE_SAVED(struct pflash, step),
+    DEVICE_SAVED(struct pflash, status),       DEVICE_SAVED(struct pflash, broken),
+    DEVICE_SAVED(struct pflash, left),         DEVICE_SAVED(struct pflash, buffer_at),
     DEVICE_SAVED_ARRAY(struct pflash, buffer),
 };
 

@@ -111,7 +111,8 @@ static const struct device_reg regs[] = {
      .doc = "the time, in ticks: its low and its high half"},
 };
 #undef S
-static const struct device_window windows[] = {{.name = "clint", .size = 0x10000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
+static const struct device_window windows[] = {
+    {.name = "clint", .size = 0x10000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
 static const char *const irqs[] = {"software", "timer"};
 static const struct device_prop props[] = {
     {"harts", PROP_U32, offsetof(struct aclint, harts), "1", "number of harts, at most 512"},

@@ -100,7 +100,8 @@ static uint32_t top(const struct aplic *s, unsigned hart)
         for (uint32_t set = s->pending[w] & s->enabled[w]; set; set &= set - 1) {
             unsigned i = 32 * w + (unsigned)__builtin_ctz(set);
             uint32_t t = s->target[i - 1], priority = t & TARGET_PRIORITY;
-            if (t >> TARGET_HART == hart && (!threshold || priority < threshold) && (!best || priority < (best & TARGET_PRIORITY)))
+            if (t >> TARGET_HART == hart && (!threshold || priority < threshold) &&
+                (!best || priority < (best & TARGET_PRIORITY)))
                 best = i << 16 | priority;
         }
     return best;
@@ -173,7 +174,8 @@ static uint32_t legal_target(const struct aplic *s, uint32_t value)
 {
     uint32_t hart = value >> TARGET_HART, guest = value >> TARGET_GUEST & TARGET_GUESTS;
     if (s->msi)
-        return hart << TARGET_HART | (s->supervisor && guest <= s->guests ? guest << TARGET_GUEST : 0) | (value & TARGET_ID);
+        return hart << TARGET_HART | (s->supervisor && guest <= s->guests ? guest << TARGET_GUEST : 0) |
+               (value & TARGET_ID);
     return (hart < s->harts ? hart << TARGET_HART : 0) | (value & TARGET_PRIORITY ? value & TARGET_PRIORITY : 1);
 }
 
@@ -263,8 +265,14 @@ static uint64_t read_inputs(struct device *d, const struct device_reg *r, unsign
     return v;
 }
 
-static uint64_t read_pending(struct device *d, const struct device_reg *r, unsigned index) { return aplic(d)->pending[index]; }
-static uint64_t read_enabled(struct device *d, const struct device_reg *r, unsigned index) { return aplic(d)->enabled[index]; }
+static uint64_t read_pending(struct device *d, const struct device_reg *r, unsigned index)
+{
+    return aplic(d)->pending[index];
+}
+static uint64_t read_enabled(struct device *d, const struct device_reg *r, unsigned index)
+{
+    return aplic(d)->enabled[index];
+}
 static uint64_t read_zero(struct device *d, const struct device_reg *r, unsigned index) { return 0; }
 
 /* A message of software's, whether the domain delivers or not (4.5.15); it is sent at once, so Busy is never seen. */
@@ -353,7 +361,8 @@ static const struct device_reg regs[] = {
 };
 #undef IDC
 #undef S
-static const struct device_window windows[] = {{.name = "aplic", .size = 0x8000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
+static const struct device_window windows[] = {
+    {.name = "aplic", .size = 0x8000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
 static const char *const irqs[] = {"external"};
 static const struct device_prop props[] = {
     {"sources", PROP_U32, offsetof(struct aplic, sources), "96", "number of sources with source 0, which is none; at most 1024"},

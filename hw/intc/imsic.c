@@ -113,7 +113,10 @@ static void page_write(void *device, uint64_t offset, uint64_t value, unsigned s
     update(s, file);
 }
 
-static const struct mem_ops ops = {.read = page_read, .write = page_write, .valid = {4, 4, false}, .impl = {4, 4, false}};
+static const struct mem_ops ops = {.read = page_read,
+                                   .write = page_write,
+                                   .valid = {4, 4, false},
+                                   .impl = {4, 4, false}};
 static const struct device_window windows[] = {{.name = "imsic", .size = IMSIC_MAX_FILES * IMSIC_PAGE, .ops = &ops}};
 static const char *const irqs[] = {"external"};
 static const struct device_prop props[] = {

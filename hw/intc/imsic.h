@@ -10,7 +10,13 @@
 /* Interrupt files: 0 is the hart's own, the others its guests'. Lines: irq[file]. The window has a page for each. */
 enum { IMSIC_MAX_FILES = 8, IMSIC_MAX_IDS = 2047, IMSIC_PAGE = 0x1000 };
 /* Numbers for the CSR that selects. */
-enum { IMSIC_EIDELIVERY = 0x70, IMSIC_EITHRESHOLD = 0x72, IMSIC_EIP = 0x80, IMSIC_EIE = 0xc0, IMSIC_SELECT_END = 0x100 };
+enum {
+    IMSIC_EIDELIVERY = 0x70,
+    IMSIC_EITHRESHOLD = 0x72,
+    IMSIC_EIP = 0x80,
+    IMSIC_EIE = 0xc0,
+    IMSIC_SELECT_END = 0x100
+};
 
 /*
  * Reads a selected register of a file into *old and then writes the bits of `mask` from `value`. `xlen`: 32 or 64.

@@ -31,7 +31,8 @@ static const struct device_reg regs[] = {
     {.name = "command", .offset = 0, .size = 4, .access = REG_WO, .write = write_command, .doc = "0x5555: power off, "
      "0x3333: power off with the exit code in the high half, 0x7777: reset"},
 };
-static const struct device_window windows[] = {{.name = "syscon", .size = 0x1000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
+static const struct device_window windows[] = {
+    {.name = "syscon", .size = 0x1000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
 
 const struct device_class device_syscon = {
     DEVICE_CLASS,

@@ -64,4 +64,7 @@ static void msix_write(void *device, uint64_t offset, uint64_t value, unsigned s
         pci_msix_send(f, vector);
 }
 
-const struct mem_ops pci_msix_ops = {.read = msix_read, .write = msix_write, .valid = {4, 8, false}, .impl = {4, 4, false}};
+const struct mem_ops pci_msix_ops = {.read = msix_read,
+                                     .write = msix_write,
+                                     .valid = {4, 8, false},
+                                     .impl = {4, 4, false}};

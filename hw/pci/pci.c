@@ -120,7 +120,8 @@ static struct pci_bus *find_bus(struct pci_bus *b, unsigned number)
         return b;
     for (unsigned i = 0; i < PCI_FUNCTIONS; i++) {
         const struct pci_function *f = b->below[i] ? b->function[i] : NULL;
-        if (f && number >= f->config[PCI_BUSES + 1] && number <= f->config[PCI_BUSES + 2] && f->config[PCI_BUSES + 1] > own)
+        if (f && number >= f->config[PCI_BUSES + 1] && number <= f->config[PCI_BUSES + 2] &&
+            f->config[PCI_BUSES + 1] > own)
             return find_bus(b->below[i], number);
     }
     return NULL;
@@ -182,7 +183,8 @@ void pci_realize(struct device *d)
     const struct pci_class *c = pci_class(f);
     pci_put(&f->config[PCI_VENDOR], c->vendor | (uint32_t)c->id << 16, 4);
     pci_put(&f->config[PCI_CLASS], c->revision | c->class << 8, 4);
-    pci_put(&f->writable[PCI_COMMAND], PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_NO_INTX, 2);
+    pci_put(&f->writable[PCI_COMMAND], PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_NO_INTX,
+            2);
     f->config[PCI_INT_PIN] = c->pin;
     f->writable[PCI_INT_LINE] = 0xff;
     f->next_free = FIRST_CAPABILITY;
@@ -293,8 +295,9 @@ static char *choose_bus(struct pci_bus **b, const struct device *d)
     if (!port && d->bus)
         return device_error("device %s: Bus '%s' does not support hotplugging", d->class->name, d->bus);
     if (!port)
-        return device_error("device %s: no pcie-root-port with an empty slot; start the machine with -device pcie-root-port,id=…",
-                            d->class->name);
+        return device_error(
+            "device %s: no pcie-root-port with an empty slot; start the machine with -device pcie-root-port,id=…",
+            d->class->name);
     if (d->hot && !pci_class(port->bridge)->attention)
         return device_error("device %s: Bus '%s' does not support hotplugging", d->class->name, d->bus);
     *b = port;
@@ -309,8 +312,9 @@ static char *choose_slot(const struct pci_bus *b, const struct device *d, int *d
     if (d->addr) {
         int n = sscanf(d->addr, "%x.%x%c", &slot, &function, &rest);
         if ((n != 1 && n != 2) || (n == 1 && strchr(d->addr, '.')) || slot >= slots || function > 7)
-            return device_error("device %s: addr is SLOT or SLOT.FUNCTION, in hexadecimal, of a bus with %u slots, not '%s'", d->class->name,
-                                slots, d->addr);
+            return device_error(
+                "device %s: addr is SLOT or SLOT.FUNCTION, in hexadecimal, of a bus with %u slots, not '%s'",
+                d->class->name, slots, d->addr);
         *devfn = (int)(slot << 3 | function);
     }
     for (unsigned i = 0; *devfn < 0 && i < slots; i++)
@@ -385,7 +389,8 @@ char *pci_eject(struct device *d)
     struct pci_function *f = function(d);
     struct pci_function *bridge = f->bus ? f->bus->bridge : NULL;
     if (!bridge || !pci_class(bridge)->attention)
-        return device_error("Bus 'pcie.0' does not support hotplugging: only what is in a pcie-root-port can be removed");
+        return device_error(
+            "Bus 'pcie.0' does not support hotplugging: only what is in a pcie-root-port can be removed");
     if (d->leaving)
         return device_error("Device %s is already in the process of unplug", d->id ? d->id : d->class->name);
     d->leaving = true;

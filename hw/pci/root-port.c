@@ -37,7 +37,8 @@ static void update(struct root_port *s)
 {
     const uint8_t *c = &s->f.config[s->f.express_cap];
     uint32_t on = pci_get(c + SLOT_CONTROL, 2), status = pci_get(c + SLOT_STATUS, 2);
-    bool level = on & INTERRUPT_ON && ((status & on & (PRESENCE_CHANGED | BUTTON_PRESSED)) || (status & LINK_CHANGED && on & LINK_CHANGED_ON));
+    bool level = on & INTERRUPT_ON && ((status & on & (PRESENCE_CHANGED | BUTTON_PRESSED)) ||
+                                       (status & LINK_CHANGED && on & LINK_CHANGED_ON));
     if (pci_msix_on(&s->f)) {
         if (level && !s->asserted)
             pci_msix_send(&s->f, 0);
@@ -48,13 +49,17 @@ static void update(struct root_port *s)
     s->asserted = level;
 }
 
-static bool powered(const struct root_port *s) { return !(pci_get(&s->f.config[s->f.express_cap + SLOT_CONTROL], 2) & POWER_OFF); }
+static bool powered(const struct root_port *s)
+{
+    return !(pci_get(&s->f.config[s->f.express_cap + SLOT_CONTROL], 2) & POWER_OFF);
+}
 
 /* Sets bits of the status and the link, which is up where something is there and has power. */
 static void show_presence(struct root_port *s, bool there)
 {
     uint8_t *c = &s->f.config[s->f.express_cap];
-    uint32_t status = pci_get(c + SLOT_STATUS, 2) & ~(uint32_t)PRESENT, link = pci_get(c + LINK_STATUS, 2) & ~(uint32_t)LINK_ACTIVE;
+    uint32_t status = pci_get(c + SLOT_STATUS, 2) & ~(uint32_t)PRESENT,
+             link = pci_get(c + LINK_STATUS, 2) & ~(uint32_t)LINK_ACTIVE;
     bool up = there && powered(s);
     if (up != !!(pci_get(c + LINK_STATUS, 2) & LINK_ACTIVE))
         status |= LINK_CHANGED;
@@ -121,10 +126,13 @@ static char *realize(struct device *d)
     pci_add_express(f, PCI_EXPRESS_ROOT_PORT | PCI_EXPRESS_SLOT);
     uint8_t *c = &f->config[f->express_cap], *w = &f->writable[f->express_cap];
     if (s->slot >> (32 - SLOT_NUMBER) || s->port > UINT8_MAX)
-        return device_error("device %s: slot is at most %u, port at most %u", d->class->name, UINT32_MAX >> SLOT_NUMBER, UINT8_MAX);
+        return device_error("device %s: slot is at most %u, port at most %u", d->class->name, UINT32_MAX >> SLOT_NUMBER,
+                            UINT8_MAX);
     pci_put(c + LINK_CAP, pci_get(c + LINK_CAP, 4) | LINK_CAP_REPORTS_ACTIVE | s->port << LINK_CAP_PORT, 4);
-    pci_put(c + SLOT_CAP, SLOT_BUTTON | SLOT_POWER | SLOT_ATTENTION_LED | SLOT_POWER_LED | SLOT_SURPRISE | SLOT_HOT_PLUG |
-                                  SLOT_NO_COMMAND_COMPLETED | s->slot << SLOT_NUMBER, 4);
+    pci_put(c + SLOT_CAP,
+            SLOT_BUTTON | SLOT_POWER | SLOT_ATTENTION_LED | SLOT_POWER_LED | SLOT_SURPRISE | SLOT_HOT_PLUG |
+                SLOT_NO_COMMAND_COMPLETED | s->slot << SLOT_NUMBER,
+            4);
     pci_put(w + SLOT_CONTROL, 0x1fff, 2);
     pci_put(&f->clears[f->express_cap + SLOT_STATUS], BUTTON_PRESSED | PRESENCE_CHANGED | LINK_CHANGED, 2);
     pci_add_msix(f, 1);

@@ -64,7 +64,8 @@ static void ring(void *opaque)
 static bool load(void *opaque, const struct rv_hart *hart, uint64_t address, uint64_t *value)
 {
     const struct riscv_harts *h = opaque;
-    const uint64_t *ram = machine_on_processor() ? processor_ram(processor_of(&hart->cpu.cpu), address, sizeof *value) : NULL;
+    const uint64_t *ram =
+        machine_on_processor() ? processor_ram(processor_of(&hart->cpu.cpu), address, sizeof *value) : NULL;
     struct mem_host at;
     if (ram) {
         *value = __atomic_load_n(ram, __ATOMIC_SEQ_CST);
@@ -120,8 +121,8 @@ static struct device *imsic_of(struct riscv_harts *h, const struct rv_hart *hart
     return h->imsic[hart->id][level == RV_SUPERVISOR];
 }
 
-static bool access_imsic(void *opaque, const struct rv_hart *hart, enum rv_privilege level, unsigned select, uint64_t *old,
-                         uint64_t value, uint64_t mask)
+static bool access_imsic(void *opaque, const struct rv_hart *hart, enum rv_privilege level, unsigned select,
+                         uint64_t *old, uint64_t value, uint64_t mask)
 {
     struct riscv_harts *h = opaque;
     lock(h);

@@ -107,7 +107,8 @@ static const struct device_reg regs[] = {
      .doc = "any write: the interrupt is acknowledged"},
 };
 #undef S
-static const struct device_window windows[] = {{.name = "rtc", .size = 0x1000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
+static const struct device_window windows[] = {
+    {.name = "rtc", .size = 0x1000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
 static const char *const irqs[] = {"alarm"};
 static const struct device_prop props[] = {
     {.name = "virtual", .type = PROP_BOOL, .offset = offsetof(struct goldfish_rtc, is_virtual), .doc = "time goes on as the machine's does, not the host's"},

@@ -120,7 +120,8 @@ static uint8_t start_ranges(struct virtio_blk *s, struct virtq_chain *c, uint32_
     struct request *r = new_request(s, c, type, 0);
     if (!r)
         return VIRTIO_BLK_S_IOERR;
-    uint8_t status = virtq_read(c, sizeof(struct virtio_blk_outhdr), r->ranges, n) ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
+    uint8_t status =
+        virtq_read(c, sizeof(struct virtio_blk_outhdr), r->ranges, n) ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
     r->nranges = (unsigned)(n / sizeof *z);
     for (z = r->ranges; z < r->ranges + r->nranges && !status; z++) {
         uint64_t sectors = s->drive->size / BLOCK_SECTOR;

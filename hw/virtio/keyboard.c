@@ -42,7 +42,9 @@ static void config_written(struct virtio *v, unsigned offset, unsigned n)
         memcpy(shown.u.string, name, sizeof name - 1);
     } else if (c->select == VIRTIO_INPUT_CFG_ID_DEVIDS && !c->subsel) {
         shown.size = sizeof shown.u.ids;
-        shown.u.ids = (struct virtio_input_devids){.bustype = htole16(BUS_OF_VIRTIO), .product = htole16(1), .version = htole16(1)};
+        shown.u.ids = (struct virtio_input_devids){.bustype = htole16(BUS_OF_VIRTIO),
+                                                   .product = htole16(1),
+                                                   .version = htole16(1)};
     } else if (c->select == VIRTIO_INPUT_CFG_EV_BITS && c->subsel == EV_KEY) {
         shown.size = key_bits(shown.u.bitmap);
     }

@@ -32,7 +32,9 @@ void virtio_mmio_plug(struct device *slot, struct virtio *v)
         virtio_attach(s->v, &(struct virtio_transport){0});
     s->v = v;
     if (v)
-        virtio_attach(v, &(struct virtio_transport){.queue_used = queue_used, .config_changed = config_changed, .opaque = s});
+        virtio_attach(v, &(struct virtio_transport){.queue_used = queue_used,
+                                                    .config_changed = config_changed,
+                                                    .opaque = s});
 }
 
 struct virtio *virtio_mmio_device(struct device *slot)
@@ -178,9 +180,15 @@ static void write_config(struct device *d, const struct device_reg *r, unsigned 
         virtio_config_write(mmio(d)->v, index, &byte, 1);
 }
 
-static uint64_t read_magic(struct device *d, const struct device_reg *r, unsigned index) { return 0x74726976; /* "virt" */ }
+static uint64_t read_magic(struct device *d, const struct device_reg *r, unsigned index)
+{
+    return 0x74726976; /* "virt" */
+}
 static uint64_t read_version(struct device *d, const struct device_reg *r, unsigned index) { return 2; }
-static uint64_t read_vendor(struct device *d, const struct device_reg *r, unsigned index) { return 0x4354454d; /* "METC" */ }
+static uint64_t read_vendor(struct device *d, const struct device_reg *r, unsigned index)
+{
+    return 0x4354454d; /* "METC" */
+}
 
 #define S(member) DEVICE_STATE(struct virtio_mmio, member)
 static const struct device_reg regs[] = {
@@ -217,7 +225,8 @@ static const struct device_reg regs[] = {
      .doc = "the device's configuration"},
 };
 #undef S
-static const struct device_window windows[] = {{.name = "virtio-mmio", .size = 0x1000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
+static const struct device_window windows[] = {
+    {.name = "virtio-mmio", .size = 0x1000, .regs = regs, .nregs = ARRAY_SIZE(regs)}};
 static const char *const irqs[] = {"interrupt"};
 
 const struct device_class device_virtio_mmio = {

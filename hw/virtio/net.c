@@ -57,7 +57,8 @@ static bool prepare(const struct virtio_net *s, const struct virtio_net_hdr_v1 *
     bool large = h->gso_type != VIRTIO_NET_HDR_GSO_NONE;
     if (large && !(s->virtio.features & (F(HOST_TSO4) | F(HOST_TSO6))))
         return false;
-    return !(s->virtio.features & F(CSUM)) || !(h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || complete_checksum(h, frame, n);
+    return !(s->virtio.features & F(CSUM)) || !(h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
+           complete_checksum(h, frame, n);
 }
 
 static void transmit(struct virtio_net *s)

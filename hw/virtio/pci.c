@@ -90,7 +90,10 @@ static void write_config_vector(struct device *d, const struct device_reg *r, un
 
 static uint64_t read_nqueues(struct device *d, const struct device_reg *r, unsigned index) { return inner(d)->nqueues; }
 static uint64_t read_status(struct device *d, const struct device_reg *r, unsigned index) { return inner(d)->status; }
-static uint64_t read_generation(struct device *d, const struct device_reg *r, unsigned index) { return inner(d)->generation; }
+static uint64_t read_generation(struct device *d, const struct device_reg *r, unsigned index)
+{
+    return inner(d)->generation;
+}
 
 static void write_status(struct device *d, const struct device_reg *r, unsigned index, uint64_t value)
 {
@@ -247,8 +250,8 @@ static bool window_access(struct device *d, unsigned offset, unsigned n, uint64_
     unsigned data = s->window_cap + CAP_EXTRA;
     *at = pci_get(c + CAP_OFFSET, 4);
     *size = pci_get(c + CAP_LENGTH, 4);
-    return offset < data + 4 && offset + n > data && c[CAP_BAR] == 4 && (*size == 1 || *size == 2 || *size == 4) && *at % *size == 0 &&
-           *at < WINDOW_SIZE;
+    return offset < data + 4 && offset + n > data && c[CAP_BAR] == 4 && (*size == 1 || *size == 2 || *size == 4) &&
+           *at % *size == 0 && *at < WINDOW_SIZE;
 }
 
 static void config_read(struct device *d, unsigned offset, unsigned n)
@@ -289,7 +292,8 @@ static char *realize(struct device *d)
     struct pci_function *f = &s->f;
     const struct virtio_class *v = virtio_class(inner(d));
     if (!s->disable_legacy || s->disable_modern)
-        return device_error("device %s has the modern interface only: leave disable-legacy on and disable-modern off", d->class->name);
+        return device_error("device %s has the modern interface only: leave disable-legacy on and disable-modern off",
+                            d->class->name);
     if (s->vectors > PCI_MAX_VECTORS)
         return device_error("property vectors of device %s must be at most %d", d->class->name, PCI_MAX_VECTORS);
     pci_realize(d);

@@ -339,7 +339,8 @@ static bool copy(const struct virtq_chain *c, unsigned first, unsigned end, uint
             continue;
         }
         uint64_t part = s->n - from < n ? s->n - from : n;
-        enum mem_result r = write ? mem_write(memory, s->addr + from, p, part) : mem_read(memory, s->addr + from, p, part);
+        enum mem_result r =
+            write ? mem_write(memory, s->addr + from, p, part) : mem_read(memory, s->addr + from, p, part);
         if (r != MEM_OK)
             return false;
         p += part;

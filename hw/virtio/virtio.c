@@ -6,8 +6,9 @@
 void virtio_realize(struct device *d)
 {
     struct virtio *v = (struct virtio *)d;
-    v->offered = virtio_class(v)->features | VIRTIO_VERSION_1 | VIRTIO_RING_RESET | (v->packed ? VIRTIO_RING_PACKED : 0) |
-                 (v->event_idx ? VIRTIO_EVENT_IDX : 0) | (v->indirect_desc ? VIRTIO_INDIRECT_DESC : 0);
+    v->offered = virtio_class(v)->features | VIRTIO_VERSION_1 | VIRTIO_RING_RESET |
+                 (v->packed ? VIRTIO_RING_PACKED : 0) | (v->event_idx ? VIRTIO_EVENT_IDX : 0) |
+                 (v->indirect_desc ? VIRTIO_INDIRECT_DESC : 0);
     v->nqueues = (uint8_t)virtio_class(v)->nqueues;
     for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
         v->queue[i].v = v;

@@ -141,7 +141,8 @@ struct json *qmp_block_resize(struct monitor *m, const struct qmp_block_resize_a
     const char *id = a->device ? a->device : a->node_name;
     struct block *b = id ? g_hash_table_lookup(m->backends->drives, id) : NULL;
     if (!b) {
-        qmp_fail(e, "Cannot find device='%s' nor node-name='%s'", a->device ? a->device : "", a->node_name ? a->node_name : "");
+        qmp_fail(e, "Cannot find device='%s' nor node-name='%s'", a->device ? a->device : "",
+                 a->node_name ? a->node_name : "");
         return NULL;
     }
     if (monitor_user_of(m, b) && !b->resized) {

@@ -133,7 +133,8 @@ struct json *qmp_query_cpu_definitions(struct monitor *m, const struct qmp_query
     return list;
 }
 
-struct json *qmp_query_command_line_options(struct monitor *m, const struct qmp_query_command_line_options_args *a, struct qmp_error *e)
+struct json *qmp_query_command_line_options(struct monitor *m, const struct qmp_query_command_line_options_args *a,
+                                            struct qmp_error *e)
 {
     struct json *list = json_array();
     for (unsigned i = 0; system_option_word(i); i++) {
@@ -149,7 +150,8 @@ struct json *qmp_query_command_line_options(struct monitor *m, const struct qmp_
     return list;
 }
 
-struct json *qmp_query_memory_devices(struct monitor *m, const struct qmp_query_memory_devices_args *a, struct qmp_error *e)
+struct json *qmp_query_memory_devices(struct monitor *m, const struct qmp_query_memory_devices_args *a,
+                                      struct qmp_error *e)
 {
     return json_array();
 }

@@ -326,7 +326,8 @@ struct json *qmp_migrate_incoming(struct monitor *m, const struct qmp_migrate_in
     return NULL;
 }
 
-struct json *qmp_query_migrate_capabilities(struct monitor *m, const struct qmp_query_migrate_capabilities_args *a, struct qmp_error *e)
+struct json *qmp_query_migrate_capabilities(struct monitor *m, const struct qmp_query_migrate_capabilities_args *a,
+                                            struct qmp_error *e)
 {
     return json_array();
 }

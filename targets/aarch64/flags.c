@@ -234,7 +234,8 @@ static const struct {
 };
 
 /* Bits 28 to 24 of those: the other instructions, most, are left out at once. */
-static const uint32_t flag_groups = 1u << 0x0a | 1u << 0x0b | 1u << 0x11 | 1u << 0x12 | 0xfu << 0x14 | 1u << 0x1a | 1u << 0x1e;
+static const uint32_t flag_groups =
+    1u << 0x0a | 1u << 0x0b | 1u << 0x11 | 1u << 0x12 | 0xfu << 0x14 | 1u << 0x1a | 1u << 0x1e;
 
 static enum effect effect_of(uint32_t w)
 {

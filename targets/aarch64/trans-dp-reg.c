@@ -165,8 +165,14 @@ static bool cond_compare(DisasContext *s, arg_CCMP_reg *a, ir_ref y, bool add)
 }
 
 /* Register and immediate forms have the same fields: rm is the register or the five-bit immediate. */
-bool a64_trans_CCMN_reg(DisasContext *s, arg_CCMP_reg *a) { return cond_compare(s, a, a64_read(s, a->sf, a->rm), true); }
-bool a64_trans_CCMP_reg(DisasContext *s, arg_CCMP_reg *a) { return cond_compare(s, a, a64_read(s, a->sf, a->rm), false); }
+bool a64_trans_CCMN_reg(DisasContext *s, arg_CCMP_reg *a)
+{
+    return cond_compare(s, a, a64_read(s, a->sf, a->rm), true);
+}
+bool a64_trans_CCMP_reg(DisasContext *s, arg_CCMP_reg *a)
+{
+    return cond_compare(s, a, a64_read(s, a->sf, a->rm), false);
+}
 bool a64_trans_CCMN_imm(DisasContext *s, arg_CCMP_reg *a)
 {
     return cond_compare(s, a, b_const(s->b, a64_type(a->sf), a->rm), true);

@@ -274,7 +274,8 @@ bool a64_trans_CAS(DisasContext *s, arg_CAS *a)
 {
     enum ir_type t = a64_type(a->sz == 3);
     bool wide = a->sz == 3;
-    ir_ref old = b_cas(s->b, t, a->sz | MEM_ALIGN, a64_read_sp(s, true, a->rn), a64_read(s, wide, a->rs), a64_read(s, wide, a->rt));
+    ir_ref old = b_cas(s->b, t, a->sz | MEM_ALIGN, a64_read_sp(s, true, a->rn), a64_read(s, wide, a->rs),
+                       a64_read(s, wide, a->rt));
     a64_write(s, wide, a->rs, old);
     return true;
 }

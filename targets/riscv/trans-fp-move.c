@@ -120,7 +120,8 @@ bool rv_trans_FSGNJX(DisasContext *s, arg_FSGNJX *a) { return sign_injection(s, 
 
 bool rv_trans_FCVT_F_F(DisasContext *s, arg_FCVT_F_F *a)
 {
-    static const enum rv_fp_op soft[] = {[RV_FMT_S] = RV_FP_FROM_S, [RV_FMT_D] = RV_FP_FROM_D, [RV_FMT_H] = RV_FP_FROM_H};
+    static const enum rv_fp_op soft[] = {
+        [RV_FMT_S] = RV_FP_FROM_S, [RV_FMT_D] = RV_FP_FROM_D, [RV_FMT_H] = RV_FP_FROM_H};
     struct ir_builder *b = s->b;
     unsigned rm;
     if (a->fmt == a->from || !rv_fp_moves(s, a->fmt) || !rv_fp_moves(s, a->from) || !rv_rounding(s, a->rm, &rm))

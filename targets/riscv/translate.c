@@ -76,7 +76,9 @@ uint32_t rv_peek(DisasContext *s, uint64_t pc)
 uint32_t rv_leaf_bytes(const struct code_reader *code, uint64_t pc)
 {
     /* By opcode[6:2]: loads, stores, arithmetic. */
-    enum { PLAIN = 1 << 0 | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 12 | 1 << 13 | 1 << 14 | 0x1f << 16 };
+    enum {
+        PLAIN = 1 << 0 | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 12 | 1 << 13 | 1 << 14 | 0x1f << 16
+    };
     const uint8_t *p = NULL;
     size_t avail = 0;
     uint16_t low, high;
@@ -122,7 +124,8 @@ void rv_translate_all(struct ir_builder *b, const struct code_reader *code, unsi
                       const struct rv_privileged *privileged)
 {
     struct ir_unit *u = b->u;
-    DisasContext s = {.b = b, .privileged = privileged, .code = code, .pc = u->pc, .mode = u->flags, .extensions = extensions};
+    DisasContext s = {
+        .b = b, .privileged = privileged, .code = code, .pc = u->pc, .mode = u->flags, .extensions = extensions};
     const uint8_t *p = NULL;
     size_t avail = 0;
     while (!s.ended) {

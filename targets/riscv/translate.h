@@ -12,7 +12,8 @@ struct DisasContext;
 struct rv_privileged {
     bool (*decode)(struct DisasContext *s, uint32_t insn); /* instructions that user programs do not have */
     /* A CSR instruction, but for fcsr and its parts; op: enum rv_csr_op. */
-    bool (*csr)(struct DisasContext *s, unsigned number, unsigned op, unsigned rd, bool reads, bool writes, ir_ref operand);
+    bool (*csr)(struct DisasContext *s, unsigned number, unsigned op, unsigned rd, bool reads, bool writes,
+                ir_ref operand);
 };
 
 typedef struct DisasContext {

@@ -44,7 +44,10 @@ static bool fp_on(const struct rv_hart *h, unsigned number)
 }
 
 static uint64_t read_fcsr(struct rv_hart *h, unsigned n) { return rv_get_fcsr(&h->cpu.cpu, CSR_FFLAGS + n); }
-static void write_fcsr(struct rv_hart *h, unsigned n, uint64_t value) { rv_set_fcsr(&h->cpu.cpu, CSR_FFLAGS + n, value); }
+static void write_fcsr(struct rv_hart *h, unsigned n, uint64_t value)
+{
+    rv_set_fcsr(&h->cpu.cpu, CSR_FFLAGS + n, value);
+}
 
 /* --- counters --- */
 
@@ -96,7 +99,8 @@ static uint64_t read_hartid(struct rv_hart *h, unsigned n) { return h->id; }
 
 /* --- status --- */
 
-#define SSTATUS_WRITABLE (RV_MSTATUS_SIE | RV_MSTATUS_SPIE | RV_MSTATUS_SPP | RV_MSTATUS_FS | RV_MSTATUS_SUM | RV_MSTATUS_MXR)
+#define SSTATUS_WRITABLE \
+    (RV_MSTATUS_SIE | RV_MSTATUS_SPIE | RV_MSTATUS_SPP | RV_MSTATUS_FS | RV_MSTATUS_SUM | RV_MSTATUS_MXR)
 #define MSTATUS_WRITABLE (SSTATUS_WRITABLE | RV_MSTATUS_MIE | RV_MSTATUS_MPIE | RV_MSTATUS_MPP | RV_MSTATUS_MPRV | RV_MSTATUS_TVM | \
                           RV_MSTATUS_TW | RV_MSTATUS_TSR)
 
@@ -164,7 +168,8 @@ static uint64_t read_mstateen(struct rv_hart *h, unsigned n) { return h->mstatee
 
 static void write_mstateen(struct rv_hart *h, unsigned n, uint64_t value)
 {
-    uint64_t mask = UINT64_C(1) << STATEEN_SE0 | (n ? 0 : UINT64_C(1) << STATEEN_ENVCFG | (rv_aia_on(h, 0) ? STATEEN_AIA : 0));
+    uint64_t mask =
+        UINT64_C(1) << STATEEN_SE0 | (n ? 0 : UINT64_C(1) << STATEEN_ENVCFG | (rv_aia_on(h, 0) ? STATEEN_AIA : 0));
     h->mstateen[n] = value & mask;
 }
 

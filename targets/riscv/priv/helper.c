@@ -18,7 +18,8 @@ static uint64_t rv_do_csr(struct rv_hart *h, uint32_t request, uint32_t insn, ui
     if (!rv_access_csr(h, request & 0xfff, request >> 12 & 3, request >> 16 & 1, request >> 17 & 1, operand, &old)) {
         const char *name = rv_csr_name(request & 0xfff);
         if (log_on(LOG_GUEST_ERROR))
-            log_printf("no access to CSR 0x%x (%s) at privilege %u\n", request & 0xfff, name ? name : "there is none", h->privilege);
+            log_printf("no access to CSR 0x%x (%s) at privilege %u\n", request & 0xfff, name ? name : "there is none",
+                       h->privilege);
         illegal(h, insn);
     }
     return old;

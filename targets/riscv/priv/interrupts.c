@@ -168,7 +168,8 @@ uint64_t rv_read_stopi(struct rv_hart *h, unsigned n) { return read_top(h, RV_SU
 /* --- registers behind others --- */
 
 /* Eight priority numbers; the level's external interrupt has the IMSIC's, what does not exist has none. */
-static bool access_priorities(uint8_t *array, uint64_t implemented, unsigned select, uint64_t *old, uint64_t value, uint64_t mask)
+static bool access_priorities(uint8_t *array, uint64_t implemented, unsigned select, uint64_t *old, uint64_t value,
+                              uint64_t mask)
 {
     unsigned first = 4 * (select - SELECT_PRIORITIES);
     if (select & 1) /* for 32 bits only */
@@ -191,8 +192,8 @@ static bool access_selected(struct rv_hart *h, enum rv_privilege level, uint64_t
     unsigned select = (unsigned)(machine ? h->miselect : h->siselect);
     *old = 0;
     if (select >= SELECT_PRIORITIES && select < SELECT_PRIORITIES_END)
-        return access_priorities(machine ? h->miprio : h->siprio, machine ? MACHINE_PRIORITIES : SUPERVISOR_PRIORITIES, select, old,
-                                 value, mask);
+        return access_priorities(machine ? h->miprio : h->siprio, machine ? MACHINE_PRIORITIES : SUPERVISOR_PRIORITIES,
+                                 select, old, value, mask);
     if (select >= SELECT_IMSIC && select < SELECT_IMSIC_END)
         return h->env->imsic(h->env->opaque, h, level, select, old, value, mask);
     return false;

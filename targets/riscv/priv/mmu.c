@@ -14,8 +14,10 @@ enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_A = 64, PTE_D
 #define PTE_PBMT     (UINT64_C(3) << 61)
 #define PTE_N        (UINT64_C(1) << 63)
 
-static const enum rv_exception page_fault[] = {[RV_FETCH] = RV_FETCH_PAGE, [RV_LOAD] = RV_LOAD_PAGE, [RV_STORE] = RV_STORE_PAGE};
-static const enum rv_exception access_fault[] = {[RV_FETCH] = RV_FETCH_ACCESS, [RV_LOAD] = RV_LOAD_ACCESS, [RV_STORE] = RV_STORE_ACCESS};
+static const enum rv_exception page_fault[] = {
+    [RV_FETCH] = RV_FETCH_PAGE, [RV_LOAD] = RV_LOAD_PAGE, [RV_STORE] = RV_STORE_PAGE};
+static const enum rv_exception access_fault[] = {
+    [RV_FETCH] = RV_FETCH_ACCESS, [RV_LOAD] = RV_LOAD_ACCESS, [RV_STORE] = RV_STORE_ACCESS};
 
 struct rv_view rv_data_view(const struct rv_hart *h)
 {
@@ -135,8 +137,8 @@ static bool protect(const struct rv_hart *h, struct rv_view view, uint64_t va, u
     return true;
 }
 
-bool rv_translate_address(struct rv_hart *h, struct rv_view view, uint64_t address, unsigned size, enum rv_access access,
-                          struct rv_translation *out)
+bool rv_translate_address(struct rv_hart *h, struct rv_view view, uint64_t address, unsigned size,
+                          enum rv_access access, struct rv_translation *out)
 {
     if (view.privilege == RV_MACHINE || h->satp >> 60 == SATP_BARE)
         *out = (struct rv_translation){address, 0, UINT64_MAX, true, true, true, RV_ILLEGAL};
@@ -209,7 +211,8 @@ static bool follow(const struct rv_hart *h, uint64_t address, uint64_t *physical
         return false;
     for (unsigned level = levels; level--;) {
         unsigned shift = PAGE_SHIFT + LEVEL_BITS * level;
-        if (!h->env->load(h->env->opaque, h, table + PTE_SIZE * extract64(address, shift, LEVEL_BITS), &pte) || !(pte & PTE_V))
+        if (!h->env->load(h->env->opaque, h, table + PTE_SIZE * extract64(address, shift, LEVEL_BITS), &pte) ||
+            !(pte & PTE_V))
             return false;
         table = PTE_PPN << PAGE_SHIFT;
         if (!(pte & (PTE_R | PTE_W | PTE_X)))

@@ -98,8 +98,8 @@ struct rv_environment {
      * one. A selected register is read into *old and written by the mask (false: it does not exist); the most important
      * interrupt: identity << 16 | identity, or 0, which `claim` makes no longer pending.
      */
-    bool (*imsic)(void *opaque, const struct rv_hart *h, enum rv_privilege level, unsigned select, uint64_t *old, uint64_t value,
-                  uint64_t mask);
+    bool (*imsic)(void *opaque, const struct rv_hart *h, enum rv_privilege level, unsigned select, uint64_t *old,
+                  uint64_t value, uint64_t mask);
     uint32_t (*imsic_top)(void *opaque, const struct rv_hart *h, enum rv_privilege level, bool claim);
     /*
      * Where time is counted by instructions: those there has been time for, and those executed, the current one not
@@ -194,8 +194,8 @@ struct rv_translation {
 struct rv_view rv_data_view(const struct rv_hart *h);
 struct rv_view rv_fetch_view(const struct rv_hart *h);
 /* The physical address of an access of `size` bytes that lies within a page. False: out->cause says why not. */
-bool rv_translate_address(struct rv_hart *h, struct rv_view view, uint64_t address, unsigned size, enum rv_access access,
-                          struct rv_translation *out);
+bool rv_translate_address(struct rv_hart *h, struct rv_view view, uint64_t address, unsigned size,
+                          enum rv_access access, struct rv_translation *out);
 
 /* What the page tables in use map; PMP aside. */
 void rv_each_mapping(struct rv_hart *h, void (*visit)(void *opaque, const struct target_mapping *m), void *opaque);

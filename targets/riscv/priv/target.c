@@ -35,8 +35,9 @@ static bool env_allows(const struct rv_hart *h, uint64_t bit)
 static uint32_t mode(const struct cpu *cpu)
 {
     const struct rv_hart *h = (const struct rv_hart *)cpu;
-    return h->cpu.frm | (uint32_t)h->privilege << RV_MODE_PRIVILEGE_SHIFT | (h->mstatus & RV_MSTATUS_FS ? RV_MODE_FP : 0) |
-           (env_allows(h, RV_ENVCFG_CBCFE) ? RV_MODE_CBO : 0) | (env_allows(h, RV_ENVCFG_CBZE) ? RV_MODE_CBO_ZERO : 0);
+    return h->cpu.frm | (uint32_t)h->privilege << RV_MODE_PRIVILEGE_SHIFT |
+           (h->mstatus & RV_MSTATUS_FS ? RV_MODE_FP : 0) | (env_allows(h, RV_ENVCFG_CBCFE) ? RV_MODE_CBO : 0) |
+           (env_allows(h, RV_ENVCFG_CBZE) ? RV_MODE_CBO_ZERO : 0);
 }
 
 /* --- addresses --- */
@@ -45,7 +46,10 @@ enum { VIEW_USER, VIEW_SUPERVISOR, VIEW_SUPERVISOR_SUM, VIEW_MACHINE, NVIEWS };
 
 static unsigned number_of(struct rv_view v)
 {
-    return v.privilege == RV_MACHINE ? VIEW_MACHINE : v.privilege == RV_USER ? VIEW_USER : v.sum ? VIEW_SUPERVISOR_SUM : VIEW_SUPERVISOR;
+    return v.privilege == RV_MACHINE ? VIEW_MACHINE
+           : v.privilege == RV_USER  ? VIEW_USER
+           : v.sum                   ? VIEW_SUPERVISOR_SUM
+                                     : VIEW_SUPERVISOR;
 }
 
 static unsigned data_view(const struct cpu *cpu) { return number_of(rv_data_view((const struct rv_hart *)cpu)); }
@@ -60,7 +64,8 @@ static bool translate(struct cpu *cpu, unsigned view, uint64_t address, unsigned
         [VIEW_USER] = {RV_USER, false}, [VIEW_SUPERVISOR] = {RV_SUPERVISOR, false}, [VIEW_SUPERVISOR_SUM] = {RV_SUPERVISOR, true},
         [VIEW_MACHINE] = {RV_MACHINE, false},
     };
-    static const enum rv_access kind[] = {[ACCESS_FETCH] = RV_FETCH, [ACCESS_LOAD] = RV_LOAD, [ACCESS_STORE] = RV_STORE};
+    static const enum rv_access kind[] = {
+        [ACCESS_FETCH] = RV_FETCH, [ACCESS_LOAD] = RV_LOAD, [ACCESS_STORE] = RV_STORE};
     struct rv_translation t;
     if (!rv_translate_address(rv_hart(cpu), views[view], address, size, kind[access], &t)) {
         *out = (struct target_translation){.cause = t.cause}; /* the rest says nothing */
@@ -80,7 +85,8 @@ static void raise(struct cpu *cpu, uint32_t cause, uint64_t address)
 
 static void bus_error(struct cpu *cpu, enum target_access access, uint64_t address)
 {
-    static const enum rv_exception cause[] = {[ACCESS_FETCH] = RV_FETCH_ACCESS, [ACCESS_LOAD] = RV_LOAD_ACCESS, [ACCESS_STORE] = RV_STORE_ACCESS};
+    static const enum rv_exception cause[] = {
+        [ACCESS_FETCH] = RV_FETCH_ACCESS, [ACCESS_LOAD] = RV_LOAD_ACCESS, [ACCESS_STORE] = RV_STORE_ACCESS};
     rv_raise(rv_hart(cpu), cause[access], address);
 }
 

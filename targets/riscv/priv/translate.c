@@ -50,7 +50,8 @@ bool rvp_trans_SFENCE_W_INVAL(DisasContext *s, arg_SFENCE_W_INVAL *a) { return o
 bool rvp_trans_SFENCE_INVAL_IR(DisasContext *s, arg_SFENCE_INVAL_IR *a) { return order(s); }
 
 /* The unit ends where the register may change the code behind or let an interrupt in; or, counted, may be a counter. */
-static bool access_csr(DisasContext *s, unsigned number, unsigned op, unsigned rd, bool reads, bool writes, ir_ref operand)
+static bool access_csr(DisasContext *s, unsigned number, unsigned op, unsigned rd, bool reads, bool writes,
+                       ir_ref operand)
 {
     struct ir_builder *b = s->b;
     uint32_t request = RV_CSR_REQUEST(number, op, reads && rd, writes);

@@ -12,8 +12,8 @@
 
 /* --- ops done by C --- */
 
-static void slow_op(char *state, const struct slow_inst *slow, const struct ir_guest *guest, const struct host_layout *l,
-                    const struct host_registers *regs)
+static void slow_op(char *state, const struct slow_inst *slow, const struct ir_guest *guest,
+                    const struct host_layout *l, const struct host_registers *regs)
 {
     const struct ir_inst *in = &slow->in;
     union ir_value v[IR_MAX_ARGS] = {0}, out = {0};

@@ -38,7 +38,8 @@ extern struct x86_features x86;
 /* How many guest registers have fixed host registers; part of the calling convention of generated code. */
 enum { GLOBAL_GPRS = 9, GLOBAL_XMMS = 0 };
 extern const int8_t global_gpr[GLOBAL_GPRS];
-#define CALLER_SAVED_GPRS (1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI | 1u << RDI | 1u << R8 | 1u << R9 | 1u << R10 | 1u << R11)
+#define CALLER_SAVED_GPRS \
+    (1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI | 1u << RDI | 1u << R8 | 1u << R9 | 1u << R10 | 1u << R11)
 
 /* Floats whose NaN is still the processor's: nan.c. */
 enum raw { RAW_NOT, RAW_F64, RAW_F32, RAW_BOXED /* an F32 boxed in an F64 */ };
@@ -220,7 +221,8 @@ struct gen {
     struct label *label;
     struct label_use *label_uses;
     int8_t *depth;
-    uint32_t max_depth, max_label, max_label_uses, max_val, max_stubs, max_pending, max_pool, max_slow_uses, max_faults, max_locs, max_consts;
+    uint32_t max_depth, max_label, max_label_uses, max_val, max_stubs, max_pending, max_pool, max_slow_uses, max_faults,
+        max_locs, max_consts;
     struct fresh fresh;
 };
 
@@ -366,7 +368,8 @@ void x86_store_cell(struct gen *g, int cell, int reg, unsigned type);
 void x86_load_const(struct gen *g, int reg, ir_ref c);
 /* op reg, [constant]: SSE form, or VEX with vvvv. tail: bytes of immediate that follow. */
 void x86_pool(struct gen *g, unsigned op, int reg, unsigned size, uint64_t lo, uint64_t hi, unsigned tail);
-void x86_pool_vex(struct gen *g, unsigned op, int reg, int vvvv, unsigned size, uint64_t lo, uint64_t hi, unsigned tail);
+void x86_pool_vex(struct gen *g, unsigned op, int reg, int vvvv, unsigned size, uint64_t lo, uint64_t hi,
+                  unsigned tail);
 void x86_pins_store(struct gen *g, uint32_t mask);
 void x86_pins_load(struct gen *g, uint32_t mask);
 /* Local pins and displaced ones, at the borders of a loop. */

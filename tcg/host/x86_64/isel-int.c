@@ -588,7 +588,8 @@ static void carry(struct gen *g, const struct ir_inst *in)
     struct asmbuf *a = &g->a;
     const struct ir_inst *before = in - 1;
     int d;
-    if (g->adc && g->adc == g->i - 1 && before->type == in->type && before->arg[0] == in->arg[0] && before->arg[1] == in->arg[1] &&
+    if (g->adc && g->adc == g->i - 1 && before->type == in->type && before->arg[0] == in->arg[0] &&
+        before->arg[1] == in->arg[1] &&
         before->arg[2] == in->arg[2]) { /* its flags are still there: only moves can have come between */
         d = ra_def(g);
     } else {

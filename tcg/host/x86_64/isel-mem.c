@@ -116,7 +116,8 @@ static void compare_entry(struct gen *g, struct mem m, unsigned size, bool is_st
     struct asmbuf *a = &g->a;
     unsigned turned = aligned ? size : 0;
     int entry = m.base, at = m.index;
-    emit_rm(a, 0x2b | OP_W, at, MEM(entry, is_store ? offsetof(struct tlb_entry, store) : offsetof(struct tlb_entry, load)));
+    emit_rm(a, 0x2b | OP_W, at,
+            MEM(entry, is_store ? offsetof(struct tlb_entry, store) : offsetof(struct tlb_entry, load)));
     if (turned) /* low bits of a misaligned one make it larger than any in the page */
         emit_shift_imm(a, SHIFT_ROR, true, at, turned);
     emit_alu_imm(a, ALU_CMP, true, at, (PAGE - (1 << size)) >> turned);
@@ -264,7 +265,8 @@ static void store(struct gen *g, const struct ir_inst *in)
     struct mem m = address(g, in);
     if (in_xmm(type)) {
         store_vec(g, in, m);
-    } else if (ra_const(g, v, &c) && (!(in->mem & MEM_BE) || !size) && (size < 3 || c == (uint64_t)(int64_t)(int32_t)c)) {
+    } else if (ra_const(g, v, &c) && (!(in->mem & MEM_BE) || !size) &&
+               (size < 3 || c == (uint64_t)(int64_t)(int32_t)c)) {
         reach(g, in, m);
         if (size == 1)
             emit_rm(a, OP_66 | 0xc7, 0, m);

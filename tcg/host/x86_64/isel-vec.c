@@ -404,7 +404,9 @@ static bool one(struct gen *g, const struct ir_inst *in, int d, int a)
         x86_op3(g, P | 0xfc, d, d, X);
         return true;
     }
-    case IR_VFNEG: op_repeat(g, OP_0F | 0x57, d, a, lane, lane == LANE_D ? UINT64_C(1) << 63 : UINT64_C(1) << 31); return true;
+    case IR_VFNEG:
+        op_repeat(g, OP_0F | 0x57, d, a, lane, lane == LANE_D ? UINT64_C(1) << 63 : UINT64_C(1) << 31);
+        return true;
     case IR_VFABS: op_repeat(g, OP_0F | 0x54, d, a, lane, lane == LANE_D ? INT64_MAX : INT32_MAX); return true;
     case IR_AESMC: /* the inverse of the last round undoes what the round does beyond mixing */
         if (!x86.aes)

@@ -7,7 +7,10 @@
 #include "base/softfloat.h"
 #include "tcg/host/x86_64/gen.h"
 
-bool x86_nans_are_late(const struct gen *g) { return x86.late_nans && g->guest->fp && g->guest->fp->nan == FP_PICK_DEFAULT; }
+bool x86_nans_are_late(const struct gen *g)
+{
+    return x86.late_nans && g->guest->fp && g->guest->fp->nan == FP_PICK_DEFAULT;
+}
 
 uint64_t x86_guest_nan(const struct ir_guest *guest, enum raw raw)
 {
@@ -98,7 +101,8 @@ static int companion(const struct gen *g, int reg, enum raw raw)
 {
     for (unsigned s = 0; s < g->guest->nslots; s++) {
         const struct slot_state *slot = &g->slot[s];
-        if (slot->raw && slot->pin != NO_REG && slot->pin != reg && slot->last_put <= g->i && same_width(slot->raw, raw))
+        if (slot->raw && slot->pin != NO_REG && slot->pin != reg && slot->last_put <= g->i &&
+            same_width(slot->raw, raw))
             return s;
     }
     return -1;

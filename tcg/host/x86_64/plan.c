@@ -46,7 +46,8 @@ static ir_ref find_root(struct gen *g, ir_ref r)
  */
 static bool makes_clean(const struct gen *g, const struct ir_inst *in)
 {
-    bool a = is_clean(g, in->arg[0]), b = is_clean(g, in->arg[1]), c = is_clean(g, in->arg[2]), d = is_clean(g, in->arg[3]);
+    bool a = is_clean(g, in->arg[0]), b = is_clean(g, in->arg[1]), c = is_clean(g, in->arg[2]),
+         d = is_clean(g, in->arg[3]);
     switch (in->op) {
     case IR_LD:
     case IR_CONST:
@@ -277,7 +278,8 @@ static int8_t hint_of(const struct plan *p, ir_ref r, const struct value *v)
 }
 
 /* PLAIN, and OTHER when what is its own has been done. */
-static inline void plan_value(struct gen *g, struct plan *p, ir_ref r, const struct ir_inst *in, struct value *v, bool plain)
+static inline void plan_value(struct gen *g, struct plan *p, ir_ref r, const struct ir_inst *in, struct value *v,
+                              bool plain)
 {
     unsigned props = plain ? ir_facts[in->op].props : ir_props(in);
     v->hint = hint_of(p, r, v);

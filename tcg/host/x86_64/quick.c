@@ -317,8 +317,8 @@ static inline void fault_point(struct gen *g)
 /* The operand of an access that needs neither a TLB nor arithmetic first. */
 static inline bool address(struct gen *g, const struct ir_inst *in, struct mem *m)
 {
-    if (g->ctx->tlb || in->mem & (MEM_BE | MEM_ALIGN) || in->imm != (int32_t)in->imm || g->u->inst[in->arg[0]].op == IR_CONST ||
-        (in->arg[1] && g->u->inst[in->arg[1]].op == IR_CONST))
+    if (g->ctx->tlb || in->mem & (MEM_BE | MEM_ALIGN) || in->imm != (int32_t)in->imm ||
+        g->u->inst[in->arg[0]].op == IR_CONST || (in->arg[1] && g->u->inst[in->arg[1]].op == IR_CONST))
         return false;
     *m = (struct mem){.base = use(g, in->arg[0]), .index = NO_REG, .disp = in->imm};
     if (in->arg[1]) {

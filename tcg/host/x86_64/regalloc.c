@@ -49,7 +49,10 @@ static void store(struct gen *g, struct mem m, int reg, unsigned type)
 }
 
 void x86_load_slot(struct gen *g, int reg, unsigned slot, unsigned type) { load(g, reg, slot_mem(g, slot), type); }
-void x86_store_slot(struct gen *g, unsigned slot, int reg) { store(g, slot_mem(g, slot), reg, g->guest->slots[slot].type); }
+void x86_store_slot(struct gen *g, unsigned slot, int reg)
+{
+    store(g, slot_mem(g, slot), reg, g->guest->slots[slot].type);
+}
 void x86_load_cell(struct gen *g, int reg, int cell, unsigned type) { load(g, reg, cell_mem(g, cell), type); }
 void x86_store_cell(struct gen *g, int cell, int reg, unsigned type) { store(g, cell_mem(g, cell), reg, type); }
 
