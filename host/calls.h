@@ -9,14 +9,16 @@
 #include <stdint.h>
 
 /*
- * A system call that a signal can't slip past: the kernel's result, or -512 (SYS_RESTART) and no call if *pending is
- * set. Between the test of *pending and the kernel's entry a signal handler finds the program counter in [begin, end)
- * and moves it to `interrupted`. The kernel itself puts the program counter back onto the call's instruction when it
- * wants the call restarted; that is inside the range, too.
+ * A system call that a signal can't slip past: the kernel's result, or -513 (SYS_RESTART_ALWAYS) and no call if *pending
+ * is set. Between the test of *pending and the kernel's entry a signal handler finds the program counter in [begin,
+ * restarted) and moves it to `not_begun`. When the kernel wants the call restarted it puts the program counter to
+ * `restarted`; the handler moves it to `interrupted`, and the result is -512 (SYS_RESTART). On hosts other than x86-64
+ * `restarted` is also where the call begins: at that one instruction a signal counts as an interruption.
  */
 int64_t safe_syscall_unless(const uint32_t *pending, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
                             uint64_t a4, uint64_t a5);
-extern const char safe_syscall_begin[], safe_syscall_end[], safe_syscall_interrupted[];
+extern const char safe_syscall_begin[], safe_syscall_restarted[], safe_syscall_not_begun[];
+extern const char safe_syscall_interrupted[];
 
 /*
  * clone3(2); the child, on a stack without a frame, runs fn(arg) and ends with what it returns. `args` is struct

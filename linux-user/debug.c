@@ -259,6 +259,7 @@ void debug_call(struct task *t, uint64_t number, bool begins)
     if (!is_caught_call(t, number))
         return;
     t->debug.info = (siginfo_t){.si_signo = SIGTRAP};
+    t->shown = true;
     debug_report(t, &stop, true);
 }
 

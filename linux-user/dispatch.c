@@ -26,6 +26,8 @@ static syscall_fn *const handlers[CALL_COUNT] = {
 
 static int64_t host_call_described(struct task *t, const struct call_desc *d, const uint64_t a[6])
 {
+    if (d->restart == SYS_RESTART)
+        return begun_syscall(t, d->host, a[0], a[1], a[2], a[3], a[4], a[5]);
     if (d->restart)
         return safe_syscall(t, d->host, a[0], a[1], a[2], a[3], a[4], a[5]);
     return host_call(d->host, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -117,9 +119,9 @@ static int64_t run_call(struct task *t, int call, const uint64_t a[6])
         return -(int64_t)d->error;
     }
     /*
-     * The host was interrupted (or not even entered) for a signal: what that means is a property of the call. Where
-     * the host's kernel would have restarted the call itself safe_syscall answers SYS_RESTART, so that EINTR of a call
-     * that waits for descriptors is final (a socket with a time-out).
+     * The host was interrupted for a signal: what that means is a property of the call. Where the host's kernel would
+     * have restarted the call itself safe_syscall answers SYS_RESTART, so that EINTR of a call that waits for descriptors
+     * is final (a socket with a time-out).
      */
     if (d->restart && (ret == -SYS_RESTART || (ret == -EINTR && d->restart != SYS_RESTART)))
         ret = -(int64_t)d->restart;
@@ -133,6 +135,7 @@ static int64_t __attribute__((noinline)) trace_and_run(struct task *t, int call,
     if (is_vdso_call(t, call))
         return run_call(t, call, a);
     trace_enter(t, &line, call, number, a);
+    t->shown = true;
     if (!guard_own_fds(call, a, &ret))
         ret = run_call(t, call, a);
     trace_leave(t, &line, ret);

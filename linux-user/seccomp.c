@@ -320,7 +320,7 @@ static int64_t receive(struct task *t, int fd, uint64_t arg)
     struct seccomp_notif n;
     if (get_user(t, n, arg))
         return -EFAULT;
-    int64_t ret = safe_syscall(t, SYS_ioctl, fd, SECCOMP_IOCTL_NOTIF_RECV, (uintptr_t)&n, 0, 0, 0);
+    int64_t ret = begun_syscall(t, SYS_ioctl, fd, SECCOMP_IOCTL_NOTIF_RECV, (uintptr_t)&n, 0, 0, 0);
     if (ret < 0)
         return ret;
     if ((n.data.nr & NOTIFY_MASK) == NOTIFY_NUMBER) {

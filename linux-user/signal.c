@@ -26,6 +26,10 @@
 #include "linux-user/trace.h"
 #include "linux-user/uaccess.h"
 
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
 _Thread_local struct task *current_task;
 
 enum { HOST_STACK_SIZE = 64 << 10 }; /* the host's frame with the widest vector registers, and the handler */
@@ -79,16 +83,50 @@ static siginfo_t undisguised(const siginfo_t *info)
 int64_t safe_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                      uint64_t a5)
 {
-    return safe_syscall_unless(&t->signals.pending, nr, a0, a1, a2, a3, a4, a5);
+    int64_t ret = safe_syscall_unless(&t->signals.pending, nr, a0, a1, a2, a3, a4, a5);
+    return ret == -SYS_RESTART_ALWAYS && t->shown ? -SYS_RESTART : ret;
 }
 
-/* Ends guest code soon, and a call of the host's that has not begun at once. */
+/* A call that is late is ended by signals of a timer's: when the first comes, and the time between them. */
+enum { LATE_NS = 100000 };
+static const char late_mark; /* such a signal's value is its address */
+
+static bool is_late_mark(const siginfo_t *info)
+{
+    return info->si_signo == SIGSEGV && info->si_code == SI_TIMER && info->si_value.sival_ptr == &late_mark;
+}
+
+int64_t begun_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                      uint64_t a5)
+{
+    static const uint32_t none = 0;
+    const struct itimerspec times = {{.tv_nsec = LATE_NS}, {.tv_nsec = LATE_NS}};
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGSEGV};
+    int32_t timer;
+    int64_t ret = safe_syscall_unless(&t->signals.pending, nr, a0, a1, a2, a3, a4, a5);
+    if (LIKELY(ret != -SYS_RESTART_ALWAYS || !t->shown))
+        return ret;
+    event.sigev_value.sival_ptr = (void *)&late_mark;
+    event.sigev_notify_thread_id = gettid();
+    if (host_call(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer))
+        return -SYS_RESTART; /* too many timers: it was interrupted, then */
+    t->signals.late = true;
+    host_call(SYS_timer_settime, timer, 0, &times, 0);
+    ret = safe_syscall_unless(&none, nr, a0, a1, a2, a3, a4, a5);
+    t->signals.late = false;
+    host_call(SYS_timer_delete, timer);
+    return ret;
+}
+
+/* Ends guest code soon, and a call of the host's that has not begun at once: but not one that is late. */
 static void leave_for_main_loop(struct task *t, ucontext_t *uc)
 {
     cpu_kick(t->cpu);
-    uintptr_t begin = (uintptr_t)safe_syscall_begin, end = (uintptr_t)safe_syscall_end;
-    if (context_pc(uc) - begin < end - begin)
+    uintptr_t begin = (uintptr_t)safe_syscall_begin, restarted = (uintptr_t)safe_syscall_restarted, pc = context_pc(uc);
+    if (pc == restarted)
         context_set_pc(uc, (uintptr_t)safe_syscall_interrupted);
+    else if (pc - begin < restarted - begin && !t->signals.late)
+        context_set_pc(uc, (uintptr_t)safe_syscall_not_begun);
 }
 
 /*
@@ -136,6 +174,8 @@ static void host_handler(int signo, siginfo_t *info, void *context)
         /* for a thread of ours that has not become the guest's yet: its next one will do */
     } else if (UNLIKELY(t && trace_message_in(t->process, info))) {
         tracee_message(t, info, uc);
+    } else if (UNLIKELY(t && is_late_mark(info))) {
+        leave_for_main_loop(t, uc);
     } else if (sync_index(signo) < 0 || info->si_code <= 0 || !context_was_fault(uc, info)) {
         signal_caught(t, info, uc);
     } else if (!uaccess_host_fault(uc)) {

@@ -44,6 +44,7 @@ struct linux_stack {
 struct task_signals {
     uint32_t pending;        /* SIGNAL_PENDING_…: what is to be delivered; written by the host handler */
     uint32_t fault_access;   /* FAULT_… of the last memory fault */
+    bool late;               /* a call of the host's is made though a signal is pending: begun_syscall() */
     bool has_saved_mask;     /* a call runs with a mask of its own (sigsuspend): saved_mask is the old one */
     uint64_t mask;           /* what the guest has blocked */
     uint64_t saved_mask;

@@ -43,8 +43,8 @@ uint64_t host_path(struct task *t, int dirfd, uint64_t addr, enum last_link last
 static int64_t open_host(struct task *t, int dirfd, uint64_t path, const struct open_how *how, bool how_given)
 {
     if (how_given)
-        return safe_syscall(t, SYS_openat2, dirfd, path, (uintptr_t)how, sizeof *how, 0, 0);
-    return safe_syscall(t, SYS_openat, dirfd, path, how->flags, how->mode, 0, 0);
+        return begun_syscall(t, SYS_openat2, dirfd, path, (uintptr_t)how, sizeof *how, 0, 0);
+    return begun_syscall(t, SYS_openat, dirfd, path, how->flags, how->mode, 0, 0);
 }
 
 static enum last_link last_of_open(uint64_t flags)
@@ -128,6 +128,6 @@ int64_t sys_fcntl(struct task *t, const uint64_t a[6])
         return host_call(SYS_fcntl, a[0], F_SETFL, flags_to_host(abi, SET_open, a[2]));
     default:
         /* Commands, struct flock and struct f_owner_ex are the same; F_SETLKW and F_OFD_SETLKW wait. */
-        return safe_syscall(t, SYS_fcntl, a[0], a[1], a[2], 0, 0, 0);
+        return begun_syscall(t, SYS_fcntl, a[0], a[1], a[2], 0, 0, 0);
     }
 }

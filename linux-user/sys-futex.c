@@ -14,7 +14,7 @@ int64_t sys_futex(struct task *t, const uint64_t a[6])
     switch (a[1] & FUTEX_CMD_MASK) {
     case FUTEX_WAIT:
     case FUTEX_WAIT_BITSET: {
-        int64_t ret = safe_syscall(t, SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
+        int64_t ret = begun_syscall(t, SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
         /* An absolute or no time-out: start again; a relative one would start anew: EINTR when a handler ran. */
         bool relative = (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT && a[3];
         return ret == -EINTR || ret == -SYS_RESTART ? relative ? -SYS_RESTART_BLOCK : -SYS_RESTART : ret;
@@ -22,7 +22,7 @@ int64_t sys_futex(struct task *t, const uint64_t a[6])
     case FUTEX_LOCK_PI:
     case FUTEX_LOCK_PI2:
     case FUTEX_WAIT_REQUEUE_PI: {
-        int64_t ret = safe_syscall(t, SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
+        int64_t ret = begun_syscall(t, SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
         return ret == -EINTR || ret == -SYS_RESTART ? -SYS_RESTART_ALWAYS : ret;
     }
     default: /* the others don't wait */

@@ -75,8 +75,11 @@ int64_t sys_rt_sigprocmask(struct task *t, const uint64_t a[6])
         default:
             return -EINVAL;
         }
-        if (!signal_try_mask(t, new))
-            return -SYS_RESTART_ALWAYS;
+        if (!signal_try_mask(t, new)) {
+            if (!t->shown)
+                return -SYS_RESTART_ALWAYS;
+            signal_set_mask(t, new); /* the handler runs at the end of the call */
+        }
     }
     return a[2] && put_user(t, old, a[2]) ? -EFAULT : 0;
 }
@@ -104,7 +107,7 @@ int64_t sys_rt_sigsuspend(struct task *t, const uint64_t a[6])
     int64_t ret = -EINTR;
     if (!(s->held & ~mask)) {
         ret = safe_syscall(t, SYS_rt_sigsuspend, (uintptr_t)&mask, SIGSET_SIZE, 0, 0, 0, 0);
-        if (ret == -SYS_RESTART) /* caught before the mask was in force */
+        if (ret == -SYS_RESTART || ret == -SYS_RESTART_ALWAYS) /* caught before the mask was in force */
             return -SYS_RESTART_ALWAYS;
     }
     signal_use_mask(t, mask);

@@ -109,6 +109,7 @@ static void run_syscall(struct task *t)
         t->abi->restart_syscall(t->cpu);
         return;
     }
+    t->shown = false;
     __atomic_store_n(&t->in_call, true, __ATOMIC_RELAXED);
     int64_t ret = dispatch_syscall(t);
     __atomic_store_n(&t->in_call, false, __ATOMIC_RELAXED);

@@ -73,6 +73,7 @@ struct task {
     uint32_t watch; /* WATCH_…: its system calls are looked at */
     int32_t tid;
     bool in_call, parked; /* inside a system call; stopped for good */
+    bool shown;        /* somebody (strace, a tracer, a debugger) has been told that the call begins */
     bool exiting;      /* the thread (not the process) ends; the main loop returns */
     int exit_code;
     struct host_stack *stack; /* of a thread; NULL for the process's first */
@@ -82,11 +83,20 @@ struct task {
 extern _Thread_local struct task *current_task;
 
 /*
- * A host call that may block. A signal that is caught before the kernel has begun makes it return -SYS_RESTART without
- * calling; one that interrupts it, -EINTR. Otherwise the kernel's result, or -errno.
+ * A host call that may block. The kernel's result, or -errno: -EINTR or, where the kernel would restart the call by
+ * itself, -SYS_RESTART when a signal interrupts it. When one is caught before the kernel has begun there is no call: the
+ * signal comes in front of it, -SYS_RESTART_ALWAYS; or, where somebody has been told that it begins (t->shown),
+ * interrupts it, -SYS_RESTART.
  */
 int64_t safe_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                      uint64_t a5);
+/*
+ * The same for a call that signals interrupt only where it waits, and that waits under the thread's own mask: once it
+ * has been shown it is made though a signal has come before it. The kernel, in which it would be by then, would end it
+ * only if it had to wait.
+ */
+int64_t begun_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                      uint64_t a5);
 
 /* Runs the guest thread until it ends (t->exiting); does not return from the first thread. On the thread of t. */
 void task_run(struct task *t);

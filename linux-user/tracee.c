@@ -285,6 +285,7 @@ bool tracee_enter(struct task *t, uint64_t *number, uint64_t a[6])
         return true;
     bool emulates = e->resume == TRACE_SYSEMU;
     note_call(t, *number, a);
+    t->shown = true;
     stop(t, STOP_ENTRY);
     read_call(t, number, a);
     return !emulates && (int32_t)*number != -1;
@@ -297,6 +298,7 @@ bool tracee_seccomp(struct task *t, uint32_t data, uint64_t *number, uint64_t a[
         return false;
     note_call(t, *number, a);
     e->seccomp_data = data;
+    t->shown = true;
     stop_event(t, PTRACE_EVENT_SECCOMP, data);
     read_call(t, number, a);
     *skip = (int32_t)*number == -1;

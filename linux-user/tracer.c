@@ -289,7 +289,7 @@ int64_t sys_wait4(struct task *t, const uint64_t a[6])
 {
     for (;;) {
         int status = 0;
-        int64_t ret = safe_syscall(t, SYS_wait4, a[0], (uintptr_t)&status, a[2], a[3], 0, 0);
+        int64_t ret = begun_syscall(t, SYS_wait4, a[0], (uintptr_t)&status, a[2], a[3], 0, 0);
         if (ret <= 0)
             return ret;
         status = look(t, (pid_t)ret, status);
@@ -323,7 +323,7 @@ int64_t sys_waitid(struct task *t, const uint64_t a[6])
 {
     for (;;) {
         siginfo_t info = {.si_signo = 0};
-        int64_t ret = safe_syscall(t, SYS_waitid, a[0], a[1], (uintptr_t)&info, a[3], a[4], 0);
+        int64_t ret = begun_syscall(t, SYS_waitid, a[0], a[1], (uintptr_t)&info, a[3], a[4], 0);
         if (ret < 0)
             return ret;
         if (info.si_pid) {

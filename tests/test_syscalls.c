@@ -56,6 +56,12 @@ int64_t safe_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t
     return interrupted ? -SYS_RESTART : host_call(nr, a0, a1, a2, a3, a4, a5);
 }
 
+int64_t begun_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                      uint64_t a5)
+{
+    return safe_syscall(t, nr, a0, a1, a2, a3, a4, a5);
+}
+
 bool sysroot_absolute(const struct process *p, int dirfd, const char *path, char out[PATH_MAX]) { return false; }
 bool sysroot_lookup(const struct process *p, const char *path, enum last_link last, char out[PATH_MAX])
 {

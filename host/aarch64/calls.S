@@ -1,6 +1,7 @@
 /* AAPCS64; the kernel takes the call in x8 and arguments in x0 to x5, and changes x0 alone. See host/calls.h. */
         .text
-        .globl  safe_syscall_unless, safe_syscall_begin, safe_syscall_end, safe_syscall_interrupted
+        .globl  safe_syscall_unless, safe_syscall_begin, safe_syscall_restarted, safe_syscall_not_begun
+        .globl  safe_syscall_interrupted
         .type   safe_syscall_unless, %function
         .p2align 4
 safe_syscall_unless:
@@ -15,9 +16,12 @@ safe_syscall_unless:
         mov     x5, x7
 safe_syscall_begin:
         ldr     w10, [x9]
-        cbnz    w10, safe_syscall_interrupted
+        cbnz    w10, safe_syscall_not_begun
+safe_syscall_restarted:
         svc     #0
-safe_syscall_end:
+        ret
+safe_syscall_not_begun:
+        mov     x0, #-513               /* -SYS_RESTART_ALWAYS */
         ret
 safe_syscall_interrupted:
         mov     x0, #-512               /* -SYS_RESTART */

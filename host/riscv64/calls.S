@@ -1,6 +1,7 @@
 /* RISC-V psABI; the kernel takes the call in a7 and arguments in a0 to a5, and changes a0 alone. See host/calls.h. */
         .text
-        .globl  safe_syscall_unless, safe_syscall_begin, safe_syscall_end, safe_syscall_interrupted
+        .globl  safe_syscall_unless, safe_syscall_begin, safe_syscall_restarted, safe_syscall_not_begun
+        .globl  safe_syscall_interrupted
         .type   safe_syscall_unless, @function
         .p2align 2
 safe_syscall_unless:
@@ -16,9 +17,12 @@ safe_syscall_unless:
         mv      a7, t1
 safe_syscall_begin:
         lw      t1, 0(t0)
-        bnez    t1, safe_syscall_interrupted
+        bnez    t1, safe_syscall_not_begun
+safe_syscall_restarted:
         ecall
-safe_syscall_end:
+        ret
+safe_syscall_not_begun:
+        li      a0, -513                /* -SYS_RESTART_ALWAYS */
         ret
 safe_syscall_interrupted:
         li      a0, -512                /* -SYS_RESTART */

@@ -1,6 +1,7 @@
 /* System V ABI for x86-64; the kernel takes arguments in rdi, rsi, rdx, r10, r8, r9 and destroys rcx and r11. See host/calls.h. */
         .text
-        .globl  safe_syscall_unless, safe_syscall_begin, safe_syscall_end, safe_syscall_interrupted
+        .globl  safe_syscall_unless, safe_syscall_begin, safe_syscall_restarted, safe_syscall_not_begun
+        .globl  safe_syscall_interrupted
         .type   safe_syscall_unless, @function
         .p2align 4
 safe_syscall_unless:
@@ -15,9 +16,13 @@ safe_syscall_unless:
         mov     16(%rsp), %r9
 safe_syscall_begin:
         cmpl    $0, (%r11)
-        jne     safe_syscall_interrupted
+        jne     safe_syscall_not_begun
+        .byte   0x48                    /* a prefix without meaning: a restart begins behind it */
+safe_syscall_restarted:
         syscall
-safe_syscall_end:
+        ret
+safe_syscall_not_begun:
+        mov     $-513, %rax             /* -SYS_RESTART_ALWAYS */
         ret
 safe_syscall_interrupted:
         mov     $-512, %rax             /* -SYS_RESTART */

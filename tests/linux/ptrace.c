@@ -649,6 +649,64 @@ static void seccomp_event(void)
     ends(pid, 14);
 }
 
+/* -- a signal comes when the tracer knows of a call that has not begun: calls that have to wait are interrupted */
+
+static int caught, ends_of_pipe[2];
+static void catch(int signo) { caught++; }
+
+static int calls_with_signals(void)
+{
+    struct sock_filter f[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                              BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+                              BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog program = {sizeof f / sizeof *f, f};
+    struct sigaction action = {.sa_handler = catch};
+    char c;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) ||
+        sigaction(SIGUSR1, &action, NULL) || pipe(ends_of_pipe))
+        return 1;
+    int fd = open("/dev/null", O_RDWR);
+    bool good = fd >= 0 && caught == 1;
+    good = good && write(fd, "text", 4) == 4 && caught == 2 && fcntl(fd, F_GETFD) == 0 && caught == 3;
+    good = good && syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, NULL, 8) == 0 && close(fd) == 0;
+    good = good && read(ends_of_pipe[0], &c, 1) == -1 && errno == EINTR && caught == 4;
+    return good ? 15 : 16;
+}
+
+static void signals_at_entry(void)
+{
+    static const long disturbed[] = {SYS_openat, SYS_write, SYS_fcntl, SYS_read};
+    unsigned seccomp = 0, begun[4] = {0}, ended[4] = {0}, signals = 0;
+    long n;
+    int status, call = -1;
+    pid_t pid = start(calls_with_signals);
+    go(PTRACE_SETOPTIONS, pid, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP);
+    go(PTRACE_SYSCALL, pid, 0);
+    while (status = wait_for(pid), WIFSTOPPED(status)) {
+        struct __ptrace_syscall_info i = info_of(pid, &n);
+        if (i.op == PTRACE_SYSCALL_INFO_ENTRY) {
+            call = -1;
+            for (int k = 0; k < 4; k++)
+                call = (long)i.entry.nr == disturbed[k] ? k : call;
+        }
+        if (call >= 0 && i.op == PTRACE_SYSCALL_INFO_ENTRY) {
+            begun[call]++;
+            CHECK(syscall(SYS_tgkill, pid, pid, SIGUSR1) == 0);
+        } else if (call >= 0 && i.op == PTRACE_SYSCALL_INFO_EXIT) {
+            ended[call]++;
+            CHECK(disturbed[call] == SYS_read ? i.exit.rval == -512 : i.exit.rval >= 0);
+        }
+        bool signalled = stopped_by(status, SIGUSR1);
+        signals += signalled;
+        seccomp += i.op == PTRACE_SYSCALL_INFO_SECCOMP;
+        go(PTRACE_SYSCALL, pid, signalled ? SIGUSR1 : 0);
+    }
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 15);
+    CHECK(seccomp == 1 && signals == 4);
+    for (int k = 0; k < 4; k++)
+        CHECK(begun[k] == 1 && ended[k] == 1);
+}
+
 /* -- attaching */
 
 static volatile int going;
@@ -755,7 +813,8 @@ int main(int argc, char **argv)
 #endif
         {"events", events, NULL, false},    {"events of a seized", events, NULL, true}, {"exec", exec_trap, NULL, false},
         {"exec of a vfork", exec_trap, NULL, true},
-        {"seccomp", NULL, seccomp_event, 0}, {"attach", attaches, NULL, false}, {"attach to a waiting", attaches, NULL, true},
+        {"seccomp", NULL, seccomp_event, 0}, {"signals at entry", NULL, signals_at_entry, 0},
+        {"attach", attaches, NULL, false}, {"attach to a waiting", attaches, NULL, true},
         {"end", tracer_ends, NULL, false},  {"end that kills", tracer_ends, NULL, true},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {

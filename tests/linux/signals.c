@@ -482,6 +482,24 @@ static void storm(void)
     handle(SIGALRM, SIG_DFL, 0);
 }
 
+/* -- calls that need not wait, in a storm of signals without SA_RESTART: none of them is interrupted */
+
+static void calls_in_storm(void)
+{
+    const struct itimerval often = {{0, 30}, {0, 30}}, off = {{0, 0}, {0, 0}};
+    unsigned failed = 0;
+    count = 0;
+    handle(SIGALRM, note, 0);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (int i = 0; i < 4000; i++) {
+        int fd = open("/dev/null", O_RDWR);
+        failed += fd < 0 || write(fd, "storm", 5) != 5 || fcntl(fd, F_GETFD) || close(fd);
+    }
+    setitimer(ITIMER_REAL, &off, NULL);
+    CHECK(failed == 0 && count > 0);
+    handle(SIGALRM, SIG_DFL, 0);
+}
+
 /* -- nesting: a handler that is interrupted by another */
 
 static void raise_other(int signo)
@@ -609,6 +627,7 @@ int main(void)
     repairs();
     frames();
     storm();
+    calls_in_storm();
     nesting();
     endings();
     sent_to_oneself();

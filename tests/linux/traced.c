@@ -2,7 +2,8 @@
  * Calls for tests/linux/strace.py, which compares what strace(1) prints of them on the host with what -strace prints of
  * the same program built for a guest. Only calls that every architecture has, made directly; between the two marks
  * everything is the same in each run but addresses, ids and times. The argument is an empty folder to work in; "exit":
- * ends with 7; "other-user": executes itself so as nobody; "close-all": closes every descriptor.
+ * ends with 7; "other-user": executes itself so as nobody; "close-all": closes every descriptor; "storm": 2000 rounds of
+ * calls under a storm of signals.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -486,10 +488,32 @@ static void rings(void)
     CALL(close, event);
 }
 
+static void ignore(int signo) {}
+
+/* None of these calls has to wait, so that no signal interrupts one. */
+static int storm(void)
+{
+    const struct itimerspec often = {{.tv_nsec = 30000}, {.tv_nsec = 30000}};
+    struct sigaction action = {.sa_handler = ignore};
+    uint64_t none = 0;
+    timer_t timer;
+    if (sigaction(SIGALRM, &action, NULL) || timer_create(CLOCK_MONOTONIC, NULL, &timer) || timer_settime(timer, 0, &often, NULL))
+        return 1;
+    bool good = true;
+    for (int i = 0; i < 2000; i++) {
+        int fd = (int)CALL(openat, AT_FDCWD, "/dev/null", O_RDWR);
+        good = good && fd >= 0 && CALL(write, fd, "storm", 5) == 5 && CALL(fcntl, fd, F_GETFD) == 0 &&
+               CALL(rt_sigprocmask, SIG_BLOCK, &none, NULL, sizeof none) == 0 && CALL(close, fd) == 0;
+    }
+    return good && !timer_delete(timer) ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2 || !strcmp(argv[1], "exit"))
         return argc == 2 ? 7 : 2;
+    if (!strcmp(argv[1], "storm"))
+        return storm();
     if (!strcmp(argv[1], "close-all")) {
         CALL(close_range, 0, ~0u, 0);
         int closed = 0;
