@@ -87,14 +87,8 @@ int64_t safe_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t
     return ret == -SYS_RESTART_ALWAYS && t->shown ? -SYS_RESTART : ret;
 }
 
-/* A call that is late is ended by signals of a timer's: when the first comes, and the time between them. */
+/* A call that is late is ended by messages of a timer's: when the first comes, and the time between them. */
 enum { LATE_NS = 100000 };
-static const char late_mark; /* such a signal's value is its address */
-
-static bool is_late_mark(const siginfo_t *info)
-{
-    return info->si_signo == SIGSEGV && info->si_code == SI_TIMER && info->si_value.sival_ptr == &late_mark;
-}
 
 int64_t begun_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                       uint64_t a5)
@@ -106,7 +100,7 @@ int64_t begun_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_
     int64_t ret = safe_syscall_unless(&t->signals.pending, nr, a0, a1, a2, a3, a4, a5);
     if (LIKELY(ret != -SYS_RESTART_ALWAYS || !t->shown))
         return ret;
-    event.sigev_value.sival_ptr = (void *)&late_mark;
+    event.sigev_value.sival_int = trace_mark(t->process, MESSAGE_WAKE);
     event.sigev_notify_thread_id = gettid();
     if (host_call(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer))
         return -SYS_RESTART; /* too many timers: it was interrupted, then */
@@ -174,8 +168,6 @@ static void host_handler(int signo, siginfo_t *info, void *context)
         /* for a thread of ours that has not become the guest's yet: its next one will do */
     } else if (UNLIKELY(t && trace_message_in(t->process, info))) {
         tracee_message(t, info, uc);
-    } else if (UNLIKELY(t && is_late_mark(info))) {
-        leave_for_main_loop(t, uc);
     } else if (sync_index(signo) < 0 || info->si_code <= 0 || !context_was_fault(uc, info)) {
         signal_caught(t, info, uc);
     } else if (!uaccess_host_fault(uc)) {
@@ -362,6 +354,12 @@ void signal_use_mask(struct task *t, uint64_t mask)
 bool signal_block_all(struct task *t)
 {
     return give_host_mask(t, ~UINT64_C(0));
+}
+
+void signal_hold_messages(bool hold)
+{
+    const uint64_t set = SIGNAL_BIT(SIGSEGV);
+    host_call(SYS_rt_sigprocmask, hold ? SIG_BLOCK : SIG_UNBLOCK, &set, 0, MASK_SIZE);
 }
 
 /* --- delivery --- */

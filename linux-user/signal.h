@@ -127,6 +127,11 @@ void signal_use_mask(struct task *t, uint64_t mask);
  * (and nothing done) if a signal is pending, which is to be delivered first.
  */
 bool signal_block_all(struct task *t);
+/*
+ * What others tell the process (tracee.h) waits until it is let in again, which a new process does when it can hear it.
+ * The guest's memory can't be touched meanwhile.
+ */
+void signal_hold_messages(bool hold);
 /* What rt_sigaction does to the process's dispositions, on the host too; old may be NULL. */
 int64_t signal_set_action(struct process *p, int signo, const struct linux_sigaction *new, struct linux_sigaction *old);
 /* Dies by the signal as the guest would have, with the guest's core dump where its default action is one. */

@@ -412,8 +412,10 @@ static int64_t sharing_run(struct sharing_start *start)
     args.parent_tid = (uintptr_t)&start->tid;
     args.stack = (uintptr_t)start->stack->base + STACK_GUARD;
     args.stack_size = STACK_SIZE - STACK_GUARD;
+    signal_hold_messages(true); /* until the child's task is the current one: it gives itself its mask */
     int64_t result = host_clone_call(&args, sharing_main, start);
     current_task = waiting;
+    signal_hold_messages(false);
     if (result < 0 && start->news)
         tell(start->news, result);
     return result;
@@ -529,6 +531,15 @@ int64_t process_create_sharing(struct task *t, const struct clone_request *r)
 
 /* --- fork --- */
 
+/* The child is traced anew, or not at all: from here on a tracer's messages are for it. */
+static void forked_tracee(struct task *t, const struct clone_request *r)
+{
+    t->tid = getpid();
+    tracer_forget_all(t->process);
+    tracee_born(t, t, r);
+    signal_hold_messages(false);
+}
+
 /* Only this thread lives on in the child. */
 static void forked_child(struct task *t, const struct clone_request *r)
 {
@@ -550,9 +561,6 @@ static void forked_child(struct task *t, const struct clone_request *r)
         s->tid = 0;
     p->tasks = t;
     t->next = NULL;
-    t->tid = getpid();
-    tracer_forget_all(p);
-    tracee_born(t, t, r);
     t->stack = NULL; /* the first thread of its process now */
     p->vfork_child = false;
     t->signals.held = 0;
@@ -576,6 +584,7 @@ int64_t process_fork(struct task *t, const struct clone_request *r)
     mm_fork_begin(p->mm);
     exec_fork_prepare(p->exec);
     mm_fork_prepare(p->mm);
+    signal_hold_messages(true);
     /* The C library's fork keeps its own locks in order; other kinds of child it doesn't know. */
     if (!(r->flags & ~done_here) && r->exit_signal == SIGCHLD && !r->nset_tid) {
         pid = fork();
@@ -585,6 +594,7 @@ int64_t process_fork(struct task *t, const struct clone_request *r)
         pid = host_call(SYS_clone3, &args, sizeof args);
     }
     if (pid == 0) {
+        forked_tracee(t, r);
         exec_fork_child(p->exec, t->cpu);
         mm_forget_not_forked(p->mm);
         mm_fork_child(p->mm);
@@ -593,6 +603,7 @@ int64_t process_fork(struct task *t, const struct clone_request *r)
         signal_set_mask(t, t->signals.mask);
         return -SYS_KEEP_REGS;
     }
+    signal_hold_messages(false);
     exec_fork_parent(p->exec);
     mm_fork_done(p->mm);
     pthread_mutex_unlock(&p->lock);

@@ -22,7 +22,8 @@ int trace_mark(const struct process *p, int message) { return message + (int)(p-
 
 int trace_message_in(const struct process *p, const siginfo_t *info)
 {
-    int message = info->si_errno - (int)(p->record.depth << DEPTH_SHIFT);
+    int mark = info->si_code == SI_TIMER ? info->si_value.sival_int : info->si_errno;
+    int message = mark - (int)(p->record.depth << DEPTH_SHIFT);
     return info->si_signo == SIGSEGV && (message & ~0xffff) == TRACE_MESSAGE ? message : 0;
 }
 

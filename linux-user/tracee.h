@@ -28,7 +28,7 @@ enum {
     MESSAGE_START = TRACE_MESSAGE | 3 << 8,     /* tracer: you are traced now; si_int: START_… */
     MESSAGE_INTERRUPT = TRACE_MESSAGE | 4 << 8, /* tracer: PTRACE_INTERRUPT */
     MESSAGE_REDIRECT = TRACE_MESSAGE | 5 << 8,  /* tracer: the signal in the low byte has come for you */
-    MESSAGE_WAKE = TRACE_MESSAGE | 6 << 8,      /* the process itself: look what is to be done (debug.h) */
+    MESSAGE_WAKE = TRACE_MESSAGE | 6 << 8,      /* the process itself: look what is to be done (debug.h, begun_syscall) */
     MESSAGE_CODE = TRACE_MESSAGE | 7 << 8,      /* anybody, to a process: its struct code_changes is pending */
     MESSAGE_DUMPED = TRACE_MESSAGE | 8 << 8,    /* a child or tracee: si_pid is about to die and has left a core file */
     REDIRECT_ERRNO = 0x80, /* beside the signal: its own si_errno stands behind the fields of its kind, */
@@ -59,7 +59,7 @@ struct code_changes {
     uint32_t pending;
 };
 
-/* si_errno for a message among processes like p; and the message that a signal is to p, 0: none. */
+/* si_errno (si_int of a timer) for a message among processes like p; and the message that a signal is to p, 0: none. */
 int trace_mark(const struct process *p, int message);
 int trace_message_in(const struct process *p, const siginfo_t *info);
 

@@ -697,6 +697,7 @@ static void signals_at_entry(void)
             CHECK(disturbed[call] == SYS_read ? i.exit.rval == -512 : i.exit.rval >= 0);
         }
         bool signalled = stopped_by(status, SIGUSR1);
+        CHECK(signalled || stopped_by(status, SIGTRAP | 0x80) || stopped_at(status, PTRACE_EVENT_SECCOMP));
         signals += signalled;
         seccomp += i.op == PTRACE_SYSCALL_INFO_SECCOMP;
         go(PTRACE_SYSCALL, pid, signalled ? SIGUSR1 : 0);
@@ -731,6 +732,13 @@ static pid_t start_loop(bool waits)
     }
     nanosleep(&t, NULL);
     return pid;
+}
+
+static int run_born(void *unused)
+{
+    while (syscall(SYS_getppid) >= 0)
+        continue;
+    return 0;
 }
 
 static void attaches(bool waits)
@@ -770,6 +778,21 @@ static void attaches(bool waits)
     kill(pid, SIGKILL);
     status = wait_for(pid);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* To children that have just been made: what it is told is not lost. */
+static void attaches_at_birth(bool shares)
+{
+    for (int i = 0; i < 40; i++) {
+        static char stack[1 << 16];
+        pid_t pid = shares ? clone(run_born, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL) : fork();
+        if (pid == 0)
+            _exit(run_born(NULL));
+        CHECK(ptrace(PTRACE_ATTACH, pid, 0, 0) == 0);
+        CHECK(stopped_by(wait_for(pid), SIGSTOP));
+        go(PTRACE_CONT, pid, SIGKILL);
+        CHECK(WIFSIGNALED(wait_for(pid)));
+    }
 }
 
 /* The tracer ends: its tracee goes on, or ends with it. */
@@ -815,6 +838,8 @@ int main(int argc, char **argv)
         {"exec of a vfork", exec_trap, NULL, true},
         {"seccomp", NULL, seccomp_event, 0}, {"signals at entry", NULL, signals_at_entry, 0},
         {"attach", attaches, NULL, false}, {"attach to a waiting", attaches, NULL, true},
+        {"attach at birth", attaches_at_birth, NULL, false},
+        {"attach at birth of one that shares", attaches_at_birth, NULL, true},
         {"end", tracer_ends, NULL, false},  {"end that kills", tracer_ends, NULL, true},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
