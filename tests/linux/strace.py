@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 TIMEOUT = 100
+PID_MAX = int(Path('/proc/sys/kernel/pid_max').read_text())  # ids begin anew behind it
 
 
 def read_rules(path):
@@ -70,9 +71,11 @@ def normalise(side, log, begin, rules):
     if start is None:
         sys.exit(f'{side}: no line matches {begin}')
     del first[:start]
-    names = {pid: f'PID{n}' for n, pid in enumerate(sorted(processes))}
+    oldest = next(iter(processes))
+    by_age = sorted(processes, key=lambda pid: (pid - oldest) % PID_MAX)
+    names = {pid: f'PID{n}' for n, pid in enumerate(by_age)}
     out = []
-    for pid in sorted(processes):
+    for pid in by_age:
         out.append(f'-- {names[pid]}')
         for line in sorted(processes[pid], key=lambda l: l.startswith('--- SIGCHLD')):
             line = re.sub(r' {2,}= ', ' = ', line)
