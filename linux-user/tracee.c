@@ -157,6 +157,18 @@ static void stop(struct task *t, enum tracee_stop kind)
     obey(t);
 }
 
+/* In front of a call and behind it: a signal that the tracer sends the thread on with comes as one of the kernel's. */
+static void stop_at_call(struct task *t, enum tracee_stop kind)
+{
+    stop(t, kind);
+    siginfo_t info = {.si_signo = (int)t->tracee.signal, .si_code = SI_KERNEL};
+    int signo = info.si_signo;
+    if (!signo)
+        return;
+    signal_disguise(signo, &info);
+    host_call(SYS_rt_tgsigqueueinfo, getpid(), gettid(), signo, &info);
+}
+
 static void stop_event(struct task *t, unsigned event, uint64_t message)
 {
     t->tracee.event = event;
@@ -287,7 +299,7 @@ bool tracee_enter(struct task *t, uint64_t *number, uint64_t a[6])
     bool emulates = e->resume == TRACE_SYSEMU;
     note_call(t, *number, a);
     t->shown = true;
-    stop(t, STOP_ENTRY);
+    stop_at_call(t, STOP_ENTRY);
     read_call(t, number, a);
     return !emulates && (int32_t)*number != -1;
 }
@@ -316,7 +328,7 @@ int64_t tracee_exit(struct task *t, int64_t result, uint64_t first_argument)
         t->abi->set_result(t->cpu, result);
     t->abi->syscall_args(t->cpu, a);
     e->result = (int64_t)a[0];
-    stop(t, STOP_EXIT);
+    stop_at_call(t, STOP_EXIT);
     if (result == -SYS_KEEP_REGS)
         return result;
     t->abi->syscall_args(t->cpu, a);

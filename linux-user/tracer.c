@@ -380,6 +380,7 @@ static int64_t attach(struct task *t, pid_t tid, bool seize, uint64_t options)
     if (ret)
         return ret;
     struct tracee_entry *e = NULL;
+    forget(t->process, tid); /* a thread that has ended traced it */
     if (guest)
         e = find_or_add(t->process, tid);
     else
