@@ -39,6 +39,7 @@ enum { PLACES = 1 << 14 };
 
 struct disk {
     char *user, *system; /* folders; NULL: none */
+    uint8_t build[DISK_BUILD_ID]; /* metic's own */
     uint64_t secret, max_bytes;
     bool for_others, for_copies;
 };
@@ -122,13 +123,40 @@ char *disk_default_folder(void)
     return n < 0 ? NULL : path;
 }
 
+/* The executable's first byte: where its ELF header lies, and everything else at its distance. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+
+/* The note that the linker has put into this executable. */
+static bool own_build_id(uint8_t id[DISK_BUILD_ID])
+{
+    const char *image = __ehdr_start;
+    const Elf64_Ehdr *header = (const Elf64_Ehdr *)image;
+    const Elf64_Phdr *ph = (const Elf64_Phdr *)(image + header->e_phoff);
+    for (unsigned i = 0; i < header->e_phnum; i++) {
+        uint64_t at = ph[i].p_vaddr, end = at + ph[i].p_memsz;
+        while (ph[i].p_type == PT_NOTE && at + sizeof(Elf64_Nhdr) <= end) {
+            const Elf64_Nhdr *n = (const Elf64_Nhdr *)(image + at);
+            const char *name = (const char *)(n + 1), *desc = name + ALIGN_UP(n->n_namesz, 4u);
+            if (n->n_type == NT_GNU_BUILD_ID && n->n_namesz == 4 && !memcmp(name, "GNU", 4)) {
+                memset(id, 0, DISK_BUILD_ID);
+                memcpy(id, desc, n->n_descsz < DISK_BUILD_ID ? n->n_descsz : DISK_BUILD_ID);
+                return true;
+            }
+            at += sizeof *n + ALIGN_UP(n->n_namesz, 4u) + ALIGN_UP(n->n_descsz, 4u);
+        }
+    }
+    return false;
+}
+
 struct disk *disk_new(const struct disk_options *o)
 {
     if (getauxval(AT_SECURE) || geteuid() != getuid() || getegid() != getgid())
         return NULL;
     struct disk *d = calloc(1, sizeof *d);
-    if (!d)
+    if (!d || !own_build_id(d->build)) { /* else metic's build can't be told from others */
+        free(d);
         return NULL;
+    }
     const char *system = o->system ? o->system : DISK_SYSTEM_FOLDER;
     d->for_others = o->for_others;
     d->for_copies = o->for_copies;
@@ -178,35 +206,10 @@ uint64_t disk_secret(const struct disk *d) { return d->secret; }
 
 /* --- keys and names --- */
 
-/* The executable's first byte: where its ELF header lies, and everything else at its distance. */
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
-
-/* The note that the linker has put into this executable. */
-static bool own_build_id(uint8_t id[DISK_BUILD_ID])
-{
-    const char *image = __ehdr_start;
-    const Elf64_Ehdr *header = (const Elf64_Ehdr *)image;
-    const Elf64_Phdr *ph = (const Elf64_Phdr *)(image + header->e_phoff);
-    for (unsigned i = 0; i < header->e_phnum; i++) {
-        uint64_t at = ph[i].p_vaddr, end = at + ph[i].p_memsz;
-        while (ph[i].p_type == PT_NOTE && at + sizeof(Elf64_Nhdr) <= end) {
-            const Elf64_Nhdr *n = (const Elf64_Nhdr *)(image + at);
-            const char *name = (const char *)(n + 1), *desc = name + ALIGN_UP(n->n_namesz, 4u);
-            if (n->n_type == NT_GNU_BUILD_ID && n->n_namesz == 4 && !memcmp(name, "GNU", 4)) {
-                memset(id, 0, DISK_BUILD_ID);
-                memcpy(id, desc, n->n_descsz < DISK_BUILD_ID ? n->n_descsz : DISK_BUILD_ID);
-                return true;
-            }
-            at += sizeof *n + ALIGN_UP(n->n_namesz, 4u) + ALIGN_UP(n->n_descsz, 4u);
-        }
-    }
-    return false;
-}
-
-bool disk_key_start(struct disk_key *key)
+void disk_key_start(const struct disk *d, struct disk_key *key)
 {
     *key = (struct disk_key){.version = DISK_VERSION};
-    return own_build_id(key->build);
+    memcpy(key->build, d->build, sizeof key->build);
 }
 
 static void name_of(const struct disk_key *key, const char *suffix, char name[DISK_NAME])

@@ -17,7 +17,7 @@
 enum {
     MAX_BLOCKS = 1 << 20,
     MAX_ENTRIES = 1 << 24,
-    POPULATE_BYTES = 1 << 20, /* of larger files a process needs a part only */
+    LARGE_BYTES = 1 << 20, /* of larger files a process needs a part only */
 };
 
 bool disk_layout(const struct disk_header *h, struct disk_layout *l)
@@ -53,7 +53,8 @@ void disk_map_set(struct disk_map *m, uint8_t *at)
     m->consts = (const uint64_t *)(at + l.consts);
 }
 
-uint64_t disk_sum(const uint8_t *file, size_t bytes)
+/* Of a mapped file. What has been read is not kept in the process: of a large file it uses a part only. */
+static uint64_t sum_of(uint8_t *file, size_t bytes)
 {
     struct sum s;
     union {
@@ -64,7 +65,12 @@ uint64_t disk_sum(const uint8_t *file, size_t bytes)
     first.h.sum = 0;
     sum_begin(&s);
     sum_add(&s, first.page, DISK_PAGE);
-    sum_add(&s, file + DISK_PAGE, bytes - DISK_PAGE);
+    for (size_t at = DISK_PAGE, n; at < bytes; at += n) {
+        n = bytes - at < LARGE_BYTES ? bytes - at : LARGE_BYTES;
+        sum_add(&s, file + at, n);
+        if (bytes > LARGE_BYTES)
+            madvise(file + at, n, MADV_DONTNEED);
+    }
     return sum_end(&s);
 }
 
@@ -104,7 +110,7 @@ bool disk_map_open(struct disk_map *m, int fd, const struct disk_key *key, bool 
         (uint64_t)st.st_size != l.end || h.centre % DISK_PAGE)
         return false;
     void *want = to_run ? (void *)(uintptr_t)(h.centre - l.code) : NULL;
-    int flags = MAP_PRIVATE | (checked && l.end > POPULATE_BYTES ? 0 : MAP_POPULATE);
+    int flags = MAP_PRIVATE | (l.end > LARGE_BYTES ? 0 : MAP_POPULATE);
     uint8_t *at = mmap(want, l.end, PROT_READ, flags | (to_run ? MAP_FIXED_NOREPLACE : 0), fd, 0);
     if (at == MAP_FAILED && to_run)
         at = mmap(NULL, l.end, PROT_READ, flags, fd, 0);
@@ -112,7 +118,7 @@ bool disk_map_open(struct disk_map *m, int fd, const struct disk_key *key, bool 
         return false;
     m->at = at;
     m->size = l.end;
-    if (memcmp(at, &h, sizeof h) || (!checked && disk_sum(at, l.end) != h.sum)) {
+    if (memcmp(at, &h, sizeof h) || (!checked && sum_of(at, l.end) != h.sum)) {
         disk_map_close(m);
         return false;
     }

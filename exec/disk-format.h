@@ -99,7 +99,6 @@ void disk_map_set(struct disk_map *m, uint8_t *at);
  */
 bool disk_map_open(struct disk_map *m, int fd, const struct disk_key *key, bool to_run, bool checked);
 void disk_map_close(struct disk_map *m);
-uint64_t disk_sum(const uint8_t *file, size_t bytes);
 
 /* 24 bits. */
 uint32_t disk_hash(uint32_t pc, uint32_t mode);

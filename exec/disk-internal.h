@@ -83,8 +83,8 @@ bool disk_store_begin(struct disk_store *s, const struct disk *d, const struct d
 bool disk_store_write(struct disk_store *s, const void *bytes, size_t size);
 bool disk_store_patch(struct disk_store *s, uint64_t at, const void *bytes, size_t size);
 bool disk_store_end(struct disk_store *s, const struct disk *d, const struct disk_key *key, bool keep);
-/* Fills version and build of a key; false: metic's build can't be told from others. */
-bool disk_key_start(struct disk_key *key);
+/* Fills version and build of a key. */
+void disk_key_start(const struct disk *d, struct disk_key *key);
 /* The key, all of it known, as this folder's files have it; false: the guest file can't be known again there. */
 bool disk_key_finish(const struct disk *d, struct disk_key *key);
 

@@ -51,8 +51,9 @@ static struct image *open_image(struct exec *x, uint64_t pc)
     if (im && !im->closed)
         return im;
     if (!x->code.file || !x->code.file(x->code.opaque, pc, &file) || file.end - file.bias > UINT32_MAX ||
-        (im && im->file.mapping == file.mapping) || !disk_key_start(&key))
+        (im && im->file.mapping == file.mapping))
         return NULL;
+    disk_key_start(s->disk, &key);
     strncpy(key.guest, x->target->name, sizeof key.guest - 1);
     key.host_features = x->host->features();
     key.options = x->options.tier | (uint64_t)x->options.hot_after << 8;

@@ -17,6 +17,7 @@
 #include <linux/binfmts.h>
 
 #include "base/bits.h"
+#include "base/late.h"
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/namespaces.h"
@@ -301,6 +302,7 @@ static int run(struct process *p, struct program *prog, const struct options *o)
         const struct exec_options eo = {.engine = o->engine, .one_insn = o->one_insn, .tier = o->tier, .background = true, .interprets_first = true, .first_thread = first_thread, .first_thread_opaque = p, .hot_after = o->hot_after,
                                        .disk = open_cache(p, o)};
         p->exec = exec_new(p->abi->target, &code, &eo);
+        late_rest(); /* the ELF header has been looked at */
     }
     if (p->exec) {
         mm_set_exec(p->mm, p->exec);
