@@ -725,11 +725,16 @@ static int loops(bool waits)
 static pid_t start_loop(bool waits)
 {
     struct timespec t = {0, 20000000};
+    int ready[2];
+    char c;
+    CHECK(pipe(ready) == 0);
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        going = write(ready[1], "", 1);
         _exit(loops(waits));
     }
+    CHECK(read(ready[0], &c, 1) == 1 && close(ready[0]) == 0 && close(ready[1]) == 0);
     nanosleep(&t, NULL);
     return pid;
 }
