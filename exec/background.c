@@ -239,7 +239,7 @@ void background_init(struct exec *x)
 {
     x->back.first = NULL;
     x->back.n = 0;
-    x->back.running = x->back.stopping = x->back.ended_or_running = false;
+    x->back.running = x->back.stopping = x->back.ended_or_running = x->back.forbidden = false;
     x->back.owner = getpid();
     pthread_cond_init(&x->back.wanted, NULL);
     pthread_cond_init(&x->back.stopped, NULL);
@@ -250,7 +250,7 @@ bool background_can(const struct exec *x, const struct code_block *quick)
     /*
      * A child that shares memory (vfork) is another process: its threads would end with it, in the middle of something.
      */
-    return x->options.background && !x->options.nochain && !quick->alone && !log_on(LOG_OP_OPT) &&
+    return x->options.background && !x->back.forbidden && !x->options.nochain && !quick->alone && !log_on(LOG_OP_OPT) &&
            x->back.owner == getpid();
 }
 
@@ -310,6 +310,14 @@ bool background_stop(struct exec *x)
     x->back.first = NULL;
     x->back.n = 0;
     return true;
+}
+
+void background_allow(struct exec *x, bool may)
+{
+    if (x->back.forbidden == !may || x->back.owner != getpid())
+        return;
+    x->back.forbidden = !may;
+    background_stop(x);
 }
 
 void background_after_fork(struct exec *x)

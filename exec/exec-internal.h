@@ -125,7 +125,7 @@ struct exec {
     struct {
         struct asked *first; /* the one being compiled, then those that wait */
         unsigned n;
-        bool running, stopping, ended_or_running;
+        bool running, stopping, ended_or_running, forbidden;
         pthread_t thread;    /* if that */
         pid_t owner;         /* process that may have the thread */
         pthread_cond_t wanted, stopped;
@@ -204,6 +204,8 @@ void background_ask(struct exec *x, struct asked *a);
 void background_invalidate(struct exec *x, uint64_t start, uint64_t end);
 /* Waits until there is no thread, and drops what it was asked for. False: there was none. */
 bool background_stop(struct exec *x);
+/* exec_allow_background(), by the process whose threads they are. */
+void background_allow(struct exec *x, bool may);
 void background_after_fork(struct exec *x); /* in the child */
 
 /* tier.c; x->lock held. Entries that a new quick unit counts before it is hot. */

@@ -518,6 +518,13 @@ void exec_fork_child(struct exec *x, struct cpu *self)
     background_after_fork(x);
 }
 
+void exec_allow_background(struct exec *x, bool may)
+{
+    pthread_mutex_lock(&x->lock);
+    background_allow(x, may);
+    pthread_mutex_unlock(&x->lock);
+}
+
 bool exec_stop_background(struct exec *x)
 {
     pthread_mutex_lock(&x->lock);

@@ -98,6 +98,8 @@ void exec_invalidate_later(struct exec *x, uint64_t start, uint64_t end);
 /* Ends the thread that compiles, until there is work again: for what a process with several threads may not do. False:
    there was none. */
 bool exec_stop_background(struct exec *x);
+/* May there be such a thread? One that runs is ended: for processes whose every thread is looked at from outside. */
+void exec_allow_background(struct exec *x, bool may);
 
 /* Around fork(): prepare takes the locks, parent/child release them; the child drops the cpus of other threads. */
 void exec_fork_prepare(struct exec *x);

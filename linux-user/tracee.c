@@ -136,6 +136,7 @@ static void obey(struct task *t)
         __atomic_fetch_or(&t->watch, WATCH_TRACE, __ATOMIC_SEQ_CST);
     else
         __atomic_fetch_and(&t->watch, ~(WATCH_TRACE | WATCH_STEP), __ATOMIC_SEQ_CST);
+    exec_allow_background(t->process->exec, !e->active);
     if (has_points(e))
         __atomic_fetch_or(&t->watch, WATCH_POINTS, __ATOMIC_SEQ_CST);
     else
@@ -149,6 +150,7 @@ static void obey(struct task *t)
 static void stop(struct task *t, enum tracee_stop kind)
 {
     struct tracee *e = &t->tracee;
+    exec_allow_background(t->process->exec, false); /* SIGSTOP, which nobody can block, would be taken by that thread */
     e->stop = kind;
     e->mask = t->signals.mask;
     e->signal = 0;

@@ -800,6 +800,26 @@ static void attaches_at_birth(bool shares)
     }
 }
 
+/* A stop that comes while the tracee is stopped already is its signal's first: nobody else in the process has taken it. */
+static void stopped_twice(void)
+{
+    pid_t pid = start_loop(false);
+    CHECK(ptrace(PTRACE_SEIZE, pid, 0, 0) == 0);
+    for (int i = 0; i < 30; i++) {
+        CHECK(ptrace(PTRACE_INTERRUPT, pid, 0, 0) == 0);
+        CHECK(stopped_at(wait_for(pid), PTRACE_EVENT_STOP));
+        kill(pid, SIGSTOP);
+        go(PTRACE_CONT, pid, 0);
+        int status = wait_for(pid);
+        CHECK(stopped_by(status, SIGSTOP));
+        if (status >> 16)
+            break;
+        go(PTRACE_CONT, pid, 0);
+    }
+    kill(pid, SIGKILL);
+    CHECK(WIFSIGNALED(wait_for(pid)));
+}
+
 /* The tracer ends: its tracee goes on, or ends with it. */
 static void tracer_ends(bool kills)
 {
@@ -843,6 +863,7 @@ int main(int argc, char **argv)
         {"exec of a vfork", exec_trap, NULL, true},
         {"seccomp", NULL, seccomp_event, 0}, {"signals at entry", NULL, signals_at_entry, 0},
         {"attach", attaches, NULL, false}, {"attach to a waiting", attaches, NULL, true},
+        {"stopped twice", NULL, stopped_twice, 0},
         {"attach at birth", attaches_at_birth, NULL, false},
         {"attach at birth of one that shares", attaches_at_birth, NULL, true},
         {"end", tracer_ends, NULL, false},  {"end that kills", tracer_ends, NULL, true},
