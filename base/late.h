@@ -8,8 +8,9 @@
  */
 void late_relocate(void);
 /*
- * What describes them is not needed by most processes, but mapped for all where the kernel maps a whole large folio of the
- * file for its first page: it is taken off what the process uses, until it is needed or the program's ELF header looked at.
+ * What describes them is not needed by most processes, but mapped for all where the kernel maps a whole large folio of
+ * the file for its first page: it is taken off what the process uses, until it is needed or the program's ELF header
+ * looked at.
  */
 void late_rest(void);
 

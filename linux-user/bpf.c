@@ -60,7 +60,10 @@ static bool is_known(const struct sock_filter *i)
     }
 }
 
-/* Jumps go forward and stay inside; at each instruction the cells of memory that are read were written on every way to it. */
+/*
+ * Jumps go forward and stay inside; at each instruction the cells of memory that are read were written on every way to
+ * it.
+ */
 static bool flows(const struct sock_filter *f, unsigned n)
 {
     uint16_t written[BPF_MAXINSNS], now = 0; /* bit: the cell is written */

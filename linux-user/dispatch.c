@@ -120,8 +120,8 @@ static int64_t run_call(struct task *t, int call, const uint64_t a[6])
     }
     /*
      * The host was interrupted for a signal: what that means is a property of the call. Where the host's kernel would
-     * have restarted the call itself safe_syscall answers SYS_RESTART, so that EINTR of a call that waits for descriptors
-     * is final (a socket with a time-out).
+     * have restarted the call itself safe_syscall answers SYS_RESTART, so that EINTR of a call that waits for
+     * descriptors is final (a socket with a time-out).
      */
     if (d->restart && (ret == -SYS_RESTART || (ret == -EINTR && d->restart != SYS_RESTART)))
         ret = -(int64_t)d->restart;

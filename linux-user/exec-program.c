@@ -145,8 +145,8 @@ static int64_t resolve(struct task *t, int dirfd, uint64_t path, int flags, stru
 /* --- what would run --- */
 
 /*
- * Somebody has the file open for writing: who asks for a read lease is told (fcntl(2)). Of another user's file, and on file
- * systems without leases, it is not known.
+ * Somebody has the file open for writing: who asks for a read lease is told (fcntl(2)). Of another user's file, and on
+ * file systems without leases, it is not known.
  */
 static bool is_being_written(int fd)
 {
@@ -170,15 +170,17 @@ static int64_t may_execute(int fd, const char *path)
 static bool has_rights(int fd)
 {
     struct stat st;
-    return !prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) && !fstat(fd, &st) && (st.st_mode & S_ISUID || (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ||
-                               fgetxattr(fd, "security.capability", NULL, 0) > 0);
+    return !prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) && !fstat(fd, &st) &&
+           (st.st_mode & S_ISUID || (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ||
+            fgetxattr(fd, "security.capability", NULL, 0) > 0);
 }
 
 /*
  * The guest that runs the file, itself or as interpreter of the script it is; NULL: the host's kernel is to run or to
  * refuse it. The file that decides goes to final, whether it has rights of its own to *privileged. 0 or -errno.
  */
-static int64_t find_guest(struct task *t, const char *path, const struct target **guest, char final[PATH_MAX], bool *privileged)
+static int64_t find_guest(struct task *t, const char *path, const struct target **guest, char final[PATH_MAX],
+                          bool *privileged)
 {
     char found[PATH_MAX];
     *guest = NULL;
@@ -286,11 +288,11 @@ static void copy_log(const struct task *t, int copies[2])
 }
 
 /*
- * The emulator again, with its options, if the program is for the same guest. args->v[0] is the program's own name. Where
- * metic can't be reached (behind a chroot without /proc) the kernel may have a registration that starts it.
+ * The emulator again, with its options, if the program is for the same guest. args->v[0] is the program's own name.
+ * Where metic can't be reached (behind a chroot without /proc) the kernel may have a registration that starts it.
  */
-static int64_t exec_guest(struct task *t, const struct target *guest, const struct named_program *p, struct arg_list *args,
-                          uint64_t envp)
+static int64_t exec_guest(struct task *t, const struct target *guest, const struct named_program *p,
+                          struct arg_list *args, uint64_t envp)
 {
     static const char self_exe[] = "/proc/self/exe";
     const char *const *self = t->process->self;
@@ -334,8 +336,8 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const stru
 }
 
 /*
- * A program with rights of its own gets them from the kernel alone, through a registration with the flag for credentials;
- * without any registration it is run like others.
+ * A program with rights of its own gets them from the kernel alone, through a registration with the flag for
+ * credentials; without any registration it is run like others.
  */
 static int64_t exec_privileged(struct task *t, const struct target *guest, const struct named_program *p,
                                struct arg_list *args, uint64_t envp)
@@ -365,8 +367,9 @@ static int64_t exec_at(struct task *t, int dirfd, uint64_t path, uint64_t argv, 
     if (!ret && guest == t->abi->target)
         ret = check_loadable(t, final);
     if (!ret)
-        ret = (!guest ? exec_host(t, p.path, &args, envp)
-               : privileged && !t->seccomp.mode && !t->tracee.active ? exec_privileged(t, guest, &p, &args, envp) : exec_guest(t, guest, &p, &args, envp));
+        ret = (!guest                                                ? exec_host(t, p.path, &args, envp)
+               : privileged && !t->seccomp.mode && !t->tracee.active ? exec_privileged(t, guest, &p, &args, envp)
+                                                                     : exec_guest(t, guest, &p, &args, envp));
     free(args.v);
     return ret;
 }

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * close and dup3 of such a descriptor, and close_range, which goes around them. True: it was one of these, *result is its
- * result; the call (a CALL_…) is not to be made.
+ * close and dup3 of such a descriptor, and close_range, which goes around them. True: it was one of these, *result is
+ * its result; the call (a CALL_…) is not to be made.
  */
 bool guard_own_fds(int call, const uint64_t a[6], int64_t *result);
 

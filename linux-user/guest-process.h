@@ -40,8 +40,8 @@ void guest_record_fill(struct process *p);
 /* The mark that the vDSO of p ends with. */
 struct guest_mark guest_mark_of(const struct process *p);
 /*
- * Tells the host's kernel where the guest's arguments, environment and code are: they are what /proc then shows. With its
- * auxiliary vector at the start of a program alone: the vector leads to the mark.
+ * Tells the host's kernel where the guest's arguments, environment and code are: they are what /proc then shows. With
+ * its auxiliary vector at the start of a program alone: the vector leads to the mark.
  */
 void guest_show_to_host(const struct process *p, bool with_auxv);
 

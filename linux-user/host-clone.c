@@ -11,7 +11,7 @@ int64_t host_clone_call(const struct host_clone *args, int (*fn)(void *), void *
     int64_t result = host_clone3(args, sizeof *args, fn, arg);
     if (result != -ENOSYS || args->flags >> 32 || args->set_tid_size)
         return result;
-    pid_t pid = clone(fn, (void *)(uintptr_t)(args->stack + args->stack_size), (int)(args->flags | args->exit_signal), arg,
-                      (void *)(uintptr_t)args->parent_tid);
+    pid_t pid = clone(fn, (void *)(uintptr_t)(args->stack + args->stack_size), (int)(args->flags | args->exit_signal),
+                      arg, (void *)(uintptr_t)args->parent_tid);
     return pid < 0 ? -errno : pid;
 }

@@ -26,8 +26,8 @@ struct task;
     })
 
 /*
- * The path argument, relative to dirfd, at guest address `addr` as the host should see it: the address itself, or buf with the path inside
- * the sysroot. An unreadable string is left for the kernel to refuse.
+ * The path argument, relative to dirfd, at guest address `addr` as the host should see it: the address itself, or buf
+ * with the path inside the sysroot. An unreadable string is left for the kernel to refuse.
  */
 uint64_t host_path(struct task *t, int dirfd, uint64_t addr, enum last_link last, char buf[PATH_MAX]);
 

@@ -1,4 +1,7 @@
-/* Resource limits on memory that are kept for the guest, and what it may do: see limits.h, getrlimit(2), capabilities(7). */
+/*
+ * Resource limits on memory that are kept for the guest, and what it may do: see limits.h, getrlimit(2),
+ * capabilities(7).
+ */
 #include "linux-user/limits.h"
 
 #include <errno.h>

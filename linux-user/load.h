@@ -1,4 +1,6 @@
-/* A program in the guest's memory: its segments, its loader, its stack, its vDSO. Documentation: elf(5), getauxval(3). */
+/*
+ * A program in the guest's memory: its segments, its loader, its stack, its vDSO. Documentation: elf(5), getauxval(3).
+ */
 #ifndef LINUX_USER_LOAD_H
 #define LINUX_USER_LOAD_H
 
@@ -26,8 +28,8 @@ struct program {
 };
 
 /*
- * Opens and maps a regular file that may be executed, unplanned. 0 or -errno. Freed by program_close, which also takes a
- * file that was never opened (fd -1).
+ * Opens and maps a regular file that may be executed, unplanned. 0 or -errno. Freed by program_close, which also takes
+ * a file that was never opened (fd -1).
  */
 int program_open(struct program_file *f, const char *path);
 /* The same for a file that is open already; takes the descriptor over, even on an error. */

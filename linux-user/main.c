@@ -80,8 +80,8 @@ static bool target_of_name(const char *argv0, const struct target **only)
 }
 
 /*
- * How the kernel's binfmt_misc started metic. Flag P: argv is metic, the program's path, its argv[0] and the rest; without
- * it argv[0] is missing. Flag O: the program is open already. Started by anybody else, both are unset.
+ * How the kernel's binfmt_misc started metic. Flag P: argv is metic, the program's path, its argv[0] and the rest;
+ * without it argv[0] is missing. Flag O: the program is open already. Started by anybody else, both are unset.
  */
 struct kernel_start {
     bool argv0;
@@ -177,8 +177,9 @@ static int find_loader(struct process *p, struct program *prog, const char *want
         return 0;
     int e = program_open(&prog->loader, use);
     if (e == -ENOENT) {
-        report_error("%s: its loader %s is missing: name the folder of the %s libraries with -L, or install libc6-%s-cross",
-                     prog->path, prog->file.plan.interp, p->abi->target->name, p->abi->debian);
+        report_error(
+            "%s: its loader %s is missing: name the folder of the %s libraries with -L, or install libc6-%s-cross",
+            prog->path, prog->file.plan.interp, p->abi->target->name, p->abi->debian);
         return EXIT_NOT_FOUND;
     }
     if (e)
@@ -192,8 +193,9 @@ static int find_loader(struct process *p, struct program *prog, const char *want
 static const char self_exe[] = "/proc/self/exe";
 
 /*
- * The absolute name without links that the kernel knows an open file by, from its link below /proc; owned by the caller. NULL:
- * there is no /proc, or the file has no name any more. (One call instead of realpath()'s for each folder.)
+ * The absolute name without links that the kernel knows an open file by, from its link below /proc; owned by the
+ * caller. NULL: there is no /proc, or the file has no name any more. (One call instead of realpath()'s for each
+ * folder.)
  */
 static char *name_of(const char *link)
 {
@@ -216,8 +218,8 @@ static char *program_name(const struct program *prog)
 }
 
 /*
- * metic's own file by a name that is good in this root; owned by the caller. NULL: it has none, as in a container that the
- * kernel brought it into. Without /proc it is the name it was executed by, or the program's if the kernel did that.
+ * metic's own file by a name that is good in this root; owned by the caller. NULL: it has none, as in a container that
+ * the kernel brought it into. Without /proc it is the name it was executed by, or the program's if the kernel did that.
  */
 static char *own_name(bool by_kernel)
 {
@@ -233,9 +235,9 @@ static char *own_name(bool by_kernel)
 }
 
 /*
- * How a program that this one executes is started: metic itself with the same options. Its file is /proc/self/exe, which is
- * right wherever the guest goes and whoever started metic; self[0] is its name, for where there is no /proc any more. With
- * neither, NULL: the kernel that started metic will do it again.
+ * How a program that this one executes is started: metic itself with the same options. Its file is /proc/self/exe,
+ * which is right wherever the guest goes and whoever started metic; self[0] is its name, for where there is no /proc
+ * any more. With neither, NULL: the kernel that started metic will do it again.
  */
 static const char *const *self_command(const struct options *o, const char *name)
 {
@@ -270,15 +272,16 @@ static uint64_t random_seed(const struct process *p, const struct options *o)
 }
 
 /*
- * The translation cache, and with it addresses that files keep. In a root that metic itself is not in, a container's or an
- * image's, nothing is written to the home folder, which is the image's; a system folder that was put there is used. Such
- * roots, and those of metic run, are copied for every build, and what one has left serves the next.
+ * The translation cache, and with it addresses that files keep. In a root that metic itself is not in, a container's or
+ * an image's, nothing is written to the home folder, which is the image's; a system folder that was put there is used.
+ * Such roots, and those of metic run, are copied for every build, and what one has left serves the next.
  */
 static struct disk *open_cache(const struct process *p, const struct options *o)
 {
     const bool at_home = o->code_cache || (p->self && p->self[0] != self_exe);
     const bool in_place = o->code_cache && !strcmp(o->code_cache, PLACE_CACHE);
-    const struct disk_options d = {.folder = at_home ? o->code_cache : DISK_SYSTEM_FOLDER, .max_bytes = o->code_cache_size,
+    const struct disk_options d = {.folder = at_home ? o->code_cache : DISK_SYSTEM_FOLDER,
+                                   .max_bytes = o->code_cache_size,
                                    .for_copies = !at_home || in_place};
     if (!at_home && access(DISK_SYSTEM_FOLDER, F_OK))
         return NULL;
@@ -299,8 +302,15 @@ static int run(struct process *p, struct program *prog, const struct options *o)
     struct cpu *cpu = NULL;
     if (p->mm) {
         const struct code_reader code = mm_code_reader(p->mm);
-        const struct exec_options eo = {.engine = o->engine, .one_insn = o->one_insn, .tier = o->tier, .background = true, .interprets_first = true, .first_thread = first_thread, .first_thread_opaque = p, .hot_after = o->hot_after,
-                                       .disk = open_cache(p, o)};
+        const struct exec_options eo = {.engine = o->engine,
+                                        .one_insn = o->one_insn,
+                                        .tier = o->tier,
+                                        .background = true,
+                                        .interprets_first = true,
+                                        .first_thread = first_thread,
+                                        .first_thread_opaque = p,
+                                        .hot_after = o->hot_after,
+                                        .disk = open_cache(p, o)};
         p->exec = exec_new(p->abi->target, &code, &eo);
         late_rest(); /* the ELF header has been looked at */
     }

@@ -1,6 +1,6 @@
 /*
- * How the guest's address space changes: the host's mapping is made first and then written into the list; what lies in the
- * way is met by taking hold of it; a placement is looked for where neither the guest nor metic has anything.
+ * How the guest's address space changes: the host's mapping is made first and then written into the list; what lies in
+ * the way is met by taking hold of it; a placement is looked for where neither the guest nor metic has anything.
  */
 #include "linux-user/mm.h"
 
@@ -297,5 +297,6 @@ bool mm_may_grow(const struct mm *mm, uint64_t bytes, const struct area *a)
 
 bool mm_may_become(const struct mm *mm, const struct area *now, const struct area *a)
 {
-    return mm->max_data == UINT64_MAX || !is_data(a) || is_data(now) || fits(data_bytes(mm), a->end - a->start, mm->max_data);
+    return mm->max_data == UINT64_MAX || !is_data(a) || is_data(now) ||
+           fits(data_bytes(mm), a->end - a->start, mm->max_data);
 }

@@ -1,6 +1,6 @@
 /*
- * Guest code in files, for the translation cache on disk: which executable mappings show a file unchanged, what tells the
- * file from others, and addresses that are the same in each process that maps it.
+ * Guest code in files, for the translation cache on disk: which executable mappings show a file unchanged, what tells
+ * the file from others, and addresses that are the same in each process that maps it.
  */
 #include "linux-user/mm.h"
 
@@ -169,7 +169,8 @@ uint64_t mm_program_place(struct mm *mm, int fd)
 static bool is_stable(const struct mm *mm, uint64_t start)
 {
     uint64_t files = files_start(mm);
-    return start < mm->limit / 6 + (mm->limit >> 6) || (start >= files && start < files + (files_places(mm) << PLACE_SHIFT));
+    return start < mm->limit / 6 + (mm->limit >> 6) ||
+           (start >= files && start < files + (files_places(mm) << PLACE_SHIFT));
 }
 
 /* --- the list --- */
@@ -207,8 +208,8 @@ bool mm_files_touch(const struct mm *mm, uint64_t start, uint64_t end)
 void mm_files_note(struct mm *mm, const struct area *a, int fd, uint64_t offset)
 {
     struct code_file_id id;
-    if (!mm->secret || fd < 0 || a->shared || !(a->prot & PROT_EXEC) || a->prot & PROT_WRITE || !is_stable(mm, a->start) ||
-        !mm_file_id(mm, fd, &id))
+    if (!mm->secret || fd < 0 || a->shared || !(a->prot & PROT_EXEC) || a->prot & PROT_WRITE ||
+        !is_stable(mm, a->start) || !mm_file_id(mm, fd, &id))
         return;
     pthread_mutex_lock(&mm->areas_lock);
     add(mm, &(struct code_file){.bias = a->start - offset, .id = id}, a->start, a->end);

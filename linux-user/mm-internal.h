@@ -69,8 +69,8 @@ void mm_forget(struct mm *mm, uint64_t start, uint64_t end);
 /* Room in the list for so many changes; false: no memory. */
 bool mm_reserve(struct mm *mm, unsigned changes);
 /*
- * Takes hold of everything in [start, end) that is not the guest's yet, so that a MAP_FIXED over the range meets nothing
- * of metic's own: -ENOMEM if there is something.
+ * Takes hold of everything in [start, end) that is not the guest's yet, so that a MAP_FIXED over the range meets
+ * nothing of metic's own: -ENOMEM if there is something.
  */
 int64_t mm_hold_holes(struct mm *mm, uint64_t start, uint64_t end);
 void mm_release_holes(struct mm *mm, uint64_t start, uint64_t end);
@@ -99,8 +99,8 @@ bool mm_file_id(struct mm *mm, int fd, struct code_file_id *id);
 /* A free address for a position-independent file of `len` bytes, the same in each process if possible; 0: none. */
 uint64_t mm_file_place(struct mm *mm, int fd, uint64_t len);
 /*
- * The same for what a loader reserves for the file that was opened last: its span and room to align it, where pages of the
- * machine's kernel may be larger than the guest's.
+ * The same for what a loader reserves for the file that was opened last: its span and room to align it, where pages of
+ * the machine's kernel may be larger than the guest's.
  */
 uint64_t mm_reserved_place(struct mm *mm, uint64_t len);
 void mm_files_note(struct mm *mm, const struct area *a, int fd, uint64_t offset);

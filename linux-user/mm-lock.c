@@ -21,7 +21,10 @@ static int64_t lock_areas(struct mm *mm, bool on_fault)
     for (size_t i = 0; i < mm->list.n; i++) {
         const struct area *a = &mm->list.v[i];
         int64_t r = host_call(SYS_mlock2, a->start, a->end - a->start, on_fault ? MLOCK_ONFAULT : 0);
-        /* Pages that can't be brought in are no failure of mlockall: those that nobody may read, a file's behind its end. */
+        /*
+         * Pages that can't be brought in are no failure of mlockall: those that nobody may read, a file's behind its
+         * end.
+         */
         if (r == -EPERM || (r == -ENOMEM && a->prot & PROT_READ && !a->shared)) {
             unlock_areas(mm, i + 1);
             return r;

@@ -1,6 +1,6 @@
 /*
- * The guest's mappings with what the host knows of them, and /proc/self/maps and smaps (proc(5)) made of that: the host's
- * file gives devices, inodes, names and counts, the list of areas the ranges and the protection.
+ * The guest's mappings with what the host knows of them, and /proc/self/maps and smaps (proc(5)) made of that: the
+ * host's file gives devices, inodes, names and counts, the list of areas the ranges and the protection.
  */
 #include <inttypes.h>
 #include <stdio.h>

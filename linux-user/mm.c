@@ -3,11 +3,11 @@
  * says which of the host's mappings are the guest's. Metic's own mappings are nobody's business: placements use
  * MAP_FIXED_NOREPLACE, and a range that holds something which is not in the list is occupied.
  *
- * Guest code is read, never executed, so the host's protection has no PROT_EXEC and always PROT_READ where the guest's has
- * PROT_EXEC. AArch64 and RISC-V demand explicit instruction cache maintenance, so translations are dropped only here,
- * when executable memory goes away or loses that right, and when the guest asks for it (EXIT_ICACHE). A guest whose
- * architecture has coherent instruction caches (x86, s390x) needs more: translated pages that are writable would have
- * to be write-protected on the host, a write fault on one dropping its translations.
+ * Guest code is read, never executed, so the host's protection has no PROT_EXEC and always PROT_READ where the guest's
+ * has PROT_EXEC. AArch64 and RISC-V demand explicit instruction cache maintenance, so translations are dropped only
+ * here, when executable memory goes away or loses that right, and when the guest asks for it (EXIT_ICACHE). A guest
+ * whose architecture has coherent instruction caches (x86, s390x) needs more: translated pages that are writable would
+ * have to be write-protected on the host, a write fault on one dropping its translations.
  */
 #include "linux-user/mm.h"
 

@@ -125,21 +125,25 @@ static void print_help(void)
 
 static void print_man(void)
 {
-    printf(".TH METIC 1 \"\" \"metic " METIC_VERSION "\"\n.SH NAME\nmetic \\- run Linux programs made for another processor\n"
+    printf(".TH METIC 1 \"\" \"metic " METIC_VERSION
+           "\"\n.SH NAME\nmetic \\- run Linux programs made for another processor\n"
            ".SH SYNOPSIS\n.B metic\n[\\fIoption\\fR...] \\fIprogram\\fR [\\fIargument\\fR...]\n.br\n.B metic\n"
            "\\fIcommand\\fR [\\fIargument\\fR...]\n"
            ".SH DESCRIPTION\nThe processor is recognised from the program file, which may also be a script.\n"
            "Called as qemu\\-\\fIarch\\fR or metic\\-\\fIarch\\fR, metic runs programs for that processor alone.\n"
            "The folder of the program's libraries is found by itself where the distribution's cross libraries are\n"
-           "installed.\n.SH OPTIONS\nAn environment variable that is named stands for its option, except for a program that has\n"
+           "installed.\n.SH OPTIONS\nAn environment variable that is named stands for its option, except for a program "
+           "that has\n"
            "more rights than who starts it.\n");
     option_print_man(rows, OPTION_COUNT);
     printf(".SH WORDS OF \\-strace\\-with\n");
     trace_options_print_man();
-    printf(".SH COMMANDS\nThe first word is a command when it is its exact name and metic was called by that name; a program of the same\n"
+    printf(".SH COMMANDS\nThe first word is a command when it is its exact name and metic was called by that name; a "
+           "program of the same\n"
            "name is run as ./\\fINAME\\fR or after \\-\\-.\n");
     commands_print_man();
-    printf(".SH EXIT STATUS\nThe program's own, and its death by a signal. 1: a mistake on the command line. 126: the file can't be\n"
+    printf(".SH EXIT STATUS\nThe program's own, and its death by a signal. 1: a mistake on the command line. 126: the "
+           "file can't be\n"
            "run. 127: there is no such file, or its loader is missing.\n");
 }
 
@@ -395,7 +399,9 @@ static void repeat(struct options *o, enum option option, const char *value)
         return;
     append(&o->again, strdup(rows[option].word));
     if (rows[option].argument)
-        append(&o->again, strdup(option == OPT_SYSROOT ? o->sysroot : option == OPT_CODE_CACHE ? o->code_cache : value));
+        append(&o->again, strdup(option == OPT_SYSROOT      ? o->sysroot
+                                 : option == OPT_CODE_CACHE ? o->code_cache
+                                                            : value));
 }
 
 static enum options_result read_words(struct options *o, char **argv, int *program)

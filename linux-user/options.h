@@ -38,9 +38,9 @@ struct options {
 enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_BAD };
 
 /*
- * called: how metic was. Reads the environment, then argv[1…] up to the program's name, whose index goes to *program (argv NULL: the environment
- * alone). Starts the log. OPTIONS_DONE: help or version was printed; OPTIONS_BAD: the reason was reported. `host_env` is
- * the environment.
+ * called: how metic was. Reads the environment, then argv[1…] up to the program's name, whose index goes to *program
+ * (argv NULL: the environment alone). Starts the log. OPTIONS_DONE: help or version was printed; OPTIONS_BAD: the
+ * reason was reported. `host_env` is the environment.
  */
 enum options_result options_read(struct options *o, const char *called, char **argv, char **host_env, int *program);
 

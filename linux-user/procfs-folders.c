@@ -1,6 +1,6 @@
 /*
- * Folders of /proc as guests read them: a process's task/ without the emulator's own threads, its map_files/ without the
- * emulator's mappings. See proc(5), getdents64(2).
+ * Folders of /proc as guests read them: a process's task/ without the emulator's own threads, its map_files/ without
+ * the emulator's mappings. See proc(5), getdents64(2).
  */
 #include <stddef.h>
 #include <stdlib.h>

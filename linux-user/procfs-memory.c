@@ -1,6 +1,7 @@
 /*
  * Views of /proc that tell of a process's memory (proc(5)): what the host knows of the guest's mappings, without the
- * emulator's. How much of them is resident is told mapping by mapping; the sums of that in statm, stat and status are the host's.
+ * emulator's. How much of them is resident is told mapping by mapping; the sums of that in statm, stat and status are
+ * the host's.
  */
 #include "linux-user/procfs-internal.h"
 
@@ -190,8 +191,8 @@ void view_statm(const struct view *v)
     char *host = procfs_read(v->host);
     if (host && view_sizes(v, &sizes) &&
         sscanf(host, "%*u %" SCNu64 " %" SCNu64 " %" SCNu64, &resident, &shared, &text) == 3)
-        dprintf(v->out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " 0 %" PRIu64 " 0\n", sizes.all / PAGE, resident, shared, text,
-                (sizes.data + sizes.stack) / PAGE);
+        dprintf(v->out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " 0 %" PRIu64 " 0\n", sizes.all / PAGE, resident,
+                shared, text, (sizes.data + sizes.stack) / PAGE);
     else
         dprintf(v->out, "%s", host ? host : "");
     free(host);

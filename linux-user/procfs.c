@@ -256,7 +256,8 @@ static void view_sched(const struct view *v)
 {
     static const char before[] = "#threads: ";
     struct seen s;
-    char *text = procfs_read(v->host), *count = text ? strstr(text, before) : NULL, *rest = count ? strchr(count, ')') : NULL;
+    char *text = procfs_read(v->host), *count = text ? strstr(text, before) : NULL,
+         *rest = count ? strchr(count, ')') : NULL;
     if (rest && see(v, &s)) {
         dprintf(v->out, "%.*s%u%s", (int)(count + strlen(before) - text), text, s.threads, rest);
         free(s.copy);
@@ -395,7 +396,10 @@ bool procfs_take_process(const char **name, pid_t *pid, pid_t *tid)
     return true;
 }
 
-/* The same of the file that was opened by `path`, also where the host, an emulator itself, gave a view of its own for it. */
+/*
+ * The same of the file that was opened by `path`, also where the host, an emulator itself, gave a view of its own for
+ * it.
+ */
 static bool name_of_opened(int fd, int dirfd, const char *path, char name[PATH_MAX])
 {
     struct statfs fs;

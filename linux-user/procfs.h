@@ -21,8 +21,8 @@ bool procfs_exe(struct task *t, int dirfd, const char *path, char out[PATH_MAX])
 bool procfs_interesting(const char *path);
 
 /*
- * A descriptor the host has just opened by the interesting path (dirfd, host_path): the same descriptor, reading as the guest's view if the
- * file has one; or closed, and -errno.
+ * A descriptor the host has just opened by the interesting path (dirfd, host_path): the same descriptor, reading as the
+ * guest's view if the file has one; or closed, and -errno.
  */
 int64_t procfs_opened(struct task *t, int fd, int dirfd, const char *host_path, bool close_on_exec);
 

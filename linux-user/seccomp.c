@@ -401,7 +401,8 @@ int64_t seccomp_remote_filter(struct task *t, pid_t pid, uint64_t at, uint64_t i
         return ret;
     size_t bytes = head.n * sizeof head.program[0];
     struct sock_filter *program = head.n <= BPF_MAXINSNS && to ? malloc(bytes) : NULL;
-    if (program && (!remote_read(pid, program, (uintptr_t)filter->program, bytes) || copy_to_guest(t, to, program, bytes)))
+    if (program &&
+        (!remote_read(pid, program, (uintptr_t)filter->program, bytes) || copy_to_guest(t, to, program, bytes)))
         ret = -EFAULT;
     else if (to && !program)
         ret = -ENOMEM;

@@ -40,8 +40,9 @@ bool seccomp_ioctl(struct task *t, int fd, uint32_t command, uint64_t arg, int64
 unsigned seccomp_count(const struct task *t);
 
 /*
- * Of a traced thread, whose struct task_seccomp lies at `at` in the memory of pid (0: not known): PTRACE_SECCOMP_GET_FILTER and
- * PTRACE_SECCOMP_GET_METADATA, with the arguments of ptrace(2). And the number of its filters.
+ * Of a traced thread, whose struct task_seccomp lies at `at` in the memory of pid (0: not known):
+ * PTRACE_SECCOMP_GET_FILTER and PTRACE_SECCOMP_GET_METADATA, with the arguments of ptrace(2). And the number of its
+ * filters.
  */
 int64_t seccomp_remote_filter(struct task *t, pid_t pid, uint64_t at, uint64_t index, uint64_t to);
 int64_t seccomp_remote_metadata(struct task *t, pid_t pid, uint64_t at, uint64_t size, uint64_t to);

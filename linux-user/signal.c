@@ -2,7 +2,8 @@
  * Signals of a guest process: the host handler that catches them, their delivery to the guest, and what the process's
  * dispositions and masks are on the host. See signal.h for the design and signal(7) for the rules.
  *
- * The host is asked by bare system calls: its C library reserves two signals for itself, which belong to the guest here.
+ * The host is asked by bare system calls: its C library reserves two signals for itself, which belong to the guest
+ * here.
  */
 #include "linux-user/signal.h"
 
@@ -206,7 +207,8 @@ static int64_t give_host_action(const struct process *p, int signo, const struct
     bool dumps = a->handler == HANDLER_DEFAULT && CORE_SIGNALS & SIGNAL_BIT(signo); /* not the emulator's core */
     bool debugged = a->handler == HANDLER_DEFAULT && debug_catches(p, signo);
     struct host_sigaction h = {.handler = a->handler, .flags = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)};
-    if (is_caught(a) || dumps || debugged || stores_first(p, signo, a) || is_shown(signo, a) || sync_index(signo) >= 0) {
+    if (is_caught(a) || dumps || debugged || stores_first(p, signo, a) || is_shown(signo, a) ||
+        sync_index(signo) >= 0) {
         h.handler = (uintptr_t)host_handler;
         /* SA_RESTART: the kernel shows by what it does which calls it would restart (host/calls.h). */
         h.flags |= SA_SIGINFO | SA_ONSTACK | SA_RESTART;
@@ -215,7 +217,10 @@ static int64_t give_host_action(const struct process *p, int signo, const struct
     return host_sigaction(signo, &h, NULL);
 }
 
-/* The first process of a pid namespace is spared what it has no handler for: there the kernel has to see that it has none. */
+/*
+ * The first process of a pid namespace is spared what it has no handler for: there the kernel has to see that it has
+ * none.
+ */
 static bool may_catch_defaults(const struct process *p) { return exec_stores(p->exec) && getpid() != 1; }
 
 void signals_start(struct process *p)
@@ -227,7 +232,8 @@ void signals_start(struct process *p)
             continue;
         p->actions.action[s] = (struct linux_sigaction){.handler = old.handler == HANDLER_IGNORE};
         const struct linux_sigaction *a = &p->actions.action[s];
-        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s) || debug_catches(p, s) || stores_first(p, s, a) || is_shown(s, a))
+        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s) || debug_catches(p, s) || stores_first(p, s, a) ||
+            is_shown(s, a))
             give_host_action(p, s, a);
     }
 }

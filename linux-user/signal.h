@@ -3,8 +3,8 @@
  * pending and queued signals are the host's own, so kill, signalfd, sigtimedwait and waiting parents need no emulation.
  *
  * A caught signal runs signal.c's host handler on the thread's own alternate stack. It stores the one siginfo in the
- * task, leaves every further signal blocked, and kicks the cpu; the main loop then writes the guest's frame and gives the
- * host the guest's new mask, at which the next pending signal may arrive. SIGSEGV, SIGBUS and SIGFPE stay
+ * task, leaves every further signal blocked, and kicks the cpu; the main loop then writes the guest's frame and gives
+ * the host the guest's new mask, at which the next pending signal may arrive. SIGSEGV, SIGBUS and SIGFPE stay
  * unblocked on the host, because metic's own code raises them for the guest; what another process sends of these
  * while the guest blocks them is held in the task.
  */
@@ -25,7 +25,9 @@ enum { SIGNAL_PENDING_INFO = 1, SIGNAL_PENDING_HELD = 2, SIGNAL_PENDING_TRACE = 
 enum { FAULT_MEMORY = 1, FAULT_WRITE = 2, FAULT_FETCH = 4 };
 #define SIGNAL_BIT(s) (UINT64_C(1) << ((s)-1))
 
-/* struct sigaction of x86-64 and arm64; architectures without sa_restorer leave that word out (linux_abi.sa_restorer). */
+/*
+ * struct sigaction of x86-64 and arm64; architectures without sa_restorer leave that word out (linux_abi.sa_restorer).
+ */
 struct linux_sigaction {
     uint64_t handler, flags, restorer, mask;
 };

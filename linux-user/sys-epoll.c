@@ -1,6 +1,6 @@
 /*
- * epoll: x86-64 packs struct epoll_event, the generic ABI does not, so events are copied. Signal masks go to the kernel:
- * the host's mask of a guest thread is the guest's.
+ * epoll: x86-64 packs struct epoll_event, the generic ABI does not, so events are copied. Signal masks go to the
+ * kernel: the host's mask of a guest thread is the guest's.
  */
 #include <errno.h>
 #include <stdlib.h>

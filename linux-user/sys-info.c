@@ -135,8 +135,8 @@ static int64_t get_auxv(struct task *t, const uint64_t a[6])
 }
 
 /*
- * What an emulator tells of the guest it runs. The break is the kernel's own business here: it can be told, not moved. The
- * program's file stays.
+ * What an emulator tells of the guest it runs. The break is the kernel's own business here: it can be told, not moved.
+ * The program's file stays.
  */
 static int64_t set_mm_map(struct task *t, const uint64_t a[6])
 {
@@ -186,7 +186,8 @@ static int64_t set_mm_word(struct task *t, int which, uint64_t address, uint64_t
     };
     if (rest || (size && which != PR_SET_MM_AUXV))
         return -EINVAL;
-    if (!has_capability(CAP_SYS_RESOURCE) || which == PR_SET_MM_EXE_FILE || which == PR_SET_MM_BRK || which == PR_SET_MM_START_BRK)
+    if (!has_capability(CAP_SYS_RESOURCE) || which == PR_SET_MM_EXE_FILE || which == PR_SET_MM_BRK ||
+        which == PR_SET_MM_START_BRK)
         return -EPERM;
     if (which == PR_SET_MM_AUXV) {
         if (size > sizeof p->given_auxv)
@@ -207,7 +208,8 @@ static int64_t set_mm_word(struct task *t, int which, uint64_t address, uint64_t
     pthread_mutex_lock(&p->lock);
     uint64_t old = *word[which];
     *word[which] = address;
-    bool ok = p->code_start < p->code_end && p->data_start <= p->data_end && p->arg_start <= p->arg_end && p->env_start <= p->env_end;
+    bool ok = p->code_start < p->code_end && p->data_start <= p->data_end && p->arg_start <= p->arg_end &&
+              p->env_start <= p->env_end;
     if (ok)
         guest_show_to_host(p, false);
     else

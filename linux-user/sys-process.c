@@ -38,7 +38,9 @@ static int64_t create(struct task *t, const struct clone_request *r)
     tracee_fork_begin(t);
     if (forks)
         debug_fork_begin(t);
-    int64_t ret = f & CLONE_THREAD ? thread_create(t, r) : f & CLONE_VM ? process_create_sharing(t, r) : process_fork(t, r);
+    int64_t ret = f & CLONE_THREAD ? thread_create(t, r)
+                  : f & CLONE_VM   ? process_create_sharing(t, r)
+                                   : process_fork(t, r);
     tracee_fork_end(t, r, ret);
     if (forks)
         debug_fork_end(t, ret);
@@ -121,7 +123,8 @@ int64_t sys_clone3(struct task *t, const uint64_t a[6])
 }
 
 /*
- * Refused to processes with several threads: ours that compiles does not count. It may be there for a moment after its end.
+ * Refused to processes with several threads: ours that compiles does not count. It may be there for a moment after its
+ * end.
  */
 static int64_t as_one_thread(struct task *t, long nr, uint64_t x, uint64_t y)
 {

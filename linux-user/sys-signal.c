@@ -33,7 +33,8 @@ static int get_action(struct task *t, struct linux_sigaction *to, uint64_t from)
 static int put_action(struct task *t, uint64_t to, const struct linux_sigaction *a)
 {
     uint64_t with[4] = {a->handler, a->flags, a->restorer, a->mask}, without[3] = {a->handler, a->flags, a->mask};
-    return t->abi->sa_restorer ? copy_to_guest(t, to, with, sizeof with) : copy_to_guest(t, to, without, sizeof without);
+    return t->abi->sa_restorer ? copy_to_guest(t, to, with, sizeof with)
+                               : copy_to_guest(t, to, without, sizeof without);
 }
 
 int64_t sys_rt_sigaction(struct task *t, const uint64_t a[6])

@@ -1,7 +1,7 @@
 /*
- * io_uring(7). The rings are memory shared between the guest and the host's kernel, and nearly all of their entries mean
- * the same on both sides, so they go unchanged. The few that do not (paths that the sysroot has, O_… values, struct
- * epoll_event) are rewritten in place when the guest enters the kernel to submit them.
+ * io_uring(7). The rings are memory shared between the guest and the host's kernel, and nearly all of their entries
+ * mean the same on both sides, so they go unchanged. The few that do not (paths that the sysroot has, O_… values,
+ * struct epoll_event) are rewritten in place when the guest enters the kernel to submit them.
  *
  * A kernel thread that polls the ring (IORING_SETUP_SQPOLL) would take them before that. Such a ring is set up without
  * the thread and with IORING_SQ_NEED_WAKEUP always set: the guest finds the thread asleep and enters the kernel.

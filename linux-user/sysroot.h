@@ -1,6 +1,6 @@
 /*
- * Absolute guest paths inside the sysroot: the folder of the guest's libraries (-L, QEMU_LD_PREFIX, METIC_SYSROOT, or the
- * distribution's cross libraries).
+ * Absolute guest paths inside the sysroot: the folder of the guest's libraries (-L, QEMU_LD_PREFIX, METIC_SYSROOT, or
+ * the distribution's cross libraries).
  */
 #ifndef LINUX_USER_SYSROOT_H
 #define LINUX_USER_SYSROOT_H
@@ -16,8 +16,8 @@ enum last_link { LAST_FOLLOWED, LAST_ITSELF };
 /* True: the file exists below the sysroot, and `out` is its host path. */
 bool sysroot_lookup(const struct process *p, const char *path, enum last_link last, char out[PATH_MAX]);
 /*
- * The absolute path, as the guest sees it, of a path that is relative to a folder (descriptor or AT_FDCWD). False: there
- * is no sysroot, so that nobody needs it, the folder has no name, or it is too long.
+ * The absolute path, as the guest sees it, of a path that is relative to a folder (descriptor or AT_FDCWD). False:
+ * there is no sysroot, so that nobody needs it, the folder has no name, or it is too long.
  */
 bool sysroot_absolute(const struct process *p, int dirfd, const char *path, char out[PATH_MAX]);
 /* The path inside the root if the file exists there, else the path as it is. root NULL: none. */

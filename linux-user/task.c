@@ -85,7 +85,8 @@ static void use_wait_mask(struct task *t)
         if (masked_waits[i].call != abi->calls[number])
             continue;
         uint64_t at = a[masked_waits[i].arg];
-        bool indirect = masked_waits[i].indirect || (masked_waits[i].call == CALL_io_uring_enter && a[3] & URING_EXT_ARG);
+        bool indirect =
+            masked_waits[i].indirect || (masked_waits[i].call == CALL_io_uring_enter && a[3] & URING_EXT_ARG);
         if (indirect && at && get_user(t, at, at))
             at = 0;
         if (at && !get_user(t, mask, at))

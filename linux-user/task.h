@@ -84,8 +84,8 @@ extern _Thread_local struct task *current_task;
 
 /*
  * A host call that may block. The kernel's result, or -errno: -EINTR or, where the kernel would restart the call by
- * itself, -SYS_RESTART when a signal interrupts it. When one is caught before the kernel has begun there is no call: the
- * signal comes in front of it, -SYS_RESTART_ALWAYS; or, where somebody has been told that it begins (t->shown),
+ * itself, -SYS_RESTART when a signal interrupts it. When one is caught before the kernel has begun there is no call:
+ * the signal comes in front of it, -SYS_RESTART_ALWAYS; or, where somebody has been told that it begins (t->shown),
  * interrupts it, -SYS_RESTART.
  */
 int64_t safe_syscall(struct task *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,

@@ -93,8 +93,8 @@ static void stack_put(struct process *p, struct host_stack *s, pid_t tid)
 static void *do_nothing(void *arg) { return arg; }
 
 /*
- * With the first thread it makes, the host's C library takes its reserved signals. They must be the guest's again before a
- * second one can send them. All signals are blocked. A tracer is not shown the thread.
+ * With the first thread it makes, the host's C library takes its reserved signals. They must be the guest's again
+ * before a second one can send them. All signals are blocked. A tracer is not shown the thread.
  */
 static int make_first_thread(struct task *t, const pthread_attr_t *attr)
 {
@@ -110,7 +110,9 @@ static int make_first_thread(struct task *t, const pthread_attr_t *attr)
     return error;
 }
 
-/* The next process or thread that anybody makes in this namespace gets the id, if that is free (proc(5)). 0 or -errno. */
+/*
+ * The next process or thread that anybody makes in this namespace gets the id, if that is free (proc(5)). 0 or -errno.
+ */
 static int64_t choose_next_id(int32_t id)
 {
     char text[16];
@@ -387,8 +389,8 @@ static int sharing_main(void *arg)
 /* Parts of the request that are the host kernel's to do. */
 static uint64_t host_flags(const struct clone_request *r)
 {
-    const uint64_t ours = CLONE_SETTLS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID | CLONE_THREAD |
-                          CLONE_CLEAR_SIGHAND | CLONE_DETACHED | CLONE_PIDFD;
+    const uint64_t ours = CLONE_SETTLS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID |
+                          CLONE_THREAD | CLONE_CLEAR_SIGHAND | CLONE_DETACHED | CLONE_PIDFD;
     return r->flags & ~ours;
 }
 
@@ -452,7 +454,8 @@ static bool sharing_prepare(struct sharing_start *start, struct task *t, const s
     start->task = start->stack ? child_task(t, start->process, r) : NULL;
     if (!start->task)
         return false;
-    start->task->signals.altstack = r->flags & CLONE_VFORK ? t->signals.altstack : (struct linux_stack){.flags = SS_DISABLE};
+    start->task->signals.altstack =
+        r->flags & CLONE_VFORK ? t->signals.altstack : (struct linux_stack){.flags = SS_DISABLE};
     child_registers(start->task, r);
     return true;
 }

@@ -116,7 +116,8 @@ bool tracee_hit(struct task *t)
     uint64_t at = cpu->pc, first;
     if (!(t->watch & WATCH_POINTS))
         return false;
-    if (cpu->exit_detail == DEBUG_BREAKPOINT ? !breaks(&t->tracee, at) : !looked_for(&t->tracee, at = cpu->fault_addr, 1, &first))
+    if (cpu->exit_detail == DEBUG_BREAKPOINT ? !breaks(&t->tracee, at)
+                                             : !looked_for(&t->tracee, at = cpu->fault_addr, 1, &first))
         return false;
     signal_force(t, SIGTRAP, TRAP_HWBKPT, at);
     return true;

@@ -19,7 +19,8 @@ enum { TRACE_SYSEMU = 31 }; /* PTRACE_SYSEMU, also where the host's C library la
 
 /*
  * Both sides speak by SIGSEGV, which no guest blocks on the host. si_errno marks the message, which the kernel never
- * sets: its kind, and in the low byte a signal's number. Where metic runs in metic each has marks of its own: trace_mark().
+ * sets: its kind, and in the low byte a signal's number. Where metic runs in metic each has marks of its own:
+ * trace_mark().
  */
 enum {
     TRACE_MESSAGE = 0x6d740000,

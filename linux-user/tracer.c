@@ -312,7 +312,10 @@ static int status_of(const siginfo_t *info)
     }
 }
 
-/* What a stop that stays to be waited for is; looking may send the thread on, which takes the stop away from the host, too. */
+/*
+ * What a stop that stays to be waited for is; looking may send the thread on, which takes the stop away from the host,
+ * too.
+ */
 static int peek(struct task *t, pid_t tid, int status)
 {
     const struct tracee_entry *e = find(t->process, tid);
@@ -493,7 +496,8 @@ static const struct debug_regset *debug_regset_of(struct task *t, uint64_t note)
     return r && r->size ? r : NULL;
 }
 
-static int64_t debug_registers(struct task *t, struct tracee_entry *e, const struct debug_regset *r, bool set, struct iovec *v)
+static int64_t debug_registers(struct task *t, struct tracee_entry *e, const struct debug_regset *r, bool set,
+                               struct iovec *v)
 {
     char values[REGSET_MAX];
     if (v->iov_len % r->slot)

@@ -13,7 +13,9 @@ struct urings {
     struct uring_index *indexes; /* numbers that threads use in place of descriptors */
 };
 
-/* The guest has mapped [addr, …) of descriptor fd from the offset on: if it is a ring, that is where its entries are. */
+/*
+ * The guest has mapped [addr, …) of descriptor fd from the offset on: if it is a ring, that is where its entries are.
+ */
 void uring_mapped(struct task *t, int fd, uint64_t offset, uint64_t addr);
 
 #endif

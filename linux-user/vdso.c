@@ -1,6 +1,6 @@
 /*
- * The vDSO's ELF image: what a dynamic loader or vdso(7) parser needs to find versioned functions (System V gABI chapter
- * 5; symbol versions as in the LSB): program headers, dynamic section, symbols, hash table, one version.
+ * The vDSO's ELF image: what a dynamic loader or vdso(7) parser needs to find versioned functions (System V gABI
+ * chapter 5; symbol versions as in the LSB): program headers, dynamic section, symbols, hash table, one version.
  */
 #include "linux-user/vdso.h"
 

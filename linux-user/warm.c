@@ -1,7 +1,7 @@
 /*
- * Filling the translation cache ahead: see warm.h. Where functions begin is told by the ELF file: its entry, the dynamic
- * and the static symbol table (System V gABI, "Symbol Table"), and the binary search table of .eh_frame_hdr (Linux Standard
- * Base, "Exception Frames"), which stripped files have, too.
+ * Filling the translation cache ahead: see warm.h. Where functions begin is told by the ELF file: its entry, the
+ * dynamic and the static symbol table (System V gABI, "Symbol Table"), and the binary search table of .eh_frame_hdr
+ * (Linux Standard Base, "Exception Frames"), which stripped files have, too.
  */
 #include "linux-user/warm.h"
 

@@ -104,7 +104,8 @@ static void get_points(const struct debug_points *from, bool watch, void *out)
         uint32_t bytes = ((1u << p->length) - 1) << (watch ? p->address & WORD : 0);
         s.slot[i].addr = p->address;
         if (p->length)
-            s.slot[i].control = (bytes & 0xff) << CONTROL_BYTES | (uint32_t)p->access << CONTROL_TYPE | CONTROL_EL0 | p->enabled;
+            s.slot[i].control =
+                (bytes & 0xff) << CONTROL_BYTES | (uint32_t)p->access << CONTROL_TYPE | CONTROL_EL0 | p->enabled;
     }
     memcpy(out, &s, sizeof s);
 }

@@ -1,6 +1,6 @@
 /*
- * Signal frames of arm64, as Linux's uapi headers asm/sigcontext.h and asm/ucontext.h lay them out: a siginfo, a ucontext
- * whose register area ends in records {magic, size, …}, and above both a frame record {fp, lr} for unwinders.
+ * Signal frames of arm64, as Linux's uapi headers asm/sigcontext.h and asm/ucontext.h lay them out: a siginfo, a
+ * ucontext whose register area ends in records {magic, size, …}, and above both a frame record {fp, lr} for unwinders.
  */
 #include "linux-user/aarch64/signal.h"
 
@@ -61,8 +61,16 @@ _Static_assert(sizeof(struct rt_sigframe) == 4688, "rt_sigframe");
 /* ESR_EL1 of the fault (Arm ARM D17.2.37): class, IL, WnR, fault status with level 3. */
 static uint64_t fault_syndrome(const struct signal_frame *f)
 {
-    enum { EC_INSN_ABORT = 0x20, EC_DATA_ABORT = 0x24, IL = 1 << 25, WNR = 1 << 6, FSC_TRANSLATION = 7, FSC_PERMISSION = 15,
-           FSC_ALIGNMENT = 0x21, FSC_EXTERNAL = 0x10 };
+    enum {
+        EC_INSN_ABORT = 0x20,
+        EC_DATA_ABORT = 0x24,
+        IL = 1 << 25,
+        WNR = 1 << 6,
+        FSC_TRANSLATION = 7,
+        FSC_PERMISSION = 15,
+        FSC_ALIGNMENT = 0x21,
+        FSC_EXTERNAL = 0x10
+    };
     uint64_t class = f->fault_access & FAULT_FETCH ? EC_INSN_ABORT : EC_DATA_ABORT;
     uint64_t status = f->signo == SIGBUS ? f->info->si_code == BUS_ADRALN ? FSC_ALIGNMENT : FSC_EXTERNAL
                       : f->info->si_code == SEGV_ACCERR ? FSC_PERMISSION : FSC_TRANSLATION;

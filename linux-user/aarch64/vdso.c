@@ -1,6 +1,6 @@
 /*
- * The AArch64 vDSO (vdso(7)). Each function is its system call; metic answers the calls that read clocks without entering
- * the host's kernel.
+ * The AArch64 vDSO (vdso(7)). Each function is its system call; metic answers the calls that read clocks without
+ * entering the host's kernel.
  */
 #include "linux-user/aarch64/vdso.h"
 

@@ -1,6 +1,6 @@
 /*
- * Signal frames of riscv64, as Linux's uapi headers asm/sigcontext.h, asm/ptrace.h and asm/ucontext.h lay them out: a siginfo
- * and a ucontext whose register area ends in a list of extension records, empty here.
+ * Signal frames of riscv64, as Linux's uapi headers asm/sigcontext.h, asm/ptrace.h and asm/ucontext.h lay them out: a
+ * siginfo and a ucontext whose register area ends in a list of extension records, empty here.
  */
 #include "linux-user/riscv64/signal.h"
 

@@ -1,6 +1,6 @@
 /*
- * The riscv64 vDSO (vdso(7)). Each function is its system call; metic answers the calls that read clocks without entering
- * the host's kernel.
+ * The riscv64 vDSO (vdso(7)). Each function is its system call; metic answers the calls that read clocks without
+ * entering the host's kernel.
  */
 #include "linux-user/riscv64/vdso.h"
 

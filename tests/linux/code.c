@@ -1,4 +1,6 @@
-/* Code as data: new code is executed after the architecture's rite, pages of code come and go, faults name the place. */
+/*
+ * Code as data: new code is executed after the architecture's rite, pages of code come and go, faults name the place.
+ */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <signal.h>

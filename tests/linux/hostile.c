@@ -1,7 +1,7 @@
 /*
- * System calls with random and hostile arguments, from their descriptions (syscall-tables/): pointers at a page's end, to
- * pages that another thread takes away, to nowhere; lengths that are too long; flags nobody knows. Each round runs in a
- * child that may die of it; whoever runs this program looks for complaints of metic's own. To be run in a
+ * System calls with random and hostile arguments, from their descriptions (syscall-tables/): pointers at a page's end,
+ * to pages that another thread takes away, to nowhere; lengths that are too long; flags nobody knows. Each round runs
+ * in a child that may die of it; whoever runs this program looks for complaints of metic's own. To be run in a
  * sandbox (hostile.py): the calls are meant.
  *
  *     hostile SEED ROUNDS CALLS [CALL-NAME]

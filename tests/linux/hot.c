@@ -1,6 +1,6 @@
 /*
- * Code that gets hot: its better translation arrives from a thread of the emulator's own, while the program forks, starts
- * threads, changes the very code, and counts its threads.
+ * Code that gets hot: its better translation arrives from a thread of the emulator's own, while the program forks,
+ * starts threads, changes the very code, and counts its threads.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -118,14 +118,16 @@ static void changing_code(void)
 }
 
 /*
- * A caller in a page of its own, hot with its call in the middle; what it calls changes the code behind the call, or the
- * function it would call next, and comes back: what runs then is the new code.
+ * A caller in a page of its own, hot with its call in the middle; what it calls changes the code behind the call, or
+ * the function it would call next, and comes back: what runs then is the new code.
  */
 #if defined __aarch64__
 static const uint32_t caller[] = {0xa9be7bfd, 0xa9014ff4, 0xaa0003f3, 0xaa0103f4, 0xd63f0280, 0x91000000, 0xf1000673, 0x54ffffa1,
                                   0xa9414ff4, 0xa8c27bfd, 0xd65f03c0};
-/* stp x29, x30, [sp, #-32]!; stp x20, x19, [sp, #16]; mov x19, x0; mov x20, x1; 1: blr x20; add x0, x0, #n; subs x19, x19, #1;
-   b.ne 1b; ldp x20, x19, [sp, #16]; ldp x29, x30, [sp], #32; ret */
+/*
+ * stp x29, x30, [sp, #-32]!; stp x20, x19, [sp, #16]; mov x19, x0; mov x20, x1; 1: blr x20; add x0, x0, #n; subs x19,
+ * x19, #1; b.ne 1b; ldp x20, x19, [sp, #16]; ldp x29, x30, [sp], #32; ret
+ */
 enum { BEHIND = 5 };
 #elif defined __riscv
 static const uint32_t caller[] = {0xfe010113, 0x00113423, 0x00813823, 0x00913c23, 0x00050413, 0x00058493, 0x000480e7, 0x00050513,

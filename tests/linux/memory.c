@@ -86,7 +86,10 @@ static void protection(void)
     close(fd);
 }
 
-/* mlockall, for a process that has a limit: what it maps later counts, and fails, until munlockall; nothing of it is inherited. */
+/*
+ * mlockall, for a process that has a limit: what it maps later counts, and fails, until munlockall; nothing of it is
+ * inherited.
+ */
 static void lock_all(void)
 {
     enum { MANY = 64 };

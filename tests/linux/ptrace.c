@@ -1,5 +1,6 @@
 /*
- * ptrace: stops, registers, memory, breakpoints, steps, signals, events, attaching and letting go. Both sides are this program.
+ * ptrace: stops, registers, memory, breakpoints, steps, signals, events, attaching and letting go. Both sides are this
+ * program.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -800,7 +801,9 @@ static void attaches_at_birth(bool shares)
     }
 }
 
-/* A stop that comes while the tracee is stopped already is its signal's first: nobody else in the process has taken it. */
+/*
+ * A stop that comes while the tracee is stopped already is its signal's first: nobody else in the process has taken it.
+ */
 static void stopped_twice(void)
 {
     pid_t pid = start_loop(false);

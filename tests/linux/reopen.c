@@ -1,6 +1,7 @@
 /*
- * Libraries with different code, opened and closed by turns, mostly at the same address: their functions get hot each time, and are called by the
- * C library's and call it. Built as a library, VERSION says which; as a program, its arguments are the libraries.
+ * Libraries with different code, opened and closed by turns, mostly at the same address: their functions get hot each
+ * time, and are called by the C library's and call it. Built as a library, VERSION says which; as a program, its
+ * arguments are the libraries.
  */
 #define _GNU_SOURCE
 #include <stdint.h>

@@ -1,4 +1,7 @@
-/* seccomp: filters and their actions, inheritance, threads, notifications, the strict mode. The program executes itself. */
+/*
+ * seccomp: filters and their actions, inheritance, threads, notifications, the strict mode. The program executes
+ * itself.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/audit.h>

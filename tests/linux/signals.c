@@ -1,6 +1,6 @@
 /*
- * Signals: delivery, masks, queues, alternate stacks, restart of system calls, and the siginfo of faults. Every part leaves
- * the dispositions as it found them.
+ * Signals: delivery, masks, queues, alternate stacks, restart of system calls, and the siginfo of faults. Every part
+ * leaves the dispositions as it found them.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -267,7 +267,10 @@ static void restarts(void)
     FAILS(poll(NULL, 0, 10000), EINTR);
     FAILS(pause(), EINTR);
     FAILS(select(0, NULL, NULL, NULL, NULL), EINTR);
-    /* A restarted wait for a child, which lives until the third handler writes: signals of a busy machine fall together. */
+    /*
+     * A restarted wait for a child, which lives until the third handler writes: signals of a busy machine fall
+     * together.
+     */
     count = 0;
     handle(SIGALRM, write_pipe, SA_RESTART);
     pid_t pid = fork();

@@ -1,7 +1,7 @@
 /*
- * Socket options and control messages: descriptors, credentials, process descriptors, times, packet information, filters,
- * multicast, packet and netlink sockets, lengths that are lies. `sockets list` prints the options of all kinds of sockets, to be
- * compared with what the same program prints natively (sockopts.py).
+ * Socket options and control messages: descriptors, credentials, process descriptors, times, packet information,
+ * filters, multicast, packet and netlink sockets, lengths that are lies. `sockets list` prints the options of all kinds
+ * of sockets, to be compared with what the same program prints natively (sockopts.py).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

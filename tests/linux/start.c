@@ -1,4 +1,7 @@
-/* How a program starts: its stack, auxiliary vector, vDSO and files of /proc. It executes itself to look at the arguments. */
+/*
+ * How a program starts: its stack, auxiliary vector, vDSO and files of /proc. It executes itself to look at the
+ * arguments.
+ */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
  * Calls for tests/linux/strace.py, which compares what strace(1) prints of them on the host with what -strace prints of
  * the same program built for a guest. Only calls that every architecture has, made directly; between the two marks
  * everything is the same in each run but addresses, ids and times. The argument is an empty folder to work in; "exit":
- * ends with 7; "other-user": executes itself so as nobody; "close-all": closes every descriptor; "storm": 2000 rounds of
- * calls, with a signal in each.
+ * ends with 7; "other-user": executes itself so as nobody; "close-all": closes every descriptor; "storm": 2000 rounds
+ * of calls, with a signal in each.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,5 +1,6 @@
 /*
- * Tracers that end before their tracees, in every kind of stop and in every way, and tracers that are traced: ptrace(2).
+ * Tracers that end before their tracees, in every kind of stop and in every way, and tracers that are traced:
+ * ptrace(2).
  */
 #define _GNU_SOURCE
 #include <pthread.h>

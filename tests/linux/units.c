@@ -1,7 +1,7 @@
 /*
- * Code that calls code in another mapping, hot, while either of the two is taken away, replaced or rewritten: between calls, while
- * calls are on the stack, the own and those of other threads, and behind the back of a thread that runs it. What runs then is the new code, and where there is
- * none, a fault at the place where it is missing.
+ * Code that calls code in another mapping, hot, while either of the two is taken away, replaced or rewritten: between
+ * calls, while calls are on the stack, the own and those of other threads, and behind the back of a thread that runs
+ * it. What runs then is the new code, and where there is none, a fault at the place where it is missing.
  */
 #define _GNU_SOURCE
 #if defined __x86_64__
@@ -18,10 +18,11 @@
 #include "check.h"
 
 /*
- * Two pages of code for each version v: outer(s, n) calls inner(s) n times and adds what it gives, and 10 v each time; inner(s) calls
- * s->hook(s), if there is one, and gives v. deep(s, n), in the page of outer(), calls itself n times, then inner(), and adds 10 v
- * on the way back each time. outer_leaf(s, n), in that page, too, is like outer(), but calls leaf(s), in the page of inner(), which gives *s->data + v and
- * is without calls and branches. All versions have the same layout.
+ * Two pages of code for each version v: outer(s, n) calls inner(s) n times and adds what it gives, and 10 v each time;
+ * inner(s) calls s->hook(s), if there is one, and gives v. deep(s, n), in the page of outer(), calls itself n times,
+ * then inner(), and adds 10 v on the way back each time. outer_leaf(s, n), in that page, too, is like outer(), but
+ * calls leaf(s), in the page of inner(), which gives *s->data + v and is without calls and branches. All versions have
+ * the same layout.
  */
 #define STR_(x) #x
 #define STR(x)  STR_(x)
@@ -483,8 +484,9 @@ static void other_stack(void)
 /* --- behind the back of a running thread --- */
 
 /*
- * Pages are exchanged by MAP_FIXED, without a time when there is none: as soon as the call has come back no processor executes the old one, synchronised or
- * not. The number of the last change that is complete is read in front of each call, and by the hook, when it is on the stack.
+ * Pages are exchanged by MAP_FIXED, without a time when there is none: as soon as the call has come back no processor
+ * executes the old one, synchronised or not. The number of the last change that is complete is read in front of each
+ * call, and by the hook, when it is on the stack.
  */
 static unsigned changes;
 static bool stop;
