@@ -192,6 +192,7 @@ static void tell_session(struct debug *d)
         debug_add_other(d, d->stop.other.process, d->child_fd, false);
         d->child_fd = -1;
     }
+    debug_show(d, d->stop.other.process); /* a holder before this one may have known of it */
     gdb_stopped(&d->session, &d->stop);
     if (ends && d->gdb < 0)
         debug_hand_over(d);

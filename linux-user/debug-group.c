@@ -20,11 +20,13 @@ enum { HAND_OVER = 0, INTERRUPT = 3, MAX_FDS = 200, MAX_MESSAGE = 2 * PACKET_MAX
 struct hand_over {
     uint8_t what;
     bool no_ack;
+    bool untold; /* the receiver's last stop has not been told to gdb */
     unsigned nothers, nfiles;
 };
 struct handed_other { /* and the pending stop */
     int64_t process;
     bool hidden;
+    bool dead; /* without a descriptor */
     size_t npending;
 };
 
@@ -123,6 +125,13 @@ void debug_add_other(struct debug *d, int64_t process, int fd, bool hidden)
         return;
     }
     more[d->nothers++] = (struct debug_other){.process = process, .fd = fd, .hidden = hidden};
+}
+
+void debug_show(struct debug *d, int64_t process)
+{
+    struct debug_other *e = find(d, process);
+    if (e)
+        e->hidden = false;
 }
 
 static void drop(struct debug *d, struct debug_other *e)
@@ -231,6 +240,15 @@ static struct gdb_text take_stop(struct debug *d, int64_t process)
     return stop;
 }
 
+/* It has gone by itself, and gdb is yet to be told. */
+static void lose(struct debug *d, struct debug_other *e)
+{
+    if (!e->pending.n)
+        e->pending = killed(e->process);
+    fd_close_own(e->fd);
+    e->fd = -1;
+}
+
 static bool is_asked_for(const struct gdb_text *stop) { return !strncmp(stop->bytes, "T00", 3); }
 
 void debug_set_pending(struct debug *d, int64_t process, const char *stop, size_t n)
@@ -280,9 +298,7 @@ static void tell(struct debug *d, int64_t process, struct gdb_text stop)
         stop.bytes[2] = '0' + INT;
     if (is_end(&stop))
         debug_forget(d, process);
-    struct debug_other *child = find(d, child_of(stop.bytes));
-    if (child)
-        child->hidden = false;
+    debug_show(d, child_of(stop.bytes));
     gdb_other_stopped(&d->session, stop.bytes, strlen(stop.bytes));
     gdb_text_free(&stop);
 }
@@ -291,14 +307,10 @@ void debug_hear_other(struct debug *d, size_t i)
 {
     struct debug_other *e = &d->others[i];
     int64_t process = e->process;
-    if (e->running) {
+    if (e->running)
         tell(d, process, take_stop(d, process));
-    } else if (!hear(d, e)) { /* it has ended, as is known, or was killed by somebody else while it stood */
-        if (!e->pending.n)
-            e->pending = killed(process);
-        fd_close_own(e->fd);
-        e->fd = -1;
-    }
+    else if (!hear(d, e)) /* it has ended, as is known, or was killed by somebody else while it stood */
+        lose(d, e);
 }
 
 void debug_tell_pending(struct debug *d)
@@ -317,39 +329,49 @@ void debug_tell_pending(struct debug *d)
 
 /* --- who has the connection --- */
 
-bool debug_hand_over(struct debug *d)
+/* False: it has gone too. */
+static bool hand_to(const struct debug *d, const struct debug_other *to)
 {
+    enum { MOST = MAX_FDS - GDB_FILES };
     int fds[MAX_FDS];
-    unsigned nfds = 0;
+    unsigned nfds = 0, left;
     struct gdb_text bytes = {0};
-    struct hand_over h = {.what = HAND_OVER, .no_ack = d->session.no_ack};
-    size_t to = 0;
-    while (to < d->nothers && d->others[to].fd < 0)
-        to++;
-    if (to == d->nothers)
-        return false;
-    for (size_t i = 0; i < d->nothers; i++)
-        h.nothers += i != to && d->others[i].fd >= 0 && h.nothers < MAX_FDS - GDB_FILES;
+    struct hand_over h = {.what = HAND_OVER, .no_ack = d->session.no_ack, .untold = to->pending.n};
+    h.nothers = left = d->nothers - 1 < MOST ? (unsigned)d->nothers - 1 : MOST;
     for (unsigned i = 0; i < GDB_FILES; i++)
         h.nfiles += d->session.files[i] > 0;
     gdb_put(&bytes, &h, sizeof h);
-    for (size_t i = 0; i < d->nothers && nfds < h.nothers; i++) {
-        const struct debug_other *e = &d->others[i];
-        const struct handed_other row = {e->process, e->hidden, e->pending.n};
-        if (i == to || e->fd < 0)
+    for (const struct debug_other *e = d->others; left; e++) {
+        const struct handed_other row = {e->process, e->hidden, e->fd < 0, e->pending.n};
+        if (e == to)
             continue;
         gdb_put(&bytes, &row, sizeof row);
         gdb_put(&bytes, e->pending.bytes, e->pending.n);
-        fds[nfds++] = e->fd;
+        if (e->fd >= 0)
+            fds[nfds++] = e->fd;
+        left--;
     }
     for (unsigned i = 0; i < GDB_FILES; i++)
         if (d->session.files[i] > 0) {
             gdb_put(&bytes, &i, sizeof i);
             fds[nfds++] = d->session.files[i] - 1;
         }
-    bool done = !bytes.bad && send_message(d->others[to].fd, bytes.bytes, bytes.n, fds, nfds);
+    bool done = !bytes.bad && send_message(to->fd, bytes.bytes, bytes.n, fds, nfds);
     gdb_text_free(&bytes);
-    debug_free_others(d);
+    return done;
+}
+
+bool debug_hand_over(struct debug *d)
+{
+    bool done = false;
+    for (size_t i = 0; i < d->nothers && !done; i++) {
+        struct debug_other *e = &d->others[i];
+        done = e->fd >= 0 && hand_to(d, e);
+        if (e->fd >= 0 && !done)
+            lose(d, e);
+    }
+    if (done)
+        debug_free_others(d);
     return done;
 }
 
@@ -365,12 +387,12 @@ static void take_over(struct debug *d, const char *p, const int *fds)
     d->gdb = -1;
     d->session.no_ack = h.no_ack;
     pthread_mutex_lock(&d->lock);
-    d->told |= d->stop.kind == GDB_EXITED || d->stop.kind == GDB_KILLED; /* the holder knew, but gdb does not */
+    d->told |= h.untold; /* the holder knew, but gdb does not */
     pthread_mutex_unlock(&d->lock);
     for (unsigned i = 0; i < h.nothers; i++) {
         memcpy(&row, p, sizeof row);
         p += sizeof row;
-        debug_add_other(d, row.process, *fds++, row.hidden);
+        debug_add_other(d, row.process, row.dead ? -1 : *fds++, row.hidden);
         debug_set_pending(d, row.process, p, row.npending);
         p += row.npending;
     }

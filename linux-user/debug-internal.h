@@ -89,8 +89,10 @@ void debug_ask(void *o, int64_t process, const void *payload, size_t n, struct g
 void debug_pass_on(void *o, int64_t process, const void *payload, size_t n);
 void debug_forget(void *o, int64_t process);
 
-/* A new one; owns fd. hidden: gdb is yet to be told. */
+/* A new one; owns fd (-1: it has ended). hidden: gdb is yet to be told. */
 void debug_add_other(struct debug *d, int64_t process, int fd, bool hidden);
+/* gdb has been told of it. */
+void debug_show(struct debug *d, int64_t process);
 /* One that is there has a stop to tell later; n: 0: it has not. */
 void debug_set_pending(struct debug *d, int64_t process, const char *stop, size_t n);
 /* Stops the others that run. The process itself stands still. */
@@ -101,7 +103,8 @@ void debug_interrupt_others(struct debug *d);
 void debug_hear_other(struct debug *d, size_t i);
 /* Tells a stop that has waited and whose process was to go on. */
 void debug_tell_pending(struct debug *d);
-/* The connection to gdb, and the others, become one of these others'. False: there are none. */
+/* The connection to gdb, and the others, become one of these others'. False: none lives; those whose end gdb has not
+   been told are still there. */
 bool debug_hand_over(struct debug *d);
 /* For a process that does not have the connection: takes what comes from the one that has it, until that hands the
    connection over. False: it has gone. */

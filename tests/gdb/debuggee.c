@@ -112,6 +112,20 @@ static void spin_both(void)
     wait(NULL);
 }
 
+/* Children that run until a signal. */
+static void brothers(void)
+{
+    fflush(stdout);
+    for (int i = 0; i < 2; i++)
+        if (!fork()) {
+            while (!seen)
+                counter++;
+            _exit(seen);
+        }
+    while (wait(NULL) > 0)
+        continue;
+}
+
 static void spin(void)
 {
     printf("ready\n");
@@ -150,6 +164,8 @@ int main(int argc, char **argv)
         printf("child %d\n", vforked(argv[0], "signal"));
     } else if (!strcmp(what, "family")) {
         printf("family %d\n", family());
+    } else if (!strcmp(what, "brothers")) {
+        brothers();
     } else if (!strcmp(what, "spin-both")) {
         spin_both();
     } else if (!strcmp(what, "signal")) {
