@@ -37,11 +37,20 @@ static bool make_ends(struct task *t, unsigned event)
     return true;
 }
 
-void debug_fork_begin(struct task *t) { make_ends(t, GDB_KNOWS_FORK); }
+void debug_fork_begin(struct task *t)
+{
+    make_ends(t, GDB_KNOWS_FORK);
+    t->debug.forking = t->process->debug;
+    if (t->debug.forking)
+        pthread_mutex_lock(&t->debug.forking->ends_lock);
+}
 
 void debug_fork_end(struct task *t, int64_t result)
 {
     const struct gdb_stop stop = {.kind = GDB_FORK, .other = {result, result}};
+    if (t->debug.forking) /* not in the child */
+        pthread_mutex_unlock(&t->debug.forking->ends_lock);
+    t->debug.forking = NULL;
     if (t->debug.ends[0] < 0)
         return; /* nothing to tell; the child has closed its own */
     close_end(&t->debug.ends[1]);
@@ -62,6 +71,8 @@ void debug_fork_child(struct task *t)
     struct debug *old = p->debug, *d = NULL;
     if (!old)
         return;
+    t->debug.forking = NULL;
+    pthread_mutex_init(&old->ends_lock, NULL); /* it was this thread's */
     p->debug = NULL;
     exec_forget_debug(p->exec);
     debug_free_others(old);

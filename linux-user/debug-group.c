@@ -115,6 +115,7 @@ static int64_t child_of(const char *stop)
 
 void debug_add_other(struct debug *d, int64_t process, int fd, bool hidden)
 {
+    pthread_mutex_lock(&d->ends_lock);
     struct debug_other *more = realloc(d->others, (d->nothers + 1) * sizeof *more);
     if (more)
         d->others = more;
@@ -122,9 +123,10 @@ void debug_add_other(struct debug *d, int64_t process, int fd, bool hidden)
         d->reader = calloc(1, sizeof *d->reader);
     if (!more || !d->reader) { /* it runs on, unseen */
         fd_close_own(fd);
-        return;
+    } else {
+        more[d->nothers++] = (struct debug_other){.process = process, .fd = fd, .hidden = hidden};
     }
-    more[d->nothers++] = (struct debug_other){.process = process, .fd = fd, .hidden = hidden};
+    pthread_mutex_unlock(&d->ends_lock);
 }
 
 void debug_show(struct debug *d, int64_t process)
@@ -136,9 +138,11 @@ void debug_show(struct debug *d, int64_t process)
 
 static void drop(struct debug *d, struct debug_other *e)
 {
+    pthread_mutex_lock(&d->ends_lock);
     fd_close_own(e->fd);
     gdb_text_free(&e->pending);
     *e = d->others[--d->nothers];
+    pthread_mutex_unlock(&d->ends_lock);
 }
 
 void debug_forget(void *o, int64_t process)
@@ -154,10 +158,12 @@ void debug_free_others(struct debug *d)
 {
     while (d->nothers)
         drop(d, &d->others[d->nothers - 1]);
+    pthread_mutex_lock(&d->ends_lock);
     free(d->others);
     d->others = NULL;
     free(d->reader);
     d->reader = NULL;
+    pthread_mutex_unlock(&d->ends_lock);
 }
 
 static void say(const struct debug_other *e, const void *payload, size_t n)
@@ -245,8 +251,10 @@ static void lose(struct debug *d, struct debug_other *e)
 {
     if (!e->pending.n)
         e->pending = killed(e->process);
+    pthread_mutex_lock(&d->ends_lock);
     fd_close_own(e->fd);
     e->fd = -1;
+    pthread_mutex_unlock(&d->ends_lock);
 }
 
 static bool is_asked_for(const struct gdb_text *stop) { return !strncmp(stop->bytes, "T00", 3); }
@@ -382,9 +390,11 @@ static void take_over(struct debug *d, const char *p, const int *fds)
     unsigned file;
     memcpy(&h, p, sizeof h);
     p += sizeof h;
+    pthread_mutex_lock(&d->ends_lock);
     fd_close_own(d->connection);
     d->connection = d->gdb;
     d->gdb = -1;
+    pthread_mutex_unlock(&d->ends_lock);
     d->session.no_ack = h.no_ack;
     pthread_mutex_lock(&d->lock);
     d->told |= h.untold; /* the holder knew, but gdb does not */

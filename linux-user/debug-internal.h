@@ -40,6 +40,8 @@ struct debug {
     struct debug_other *others; /* where gdb < 0 */
     size_t nothers;
     struct packet_reader *reader; /* of what they say */
+    pthread_mutex_t ends_lock;    /* held where connection, gdb and others change, and over fork, whose child closes and
+                                     frees its copies of them; innermost */
 
     pthread_mutex_t lock; /* guards what follows; p->lock may be taken inside */
     pthread_cond_t go, served;

@@ -37,6 +37,7 @@ struct debug *debug_new(struct process *p, int connection)
     d->gdb = d->child_fd = -1;
     d->pid = getpid();
     pthread_mutex_init(&d->lock, NULL);
+    pthread_mutex_init(&d->ends_lock, NULL);
     pthread_cond_init(&d->go, NULL);
     pthread_cond_init(&d->served, NULL);
     return d;
@@ -110,9 +111,11 @@ void debug_release(struct debug *d)
     pthread_mutex_unlock(&p->lock);
     debug_free_others(d);
     if (!d->lender) { /* else they are closed in the process that they are of */
+        pthread_mutex_lock(&d->ends_lock);
         fd_close_own(d->connection);
         fd_close_own(d->gdb);
         d->connection = d->gdb = -1;
+        pthread_mutex_unlock(&d->ends_lock);
     }
     d->stopped = d->told = false;
     pthread_cond_broadcast(&d->go);

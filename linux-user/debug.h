@@ -28,7 +28,8 @@ struct task_debug {
         int64_t result; /* -SYS_RESTART…; 0: none */
         uint64_t pc, behind;
     } restarted;
-    int ends[2]; /* of a socket for the child that it is making; -1 */
+    int ends[2];           /* of a socket for the child that it is making; -1 */
+    struct debug *forking; /* whose ends_lock it holds over fork; NULL: none */
 };
 
 /* Waits at `where` ("1234", "host:1234", "unix:path", a path) for a debugger. False: reported. */
