@@ -83,6 +83,8 @@ void debug_fork_child(struct task *t)
     fd_close_own(old->child_fd);
     if (old->gdb >= 0)
         fd_close_own(old->connection);
+    if (old->lender)
+        fd_close_own(connection_to_gdb(old->lender));
     if (!d) {
         fd_close_own(connection_to_gdb(old));
         close_end(&t->debug.ends[1]);
@@ -98,18 +100,29 @@ void debug_fork_child(struct task *t)
 
 /* --- vfork --- */
 
+/* The child's session has a descriptor of its own, as gdb may let the parent go first. -1: none. */
+static int copy_connection(struct debug *d)
+{
+    pthread_mutex_lock(&d->ends_lock);
+    int fd = fcntl(connection_to_gdb(d), F_DUPFD_CLOEXEC, 0);
+    pthread_mutex_unlock(&d->ends_lock);
+    return fd < 0 ? -1 : fd_hide(fd);
+}
+
 void debug_vfork_begin(struct task *t, struct task *child)
 {
     struct debug *d = t->process->debug, *own;
     if (!make_ends(t, GDB_KNOWS_VFORK))
         return;
-    own = debug_new(child->process, t->debug.ends[1]);
+    int gdb = copy_connection(d);
+    own = gdb < 0 ? NULL : debug_new(child->process, t->debug.ends[1]);
     if (!own) {
+        fd_close_own(gdb);
         close_end(&t->debug.ends[0]);
         close_end(&t->debug.ends[1]);
         return;
     }
-    own->gdb = connection_to_gdb(d);
+    own->gdb = gdb;
     own->lender = d;
     debug_take_manners(own, d);
     child->process->debug = own;
@@ -160,6 +173,7 @@ void debug_vfork_end(struct task *t, struct task *child, int64_t result)
     if (write(own->event, &one, sizeof one) == sizeof one)
         pthread_join(own->thread, NULL);
     fd_close_own(own->connection);
+    fd_close_own(own->gdb);
     fd_close_own(own->event);
     close_end(&t->debug.ends[0]);
     child->process->debug = NULL;

@@ -168,10 +168,19 @@ def detach_before_told(d):
     want("the brothers' parent", d.end(), ("sum 47 ratio 2.5\n", 6))
 
 
+def detach_in_vfork(d):
+    """The parent goes while its vfork child, whose session is in its memory, stands."""
+    child = d.fork(d.first)
+    want("detach of a parent in vfork", d.ask(f"D;{d.first:x}"), "OK")
+    want("the vfork child's threads", d.ask("qfThreadInfo"), f"mp{child:x}.{child:x}")
+    want("the vfork child's end", d.run(child), f"W0a;process:{child:x}")
+    want("the parent in vfork", d.end(), ("child 10\nsum 47 ratio 2.5\n", 6))
+
+
 with tempfile.TemporaryDirectory() as folder:
     program, where = f"{folder}/program", f"{folder}/socket"
     subprocess.run([compiler, "-static", "-g", "-O0", "-pthread", source, "-o", program], check=True)
-    for case, argument in [(detach_among_dead, "family"), (detach_before_told, "brothers")]:
+    for case, argument in [(detach_among_dead, "family"), (detach_before_told, "brothers"), (detach_in_vfork, "vfork")]:
         debugger = Debugger(program, argument, where)
         try:
             case(debugger)
