@@ -60,11 +60,19 @@ def join(lines):
     return out
 
 
+def ends_of_children_last(lines):
+    """They are told at any moment: in front of the call that waits for the child, or behind it. A handler returns as the next line."""
+    ends = set()
+    for i, line in enumerate(lines):
+        if line.startswith('--- SIGCHLD'):
+            ends.add(i)
+            if i + 1 < len(lines) and lines[i + 1].startswith('rt_sigreturn('):
+                ends.add(i + 1)
+    return [l for i, l in enumerate(lines) if i not in ends] + [l for i, l in enumerate(lines) if i in ends]
+
+
 def normalise(side, log, begin, rules):
-    """
-    Lines of all processes, the first one's from the one on that matches `begin`, as the rules leave them. A child's end is told at
-    any moment: these lines stand behind the others of their process.
-    """
+    """Lines of all processes, the first one's from the one on that matches `begin`, as the rules leave them."""
     processes = join(log.read_text(errors='surrogateescape').splitlines())
     first = next(iter(processes.values()))
     start = next((i for i, l in enumerate(first) if re.search(begin, l)), None)
@@ -77,7 +85,7 @@ def normalise(side, log, begin, rules):
     out = []
     for pid in by_age:
         out.append(f'-- {names[pid]}')
-        for line in sorted(processes[pid], key=lambda l: l.startswith('--- SIGCHLD')):
+        for line in ends_of_children_last(processes[pid]):
             line = re.sub(r' {2,}= ', ' = ', line)
             line = re.sub(r'\b\d+\b', lambda m: names.get(int(m[0]), m[0]), line)
             for rule_side, pattern, replacement in rules:
