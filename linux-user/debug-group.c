@@ -14,7 +14,8 @@
 
 #include "base/own-fds.h"
 
-/* A holder's message that is no packet: the socket is not used any more, the connection to gdb is the receiver's. */
+/* A holder's messages that are no packets. HAND_OVER: the socket is used only for the same word back, the connection to
+ * gdb is the receiver's. */
 enum { HAND_OVER = 0, INTERRUPT = 3, MAX_FDS = 200, MAX_MESSAGE = 2 * PACKET_MAX + 64 };
 
 struct hand_over {
@@ -337,6 +338,17 @@ void debug_tell_pending(struct debug *d)
 
 /* --- who has the connection --- */
 
+/* The receiver says so by the same word; one that dies before it has read the message does not. */
+static bool is_taken(const struct debug_other *to)
+{
+    uint8_t what = INTERRUPT;
+    int fds[MAX_FDS];
+    unsigned nfds;
+    while (what != HAND_OVER && receive_message(to->fd, &what, sizeof what, 0, fds, &nfds) > 0)
+        continue;
+    return what == HAND_OVER;
+}
+
 /* False: it has gone too. */
 static bool hand_to(const struct debug *d, const struct debug_other *to)
 {
@@ -364,7 +376,7 @@ static bool hand_to(const struct debug *d, const struct debug_other *to)
             gdb_put(&bytes, &i, sizeof i);
             fds[nfds++] = d->session.files[i] - 1;
         }
-    bool done = !bytes.bad && send_message(to->fd, bytes.bytes, bytes.n, fds, nfds);
+    bool done = !bytes.bad && send_message(to->fd, bytes.bytes, bytes.n, fds, nfds) && is_taken(to);
     gdb_text_free(&bytes);
     return done;
 }
@@ -390,6 +402,7 @@ static void take_over(struct debug *d, const char *p, const int *fds)
     unsigned file;
     memcpy(&h, p, sizeof h);
     p += sizeof h;
+    send_message(d->connection, &h.what, sizeof h.what, NULL, 0);
     pthread_mutex_lock(&d->ends_lock);
     fd_close_own(d->connection);
     d->connection = d->gdb;
