@@ -4,15 +4,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/log.h"
 #include "base/own-fds.h"
+#include "base/unix-socket.h"
 #include "exec/debug.h"
 #include "exec/exec.h"
 #include "linux-user/guest-process.h"
@@ -427,21 +428,15 @@ bool debug_serve(struct debug *d)
 
 static int listen_unix(const char *path)
 {
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    char name[PATH_MAX];
     const char *pid = strstr(path, "%d");
-    int n = pid ? snprintf(a.sun_path, sizeof a.sun_path, "%.*s%d%s", (int)(pid - path), path, (int)getpid(), pid + 2)
-                : snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
-    if ((size_t)n >= sizeof a.sun_path) {
+    int n = pid ? snprintf(name, sizeof name, "%.*s%d%s", (int)(pid - path), path, (int)getpid(), pid + 2)
+                : snprintf(name, sizeof name, "%s", path);
+    if ((size_t)n >= sizeof name) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    unlink(a.sun_path);
-    if (fd >= 0 && (bind(fd, (void *)&a, sizeof a) || listen(fd, 1))) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
+    return unix_listen(name);
 }
 
 /* An IPv4 address: a static program resolves no names. */

@@ -9,18 +9,20 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/unix-socket.h"
+
 int socket_unix(const char *path, bool server)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
+    if (server)
+        return unix_listen(path);
     if (strlen(path) >= sizeof a.sun_path) {
         errno = ENAMETOOLONG;
         return -1;
     }
     strcpy(a.sun_path, path);
     int at = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (server)
-        unlink(path);
-    if (at >= 0 && (server ? bind(at, (void *)&a, sizeof a) || listen(at, 1) : connect(at, (void *)&a, sizeof a))) {
+    if (at >= 0 && connect(at, (void *)&a, sizeof a)) {
         int e = errno;
         close(at);
         errno = e;
