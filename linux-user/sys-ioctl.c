@@ -1,5 +1,5 @@
 /*
- * ioctl by description: syscall-tables/ioctls.tbl says what the argument of each command is. What is not described
+ * ioctl by description: syscall-tables/ioctls*.tbl says what the argument of each command is. What is not described
  * there is not passed on: a driver's private command may hold anything.
  */
 #include <errno.h>

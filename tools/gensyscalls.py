@@ -340,9 +340,9 @@ class Tables:
         return out
 
     def read_ioctls(self):
-        """Rows of ioctls.tbl, ascending, those of one command before those of many; {type byte: (error, note)}."""
+        """Rows of ioctls*.tbl, ascending, those of one command before those of many; {type byte: (error, note)}."""
         out, refused = [], {}
-        for where, line in lines(self.dir / 'ioctls.tbl'):
+        for where, line in (row for file in sorted(self.dir.glob('ioctls*.tbl')) for row in lines(file)):
             line, _, note = line.partition(';')
             word = line.split()
             if word[0] == 'refused' and len(word) == 3:
@@ -496,7 +496,7 @@ class Tables:
         names = {v: n for n, v, *_ in self.sets['sol'][1]}
         o += [f'- ``{names[level]}``: ' + ', '.join(f'``{n}``' for n, *_ in self.sets[s][1]) for level, s in self.levels]
         o += ['', 'ioctl commands', '--------------', '',
-              f'{len(self.ioctls)} commands are described by name, direction and argument in ``syscall-tables/ioctls.tbl``, and go to the host:', '']
+              f'{len(self.ioctls)} commands are described by name, direction and argument in ``syscall-tables/ioctls*.tbl``, and go to the host:', '']
         by_type = {}
         for c in self.ioctls:
             by_type.setdefault(c['first'] >> 8 & 0xff, []).append(c['name'])
@@ -575,7 +575,7 @@ class Tables:
         for headers in IOCTL_HEADERS:
             *needed, last = headers.split()
             before, o = units.setdefault(last, ([], []))
-            before[:0] = [h for h in ['linux/ioctl.h', 'asm/termbits.h'] + needed if h not in before]
+            before[:0] = [h for h in ['linux/ioctl.h', 'asm/termbits.h', 'linux/serial.h'] + needed if h not in before]
             o += commands
         out = [self.check_unit(before + [last], o) for last, (before, o) in units.items()]
         o = []
@@ -619,7 +619,14 @@ IOCTL_HEADERS = """linux/serial.h asm/ioctls.h|linux/kd.h|linux/vt.h|linux/fiema
     |linux/input.h|linux/uinput.h|linux/joystick.h|linux/hidraw.h|sound/asound.h|sound/asound.h sound/asequencer.h|linux/usbdevice_fs.h
     |linux/random.h|linux/watchdog.h|linux/rtc.h|linux/timerfd.h|linux/ptp_clock.h|linux/pps.h|linux/rfkill.h|linux/dma-buf.h
     |linux/dma-heap.h|linux/udmabuf.h|linux/sync_file.h|linux/gpio.h|linux/spi/spidev.h|linux/fb.h|linux/i2c-dev.h|linux/watch_queue.h
-    |sys/types.h linux/mtio.h|linux/videodev2.h|linux/media.h|stddef.h scsi/sg.h""".replace('\n', '').split('|')
+    |sys/types.h linux/mtio.h|linux/videodev2.h|linux/media.h|stddef.h scsi/sg.h|linux/fiemap.h linux/blktrace_api.h linux/ext4.h
+    |linux/auto_fs.h linux/auto_dev-ioctl.h|linux/inotify.h|linux/udf_fs_i.h|linux/nilfs2_api.h|linux/nvme_ioctl.h|linux/sed-opal.h
+    |linux/mmc/ioctl.h|linux/fd.h|linux/chio.h|linux/raid/md_u.h|linux/suspend_ioctls.h|mtd/mtd-abi.h|mtd/ubi-user.h
+    |sys/socket.h linux/vm_sockets.h|linux/perf_event.h|sound/asound.h sound/compress_offload.h|sound/firewire.h|linux/soundcard.h
+    |linux/v4l2-subdev.h|linux/uvcvideo.h|linux/dvb/frontend.h|linux/dvb/dmx.h|linux/dvb/ca.h|linux/dvb/net.h|linux/dvb/osd.h
+    |linux/lirc.h|linux/cec.h|linux/hiddev.h|linux/usb/tmc.h|linux/usb/cdc-wdm.h|linux/usb/functionfs.h|linux/usb/gadgetfs.h
+    |linux/usb/raw_gadget.h|sys/time.h linux/ppdev.h|linux/hpet.h|linux/ipmi.h|linux/firewire-cdev.h|linux/nvram.h|linux/tee.h
+    |linux/gsmmux.h|linux/mei.h|linux/seccomp.h|sys/types.h sys/socket.h linux/wireless.h""".replace('\n', '').split('|')
 
 
 def main(argv):
