@@ -24,7 +24,7 @@
 
 enum {
     MAX_ASKED = 64,            /* requests at a time; more are asked for again later */
-    IDLE_MS = 20,              /* the thread ends after so long without work */
+    IDLE_NS = 20000000,        /* the thread ends after so long without work */
     STACK_BYTES = 512 << 10,
     ROOM = 256 << 10,          /* bytes of a unit's code */
     MAX_CELLS = 1024,          /* exits of a unit */
@@ -153,16 +153,6 @@ static void forget(struct asked *a)
     free(a);
 }
 
-static void timed_wait(struct exec *x)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += IDLE_MS * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(&x->back.wanted, &x->lock, &until);
-}
-
 /* Those, too, that the C library keeps for itself: they are the guest's. *old, the mask before, may be NULL. */
 static void block_all(uint64_t *old)
 {
@@ -179,18 +169,18 @@ static void *run(void *arg)
     w->refs = NULL;
     w->max_refs = 0;
     w->work = x->host->new_work(x->target->ir);
-    pthread_mutex_lock(&x->lock);
+    shared_lock_take(&x->lock);
     while (!x->back.stopping) {
         struct asked *a = x->back.first;
         if (!a) {
-            timed_wait(x);
+            shared_lock_wait(&x->lock, &x->back.wanted, IDLE_NS);
             if (!x->back.first)
                 break;
             continue;
         }
-        pthread_mutex_unlock(&x->lock);
+        shared_lock_give(&x->lock);
         bool done = compile(x, w, a);
-        pthread_mutex_lock(&x->lock);
+        shared_lock_take(&x->lock);
         x->back.first = a->next;
         x->back.n--;
         if (done)
@@ -200,8 +190,8 @@ static void *run(void *arg)
         forget(a);
     }
     x->back.running = false;
-    pthread_cond_broadcast(&x->back.stopped);
-    pthread_mutex_unlock(&x->lock);
+    shared_condition_tell(&x->back.stopped);
+    shared_lock_give(&x->lock);
     x->host->free_work(w->work);
     free(w->refs);
     free(w);
@@ -241,8 +231,6 @@ void background_init(struct exec *x)
     x->back.n = 0;
     x->back.running = x->back.stopping = x->back.ended_or_running = x->back.forbidden = false;
     x->back.owner = getpid();
-    pthread_cond_init(&x->back.wanted, NULL);
-    pthread_cond_init(&x->back.stopped, NULL);
 }
 
 bool background_can(const struct exec *x, const struct code_block *quick)
@@ -266,7 +254,7 @@ void background_ask(struct exec *x, struct asked *a)
     *at = a;
     x->back.n++;
     if (x->back.running) {
-        pthread_cond_signal(&x->back.wanted);
+        shared_condition_tell(&x->back.wanted);
     } else if (!x->back.stopping && start(x)) {
         x->back.running = true;
     } else { /* later */
@@ -295,8 +283,8 @@ bool background_stop(struct exec *x)
         return false;
     x->back.stopping = true;
     while (x->back.running) {
-        pthread_cond_signal(&x->back.wanted);
-        pthread_cond_wait(&x->back.stopped, &x->lock);
+        shared_condition_tell(&x->back.wanted);
+        shared_lock_wait(&x->lock, &x->back.stopped, IDLE_NS);
     }
     x->back.stopping = false;
     wait_for_end(x);

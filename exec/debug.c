@@ -50,7 +50,7 @@ static bool change_breakpoint(struct exec *x, uint64_t pc, bool add, bool *chang
 bool exec_breakpoint(struct exec *x, uint64_t pc, bool add)
 {
     bool changed = false;
-    pthread_mutex_lock(&x->lock);
+    shared_lock_take(&x->lock);
     if (add && x->disk.disk) { /* what others have stored has no breakpoints */
         x->disk.disk = NULL;
         exec_flush(x);
@@ -58,7 +58,7 @@ bool exec_breakpoint(struct exec *x, uint64_t pc, bool add)
     bool ok = change_breakpoint(x, pc, add, &changed);
     if (changed)
         exec_drop_pc(x, pc);
-    pthread_mutex_unlock(&x->lock);
+    shared_lock_give(&x->lock);
     return ok;
 }
 

@@ -638,11 +638,11 @@ void exec_save(struct exec *x, bool is_end)
         return;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_mutex_lock(&x->lock);
+    shared_lock_take(&x->lock);
     if (threads && !is_end)
         save_apart(x);
     else
         disk_save(x, is_end);
-    pthread_mutex_unlock(&x->lock);
+    shared_lock_give(&x->lock);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

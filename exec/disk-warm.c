@@ -50,10 +50,10 @@ uint64_t exec_warm(struct cpu *cpu, const uint64_t *pc, size_t n)
     if (!x->disk.disk)
         return 0;
     x->disk.at_once = true;
-    pthread_mutex_lock(&x->lock);
+    shared_lock_take(&x->lock);
     for (size_t i = 0; i < n && follow(x, cpu, pc[i], &t); i++)
         ;
-    pthread_mutex_unlock(&x->lock);
+    shared_lock_give(&x->lock);
     free(t.pc);
     exec_save(x, true);
     return x->stats.disk_stored;

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 
 #include "base/arena.h"
+#include "base/shared-lock.h"
 #include "exec/code.h"
 #include "exec/exec.h"
 #include "exec/jumps.h"
@@ -106,7 +107,7 @@ struct exec {
     void (**helpers)(void);      /* by ir_guest.helpers' order */
     struct host_entry entry;
 
-    pthread_mutex_t lock; /* guards everything below; taken before any other lock of exec */
+    struct shared_lock lock; /* guards everything below; taken before any other lock of exec */
     struct code_memory mem;
     void *work;         /* the host's, to compile in */
     struct ir_unit spare; /* memory for the next unit */
@@ -128,7 +129,7 @@ struct exec {
         bool running, stopping, ended_or_running, forbidden;
         pthread_t thread;    /* if that */
         pid_t owner;         /* process that may have the thread */
-        pthread_cond_t wanted, stopped;
+        struct shared_condition wanted, stopped;
     } back;
     struct exec_debug debug;
     pid_t perf_owner; /* -d perf: process that has a map */

@@ -39,15 +39,6 @@ const struct host_layout cpu_layout = {
 };
 
 /* Held for less time than sleeping and waking take, mostly: whoever finds it taken tries for a moment first. */
-static void init_lock(pthread_mutex_t *lock)
-{
-    pthread_mutexattr_t how;
-    pthread_mutexattr_init(&how);
-    pthread_mutexattr_settype(&how, PTHREAD_MUTEX_ADAPTIVE_NP);
-    pthread_mutex_init(lock, &how);
-    pthread_mutexattr_destroy(&how);
-}
-
 struct exec *exec_new(const struct target *t, const struct code_reader *code, const struct exec_options *o)
 {
     struct exec *x = calloc(1, sizeof *x);
@@ -67,7 +58,7 @@ struct exec *exec_new(const struct target *t, const struct code_reader *code, co
         x->options.nochain = true;
     if (exec_wants_every_unit(x))
         x->disk.disk = NULL;
-    init_lock(&x->lock);
+    shared_lock_init(&x->lock, x->options.waiting);
     pthread_mutex_init(&x->stale.lock, NULL);
     background_init(x);
     if (x->host) {
@@ -163,10 +154,10 @@ static bool attach(struct exec *x, struct cpu *cpu)
     cpu->last_exit = NULL;
     forget_returns(cpu);
     cpu->recent = x->options.memory ? exec_new_recent() : NULL;
-    pthread_mutex_lock(&x->lock);
+    shared_lock_take(&x->lock);
     cpu->next_cpu = x->cpus;
     x->cpus = cpu;
-    pthread_mutex_unlock(&x->lock);
+    shared_lock_give(&x->lock);
     return true;
 }
 
@@ -208,12 +199,12 @@ struct cpu *cpu_clone(struct cpu *from)
 void cpu_free(struct cpu *cpu)
 {
     struct exec *x = cpu->exec;
-    pthread_mutex_lock(&x->lock);
+    shared_lock_take(&x->lock);
     struct cpu **at = &x->cpus;
     while (*at != cpu)
         at = &(*at)->next_cpu;
     *at = cpu->next_cpu;
-    pthread_mutex_unlock(&x->lock);
+    shared_lock_give(&x->lock);
     munmap(cpu->jumps->set[0].table, prediction_bytes(x));
     jumps_free(cpu);
     free(cpu->recent);
@@ -307,7 +298,7 @@ static bool locate(struct exec *x, struct cpu *cpu, uint64_t *physical)
  */
 static struct code_block *next_block(struct exec *x, struct cpu *cpu, uint64_t physical, bool indirect, bool first)
 {
-    pthread_mutex_lock(&x->lock);
+    shared_lock_take(&x->lock);
     uint64_t flushes = x->stats.flushes;
     struct code_exit *from = cpu->last_exit;
     cpu->last_exit = NULL;
@@ -325,7 +316,7 @@ static struct code_block *next_block(struct exec *x, struct cpu *cpu, uint64_t p
             jumps_fill(cpu, b->pc, b->entry);
         }
     }
-    pthread_mutex_unlock(&x->lock);
+    shared_lock_give(&x->lock);
     return b;
 }
 
@@ -367,9 +358,9 @@ static void count_reason(struct exec *x, enum cpu_exit reason)
         [EXIT_ILLEGAL] = EXIT_KIND_OTHER,       [EXIT_ALIGN] = EXIT_KIND_OTHER,  [EXIT_DIV] = EXIT_KIND_OTHER,
         [EXIT_HALT] = EXIT_KIND_OTHER,          [EXIT_ICACHE] = EXIT_KIND_OTHER, [EXIT_BUDGET] = EXIT_KIND_OTHER,
         [EXIT_PAUSE] = EXIT_KIND_OTHER};
-    pthread_mutex_lock(&x->lock);
+    shared_lock_take(&x->lock);
     x->stats.exits[reason < ARRAY_SIZE(kinds) ? kinds[reason] : EXIT_KIND_OTHER]++;
-    pthread_mutex_unlock(&x->lock);
+    shared_lock_give(&x->lock);
 }
 
 static void use_mode(struct cpu *cpu, uint32_t mode)
@@ -404,9 +395,9 @@ void exec_run_step(struct cpu *cpu)
         use_mode(cpu, x->target->mode(cpu));
         struct code_block *b = NULL;
         if (locate(x, cpu, &physical)) {
-            pthread_mutex_lock(&x->lock);
+            shared_lock_take(&x->lock);
             b = exec_block(x, cpu, (struct block_key){cpu->pc, physical, cpu->mode | MODE_STEP}, NULL, false);
-            pthread_mutex_unlock(&x->lock);
+            shared_lock_give(&x->lock);
         }
         if (!b)
             break; /* an exception has been entered */
@@ -490,7 +481,7 @@ void exec_leave(struct cpu *cpu, enum cpu_exit reason)
 
 void exec_fork_prepare(struct exec *x)
 {
-    pthread_mutex_lock(&x->lock);
+    shared_lock_take(&x->lock);
     atomic_fork_prepare();
 }
 
@@ -499,7 +490,7 @@ void exec_fork_parent(struct exec *x)
     atomic_fork_done();
     if (x->host)
         code_memory_after_fork(&x->mem, false);
-    pthread_mutex_unlock(&x->lock);
+    shared_lock_give(&x->lock);
 }
 
 void exec_fork_child(struct exec *x, struct cpu *self)
@@ -514,21 +505,29 @@ void exec_fork_child(struct exec *x, struct cpu *self)
     self->next_cpu = NULL;
     self->tid = 0;
     atomic_store(&x->stop, 0);
-    init_lock(&x->lock);
+    shared_lock_init(&x->lock, x->options.waiting);
     background_after_fork(x);
 }
 
 void exec_allow_background(struct exec *x, bool may)
 {
-    pthread_mutex_lock(&x->lock);
+    shared_lock_take(&x->lock);
     background_allow(x, may);
-    pthread_mutex_unlock(&x->lock);
+    shared_lock_give(&x->lock);
+}
+
+void exec_child_ended(struct exec *x)
+{
+    if (shared_lock_inherit(&x->lock)) {
+        exec_flush(x); /* whatever it was about to do */
+        shared_lock_give(&x->lock);
+    }
 }
 
 bool exec_stop_background(struct exec *x)
 {
-    pthread_mutex_lock(&x->lock);
+    shared_lock_take(&x->lock);
     bool was = background_stop(x);
-    pthread_mutex_unlock(&x->lock);
+    shared_lock_give(&x->lock);
     return was;
 }

@@ -31,6 +31,11 @@ struct exec_options {
      */
     void (*first_thread)(void *opaque);
     void *first_thread_opaque;
+    /*
+     * Called again and again while a thread waits for what another one does that may have been stopped, for the waiting one
+     * to send it on: a debugger in the same memory. NULL: nobody debugs.
+     */
+    void (*waiting)(void);
     const struct disk *disk; /* translations on disk, or NULL; outlives the struct exec */
     const struct exec_memory *memory; /* NULL: guest addresses are the host's; else `code` of exec_new() is not used */
 };
@@ -100,6 +105,9 @@ void exec_invalidate_later(struct exec *x, uint64_t start, uint64_t end);
 bool exec_stop_background(struct exec *x);
 /* May there be such a thread? One that runs is ended: for processes whose every thread is looked at from outside. */
 void exec_allow_background(struct exec *x, bool may);
+
+/* By the thread that waited for a child in the same memory (vfork), which may have been killed in the middle of anything. */
+void exec_child_ended(struct exec *x);
 
 /* Around fork(): prepare takes the locks, parent/child release them; the child drops the cpus of other threads. */
 void exec_fork_prepare(struct exec *x);

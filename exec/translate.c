@@ -653,21 +653,23 @@ static void stop_all(struct exec *x, bool runnable_only)
     atomic_store(&x->stop, 1); /* before they are asked: who has been goes in no more */
     leave_dropped(x);
     for (struct cpu *cpu = x->cpus; cpu; cpu = cpu->next_cpu) {
-        int64_t look = runnable_only ? now_ns() + PATIENCE_NS : INT64_MAX;
+        int64_t look = now_ns() + PATIENCE_NS;
         while (__atomic_load_n(&cpu->in_code, __ATOMIC_SEQ_CST)) {
             sched_yield();
-            if (runnable_only && now_ns() > look) {
-                if (!is_runnable(cpu))
-                    break;
-                look = now_ns() + PATIENCE_NS;
-            }
+            if (now_ns() <= look)
+                continue;
+            if (runnable_only && !is_runnable(cpu))
+                break;
+            if (x->options.waiting)
+                x->options.waiting();
+            look = now_ns() + PATIENCE_NS;
         }
     }
 }
 
 static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only)
 {
-    pthread_mutex_lock(&x->lock);
+    shared_lock_take(&x->lock);
     bool any = false;
     background_invalidate(x, start, end);
     if (disk_close_range(x, start, end, changed_only))
@@ -715,7 +717,7 @@ static void drop(struct exec *x, uint64_t start, uint64_t end, bool changed_only
             atomic_store(&x->stop, 0);
         }
     }
-    pthread_mutex_unlock(&x->lock);
+    shared_lock_give(&x->lock);
 }
 
 void exec_invalidate(struct exec *x, uint64_t start, uint64_t end)

@@ -298,7 +298,7 @@ static void first_thread(void *process) { signals_retake(process); }
 static int run(struct process *p, struct program *prog, const struct options *o)
 {
     p->personality = (uint32_t)syscall(SYS_personality, 0xffffffff);
-    p->mm = mm_new(p->abi->target->address_bits, random_seed(p, o));
+    p->mm = mm_new(p->abi->target->address_bits, random_seed(p, o), tracer_attend);
     struct cpu *cpu = NULL;
     if (p->mm) {
         const struct code_reader code = mm_code_reader(p->mm);
@@ -309,6 +309,7 @@ static int run(struct process *p, struct program *prog, const struct options *o)
                                         .interprets_first = true,
                                         .first_thread = first_thread,
                                         .first_thread_opaque = p,
+                                        .waiting = tracer_attend,
                                         .hot_after = o->hot_after,
                                         .disk = open_cache(p, o)};
         p->exec = exec_new(p->abi->target, &code, &eo);

@@ -32,11 +32,11 @@ void mm_begin_change(struct mm *mm, uint64_t start, uint64_t end)
             a = &mm->list.v[i];
     if (!a || !mm->exec)
         return;
-    pthread_mutex_lock(&mm->areas_lock);
+    shared_lock_take(&mm->areas_lock);
     mm->changing_start = start;
     mm->changing_end = end;
     mm_files_forget(mm, start, end);
-    pthread_mutex_unlock(&mm->areas_lock);
+    shared_lock_give(&mm->areas_lock);
     exec_invalidate(mm->exec, start, end);
 }
 
@@ -49,36 +49,36 @@ static void log_change(const char *what, uint64_t start, uint64_t end, int prot)
 
 void mm_end_change(struct mm *mm, const struct area *a, uint64_t start, uint64_t end)
 {
-    pthread_mutex_lock(&mm->areas_lock);
+    shared_lock_take(&mm->areas_lock);
     if (a)
         areas_set(&mm->list, a);
     else
         areas_clear(&mm->list, start, end);
     mm->changing_start = mm->changing_end = 0;
-    pthread_mutex_unlock(&mm->areas_lock);
+    shared_lock_give(&mm->areas_lock);
     log_change(a ? "map  " : "unmap", start, end, a ? a->prot : 0);
 }
 
 void mm_forget(struct mm *mm, uint64_t start, uint64_t end)
 {
-    pthread_mutex_lock(&mm->areas_lock);
+    shared_lock_take(&mm->areas_lock);
     areas_clear(&mm->list, start, end);
-    pthread_mutex_unlock(&mm->areas_lock);
+    shared_lock_give(&mm->areas_lock);
     log_change("unmap", start, end, 0);
 }
 
 void mm_cancel_change(struct mm *mm)
 {
-    pthread_mutex_lock(&mm->areas_lock);
+    shared_lock_take(&mm->areas_lock);
     mm->changing_start = mm->changing_end = 0;
-    pthread_mutex_unlock(&mm->areas_lock);
+    shared_lock_give(&mm->areas_lock);
 }
 
 bool mm_reserve(struct mm *mm, unsigned changes)
 {
-    pthread_mutex_lock(&mm->areas_lock);
+    shared_lock_take(&mm->areas_lock);
     bool ok = areas_reserve(&mm->list, changes);
-    pthread_mutex_unlock(&mm->areas_lock);
+    shared_lock_give(&mm->areas_lock);
     return ok;
 }
 
@@ -167,9 +167,9 @@ static void learn_growth_of(struct mm *mm, size_t i)
         return;
     grown.end = grown.start;
     grown.start = start;
-    pthread_mutex_lock(&mm->areas_lock);
+    shared_lock_take(&mm->areas_lock);
     areas_set(&mm->list, &grown);
-    pthread_mutex_unlock(&mm->areas_lock);
+    shared_lock_give(&mm->areas_lock);
     log_change("grown", grown.start, grown.end, grown.prot);
 }
 
@@ -268,10 +268,10 @@ bool mm_in_space(const struct mm *mm, uint64_t addr, uint64_t len)
 
 void mm_set_limits(struct mm *mm, uint64_t bytes, uint64_t data_bytes)
 {
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     mm->max_bytes = bytes;
     mm->max_data = data_bytes;
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
 }
 
 /* What RLIMIT_DATA counts: writable, private, no stack. */

@@ -148,9 +148,9 @@ void mm_note_opened(struct mm *mm, int fd) { __atomic_store_n(&mm->opened, fd, _
 
 uint64_t mm_loader_place(struct mm *mm, int fd, uint64_t len)
 {
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     uint64_t at = mm_file_place(mm, fd, len);
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return at;
 }
 
@@ -211,30 +211,30 @@ void mm_files_note(struct mm *mm, const struct area *a, int fd, uint64_t offset)
     if (!mm->secret || fd < 0 || a->shared || !(a->prot & PROT_EXEC) || a->prot & PROT_WRITE ||
         !is_stable(mm, a->start) || !mm_file_id(mm, fd, &id))
         return;
-    pthread_mutex_lock(&mm->areas_lock);
+    shared_lock_take(&mm->areas_lock);
     add(mm, &(struct code_file){.bias = a->start - offset, .id = id}, a->start, a->end);
-    pthread_mutex_unlock(&mm->areas_lock);
+    shared_lock_give(&mm->areas_lock);
 }
 
 void mm_files_rest(void *opaque)
 {
     struct mm *mm = opaque;
-    pthread_mutex_lock(&mm->areas_lock);
+    shared_lock_take(&mm->areas_lock);
     for (unsigned i = 0; i < mm->nfiles; i++)
         madvise((void *)(uintptr_t)mm->files[i].start, mm->files[i].end - mm->files[i].start, MADV_DONTNEED);
-    pthread_mutex_unlock(&mm->areas_lock);
+    shared_lock_give(&mm->areas_lock);
 }
 
 bool mm_file_at(void *opaque, uint64_t pc, struct code_file *f)
 {
     struct mm *mm = opaque;
     bool found = false;
-    pthread_mutex_lock(&mm->areas_lock);
+    shared_lock_take(&mm->areas_lock);
     for (unsigned i = 0; i < mm->nfiles && !found; i++)
         if (pc >= mm->files[i].start && pc < mm->files[i].end) {
             *f = mm->files[i];
             found = true;
         }
-    pthread_mutex_unlock(&mm->areas_lock);
+    shared_lock_give(&mm->areas_lock);
     return found;
 }

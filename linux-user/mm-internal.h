@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "base/shared-lock.h"
 #include "linux-user/areas.h"
 
 /* A shared memory segment attached by shmat, which shmdt names by its address alone. */
@@ -27,8 +28,8 @@ struct known_file {
 };
 
 struct mm {
-    pthread_mutex_t op;         /* held over a whole change */
-    pthread_mutex_t areas_lock; /* over reading or writing the list and `changing` */
+    struct shared_lock op;         /* held over a whole change */
+    struct shared_lock areas_lock; /* over reading or writing the list and `changing` */
     struct area_list list;
     uint64_t changing_start, changing_end; /* not to be translated from now */
     struct exec *exec;

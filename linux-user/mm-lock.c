@@ -37,18 +37,18 @@ int64_t mm_lock_all(struct mm *mm, int flags)
 {
     if (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || !(flags & (MCL_CURRENT | MCL_FUTURE)))
         return -EINVAL;
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     int64_t r = flags & MCL_CURRENT ? lock_areas(mm, flags & MCL_ONFAULT) : 0;
     if (!r)
         mm->lock_new = flags & MCL_FUTURE;
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r;
 }
 
 void mm_unlock_all(struct mm *mm)
 {
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     mm->lock_new = false;
     unlock_areas(mm, mm->list.n);
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
 }

@@ -118,10 +118,10 @@ void mm_each_mapping(struct mm *mm, bool detailed, mapping_fn *fn, void *opaque)
     FILE *f = fopen(detailed ? "/proc/self/smaps" : "/proc/self/maps", "re");
     if (!f)
         return;
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     mm_learn_growth(mm, 0, mm->limit);
     each_in_file(&mm->list, f, fn, opaque);
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     fclose(f);
 }
 
@@ -161,12 +161,12 @@ void areas_print_maps(const struct area_list *list, int host_maps, int fd)
 
 bool mm_copy_areas(struct mm *mm, struct area_list *out)
 {
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     mm_learn_growth(mm, 0, mm->limit);
     *out = (struct area_list){.v = malloc((mm->list.n + 1) * sizeof *out->v), .n = mm->list.n, .room = mm->list.n + 1};
     if (out->v)
         memcpy(out->v, mm->list.v, mm->list.n * sizeof *out->v);
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return out->v;
 }
 

@@ -25,7 +25,7 @@ int64_t mm_mseal(struct mm *mm, uint64_t addr, uint64_t len)
         return 0;
     if (!mm_in_space(mm, addr, len))
         return -ENOMEM;
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     mm_learn_growth(mm, addr, end);
     int64_t r = areas_cover(&mm->list, addr, end) ? host_call(SYS_MSEAL, addr, end - addr, 0) : -ENOMEM;
     if (r == -ENOSYS) /* a host before Linux 6.10: every change goes through here */
@@ -41,7 +41,7 @@ int64_t mm_mseal(struct mm *mm, uint64_t addr, uint64_t len)
         a.sealed = true;
         mm_end_change(mm, &a, a.start, a.end);
     }
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r;
 }
 
@@ -146,12 +146,12 @@ int64_t mm_mremap(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t new_l
     new_len = ALIGN_UP(new_len, (uint64_t)PAGE);
     if (flags & MREMAP_DONTUNMAP && old_len != new_len)
         return -EINVAL;
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     mm_learn_growth(mm, addr, addr + (old_len > new_len ? old_len : new_len));
     if (flags & MREMAP_FIXED)
         mm_learn_growth(mm, new_addr, new_addr + new_len);
     int64_t r = resize(mm, addr, old_len, new_len, flags, new_addr);
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r;
 }
 

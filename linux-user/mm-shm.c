@@ -66,9 +66,9 @@ int64_t mm_shmat(struct mm *mm, int id, uint64_t addr, int flags)
         return -EINVAL;
     if (info.shm_segsz > mm->limit)
         return -ENOMEM;
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     r = attach(mm, id, addr, ALIGN_UP((uint64_t)info.shm_segsz, (uint64_t)PAGE), flags);
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r;
 }
 
@@ -89,7 +89,7 @@ static void forget_attached(struct mm *mm, uint64_t start, uint64_t end)
 int64_t mm_shmdt(struct mm *mm, uint64_t addr)
 {
     int64_t r = -EINVAL;
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     for (unsigned i = 0; i < mm->nattached; i++) {
         struct attachment at = mm->attached[i];
         if (at.addr != addr || !mm_reserve(mm, 1))
@@ -102,7 +102,7 @@ int64_t mm_shmdt(struct mm *mm, uint64_t addr)
         mm->attached[i] = mm->attached[--mm->nattached];
         break;
     }
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r;
 }
 

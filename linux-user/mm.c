@@ -38,13 +38,13 @@ enum {
     HUGE_SHIFT = 26,        /* MAP_HUGE_SHIFT */
 };
 
-struct mm *mm_new(unsigned address_bits, uint64_t seed)
+struct mm *mm_new(unsigned address_bits, uint64_t seed, void (*waiting)(void))
 {
     struct mm *mm = calloc(1, sizeof *mm);
     if (!mm)
         return NULL;
-    pthread_mutex_init(&mm->op, NULL);
-    pthread_mutex_init(&mm->areas_lock, NULL);
+    shared_lock_init(&mm->op, waiting);
+    shared_lock_init(&mm->areas_lock, waiting);
     unsigned host_bits = host_address_bits();
     if (address_bits > host_bits)
         address_bits = host_bits;
@@ -81,10 +81,10 @@ uint64_t mm_program_base(const struct mm *mm)
 static const uint8_t *code_window(void *opaque, uint64_t pc, size_t *avail)
 {
     struct mm *mm = opaque;
-    pthread_mutex_lock(&mm->areas_lock);
+    shared_lock_take(&mm->areas_lock);
     const struct area *a = areas_first(&mm->list, pc, pc + 1);
     bool ok = a && a->prot & PROT_EXEC && !(pc >= mm->changing_start && pc < mm->changing_end);
-    pthread_mutex_unlock(&mm->areas_lock);
+    shared_lock_give(&mm->areas_lock);
     const uint8_t *p = (const uint8_t *)(uintptr_t)pc;
     uint8_t byte;
     if (!ok || copy_recoverably(&byte, p, 1))
@@ -96,9 +96,9 @@ static const uint8_t *code_window(void *opaque, uint64_t pc, size_t *avail)
 bool mm_may_fetch(struct mm *mm, uint64_t addr)
 {
     size_t avail;
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     bool may = code_window(mm, addr, &avail);
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return may;
 }
 
@@ -109,14 +109,14 @@ struct code_reader mm_code_reader(struct mm *mm)
 
 void mm_code_changed(struct mm *mm, uint64_t start, uint64_t end)
 {
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     for (size_t i = areas_find(&mm->list, start); i < mm->list.n && mm->list.v[i].start < end; i++) {
         const struct area *a = &mm->list.v[i];
         /* Everything there is (FENCE.I): only what can have been written, which is little of it. */
         if (a->prot & PROT_EXEC && (end < mm->limit || a->prot & PROT_WRITE || a->shared))
             exec_renew(mm->exec, a->start > start ? a->start : start, a->end < end ? a->end : end);
     }
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
 }
 
 static uint64_t alignment(uint32_t flags)
@@ -225,15 +225,15 @@ static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, ui
 
 int64_t mm_mmap(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset)
 {
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     int64_t r = map(mm, addr, len, prot, flags, fd, offset, AREA_PLAIN);
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r;
 }
 
 int64_t mm_map_kind(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, enum area_kind kind)
 {
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     flags |= MAP_PRIVATE | MAP_ANONYMOUS | (kind == AREA_STACK ? MAP_GROWSDOWN : 0);
     int64_t r = map(mm, addr, len, prot, flags, -1, 0, kind);
     if (r >= 0 && kind == AREA_STACK) {
@@ -241,7 +241,7 @@ int64_t mm_map_kind(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, u
         if (end > room && end - room < mm->top)
             mm->top = end - room;
     }
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r;
 }
 
@@ -273,10 +273,10 @@ int64_t mm_munmap(struct mm *mm, uint64_t addr, uint64_t len)
 {
     if (addr & (PAGE - 1) || !len || !mm_in_space(mm, addr, len))
         return -EINVAL;
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     mm_learn_growth(mm, addr, addr + len);
     int64_t r = mm_unmap(mm, addr, addr + ALIGN_UP(len, (uint64_t)PAGE));
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r;
 }
 
@@ -321,7 +321,7 @@ int64_t mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot)
         return -ENOMEM;
     uint64_t start = addr, end = addr + ALIGN_UP(len, (uint64_t)PAGE);
     int64_t r = 0;
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     mm_learn_growth(mm, start, end);
     if (prot & GROWS) { /* down to the beginning of a stack */
         const struct area *a = areas_first(&mm->list, start, start + 1);
@@ -330,7 +330,7 @@ int64_t mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot)
     }
     if (!r)
         r = protect(mm, start, end, prot);
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r;
 }
 
@@ -345,7 +345,7 @@ int64_t mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
     int64_t r = 0, hole = 0;
     if (addr == end)
         return host_call(SYS_madvise, 0, 0, advice); /* the advice itself may be unknown */
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     mm_learn_growth(mm, addr, end);
     if (drops)
         mm_begin_change(mm, addr, end);
@@ -366,7 +366,7 @@ int64_t mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
     }
     if (drops)
         mm_cancel_change(mm);
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r ? r : hole;
 }
 
@@ -376,7 +376,7 @@ int64_t mm_remap_file_pages(struct mm *mm, uint64_t addr, uint64_t len, uint64_t
     uint64_t start = ALIGN_DOWN(addr, (uint64_t)PAGE), end = start + ALIGN_DOWN(len, (uint64_t)PAGE);
     if (!mm_in_space(mm, start, ALIGN_DOWN(len, (uint64_t)PAGE)) || end == start)
         return -EINVAL;
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     int64_t r = areas_cover(&mm->list, start, end) ? 0 : -EINVAL;
     if (!r && mm_is_sealed(mm, start, end))
         r = -EPERM;
@@ -385,7 +385,7 @@ int64_t mm_remap_file_pages(struct mm *mm, uint64_t addr, uint64_t len, uint64_t
         r = host_call(SYS_remap_file_pages, start, end - start, 0, page_offset, flags);
         mm_cancel_change(mm);
     }
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r;
 }
 
@@ -398,7 +398,7 @@ void mm_set_brk(struct mm *mm, uint64_t start)
 
 int64_t mm_brk(struct mm *mm, uint64_t to)
 {
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     uint64_t old_end = ALIGN_UP(mm->brk_now, (uint64_t)PAGE), end = ALIGN_UP(to, (uint64_t)PAGE);
     int64_t r = 0;
     if (to < mm->brk_start || to >= mm->limit || to - mm->brk_start > mm->brk_room)
@@ -411,7 +411,7 @@ int64_t mm_brk(struct mm *mm, uint64_t to)
     if (r >= 0)
         mm->brk_now = to;
     r = (int64_t)mm->brk_now;
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r;
 }
 
@@ -421,31 +421,39 @@ bool mm_is_mapped(struct mm *mm, uint64_t addr, uint64_t len)
 {
     if (!mm_in_space(mm, addr, len))
         return false;
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     mm_learn_growth(mm, addr, addr + len);
     bool r = areas_cover(&mm->list, addr, addr + len);
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return r;
 }
 
 int mm_protection(struct mm *mm, uint64_t addr)
 {
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
     mm_learn_growth(mm, addr, addr + 1);
     const struct area *a = addr < mm->limit ? areas_first(&mm->list, addr, addr + 1) : NULL;
     int prot = a ? a->prot : -1;
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->op);
     return prot;
+}
+
+void mm_child_ended(struct mm *mm)
+{
+    if (shared_lock_inherit(&mm->areas_lock))
+        shared_lock_give(&mm->areas_lock);
+    if (shared_lock_inherit(&mm->op))
+        shared_lock_give(&mm->op);
 }
 
 void mm_fork_begin(struct mm *mm)
 {
-    pthread_mutex_lock(&mm->op);
+    shared_lock_take(&mm->op);
 }
 
 void mm_fork_prepare(struct mm *mm)
 {
-    pthread_mutex_lock(&mm->areas_lock);
+    shared_lock_take(&mm->areas_lock);
 }
 
 void mm_fork_child(struct mm *mm)
@@ -455,8 +463,8 @@ void mm_fork_child(struct mm *mm)
 
 void mm_fork_done(struct mm *mm)
 {
-    pthread_mutex_unlock(&mm->areas_lock);
-    pthread_mutex_unlock(&mm->op);
+    shared_lock_give(&mm->areas_lock);
+    shared_lock_give(&mm->op);
 }
 
 void mm_forget_not_forked(struct mm *mm)

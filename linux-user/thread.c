@@ -428,6 +428,8 @@ static void sharing_free(struct sharing_start *start, struct process *owner)
     if (start->task) {
         /* Its process is gone, if by a signal perhaps in the middle of guest code: nobody is to wait for it. */
         __atomic_store_n(&start->task->cpu->in_code, 0, __ATOMIC_SEQ_CST);
+        mm_child_ended(owner->mm);
+        exec_child_ended(owner->exec);
         task_free(start->task);
     }
     if (start->stack)

@@ -342,6 +342,30 @@ int64_t sys_waitid(struct task *t, const uint64_t a[6])
     }
 }
 
+static bool nth_tracee(struct process *p, size_t n, pid_t *tid)
+{
+    pthread_mutex_lock(&p->lock);
+    struct tracee_entry *e = p->tracees;
+    while (e && n--)
+        e = e->next;
+    if (e)
+        *tid = e->tid;
+    pthread_mutex_unlock(&p->lock);
+    return e;
+}
+
+void tracer_attend(void)
+{
+    struct task *t = current_task;
+    pid_t tid;
+    for (size_t i = 0; t && nth_tracee(t->process, i, &tid); i++) {
+        siginfo_t info = {.si_signo = 0};
+        int64_t ret = host_call(SYS_waitid, P_PID, tid, (uintptr_t)&info, WSTOPPED | WNOHANG | WNOWAIT | __WALL, 0);
+        if (!ret && info.si_pid)
+            peek(t, tid, status_of(&info));
+    }
+}
+
 /* --- requests --- */
 
 static pid_t process_of(pid_t tid)

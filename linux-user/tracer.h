@@ -26,6 +26,11 @@ struct tracee_entry {
     struct tracee now; /* as it was at the stop */
 };
 
+/*
+ * Sends on those of the current thread's tracees that the host has stopped for something that the guest is not told of: for
+ * threads that wait for what such a tracee, in the same memory, holds.
+ */
+void tracer_attend(void);
 /* Forgets all: a child does not trace what its parent does. */
 void tracer_forget_all(struct process *p);
 /* n bytes at addr of another process's memory were written: its translations of them end, soon if it is running. */

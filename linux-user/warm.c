@@ -151,7 +151,7 @@ static uint64_t translate(const struct disk *d, const struct linux_abi *abi, con
     if (!find_code(&s, f, &e, &is_library))
         return 0;
     settle(f->fd);
-    struct mm *mm = mm_new(abi->target->address_bits, 0);
+    struct mm *mm = mm_new(abi->target->address_bits, 0, NULL);
     if (!mm)
         return 0;
     mm_set_secret(mm, disk_secret(d));

@@ -125,7 +125,7 @@ static void setup(void)
     struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
     sigaction(SIGSEGV, &sa, NULL);
     sigaction(SIGBUS, &sa, NULL);
-    mm = mm_new(BITS, 1 + rnd(1000));
+    mm = mm_new(BITS, 1 + rnd(1000), NULL);
     mm_set_exec(mm, (struct exec *)&dropped);
     arena = mm_program_base(mm);
 }

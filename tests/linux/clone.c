@@ -10,11 +10,13 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -320,9 +322,54 @@ static void refused(void)
     CHECK(clone3(&longer.a, sizeof longer) == -E2BIG && clone3(&longer.a, 5000) == -E2BIG);
 }
 
+static __attribute__((noinline)) long thrice(long x) { return 3 * x; }
+
+/* New mappings and new code, again and again. */
+static void churn(int rounds)
+{
+    enum { SIZE = 64 };
+    for (int i = 0; i < rounds; i++) {
+        char *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (code == MAP_FAILED)
+            abort();
+        memcpy(code, (const char *)(uintptr_t)thrice, SIZE);
+        __builtin___clear_cache(code, code + SIZE);
+        if (((long (*)(long))(uintptr_t)code)(i) != 3L * i)
+            abort();
+        munmap(code, 4096);
+    }
+}
+
+/* Children that share memory are killed in the middle of anything; who waits for them goes on as before. */
+static void killed_while_sharing(void)
+{
+    int told[2];
+    CHECK(pipe(told) == 0);
+    for (int i = 0; i < 150; i++) {
+        pid_t killer = fork(), victim;
+        if (killer == 0) {
+            const struct timespec t = {0, i * 20000};
+            if (read(told[0], &victim, sizeof victim) != sizeof victim || nanosleep(&t, NULL) || kill(victim, SIGKILL))
+                _exit(1);
+            _exit(0);
+        }
+        victim = vfork();
+        if (victim == 0) {
+            pid_t own = getpid();
+            if (write(told[1], &own, sizeof own) == sizeof own)
+                churn(INT_MAX);
+            _exit(1);
+        }
+        churn(2);
+        CHECK(code_of(victim) == -SIGKILL);
+        CHECK(code_of(killer) == 0);
+    }
+}
+
 int main(void)
 {
     plain();
+    killed_while_sharing();
     chosen_ids();
     control_group();
     namespaces();
