@@ -111,7 +111,7 @@ static bool write_memory(void *o, struct gdb_id id, uint64_t address, const void
     done |= fd >= 0 && pwrite(fd, from, n, (off_t)address) == (ssize_t)n;
     if (fd >= 0)
         close(fd);
-    exec_invalidate(d->process->exec, address, address + n);
+    mm_overwritten(d->process->mm, address, address + n);
     return done;
 }
 

@@ -40,6 +40,14 @@ void mm_begin_change(struct mm *mm, uint64_t start, uint64_t end)
     exec_invalidate(mm->exec, start, end);
 }
 
+void mm_overwritten(struct mm *mm, uint64_t start, uint64_t end)
+{
+    pthread_mutex_lock(&mm->areas_lock);
+    mm_files_forget(mm, ALIGN_DOWN(start, (uint64_t)PAGE), ALIGN_UP(end, (uint64_t)PAGE));
+    pthread_mutex_unlock(&mm->areas_lock);
+    exec_invalidate(mm->exec, start, end);
+}
+
 static void log_change(const char *what, uint64_t start, uint64_t end, int prot)
 {
     if (UNLIKELY(log_on(LOG_PAGE)))

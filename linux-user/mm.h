@@ -59,6 +59,11 @@ void mm_unlock_all(struct mm *mm);
 int64_t mm_brk(struct mm *mm, uint64_t to);
 int64_t mm_shmat(struct mm *mm, int id, uint64_t addr, int flags);
 int64_t mm_shmdt(struct mm *mm, uint64_t addr);
+/*
+ * Bytes of [start, end) were written around the guest's protections: by a debugger, process_vm_writev or /proc/PID/mem.
+ * Translations of them end, and the pages show no file unchanged any more.
+ */
+void mm_overwritten(struct mm *mm, uint64_t start, uint64_t end);
 /* True if all of [addr, addr + len) is mapped: for calls that take a range and change nothing. */
 bool mm_is_mapped(struct mm *mm, uint64_t addr, uint64_t len);
 /* The protection of the page, or -1 if there is none. Async-signal-unsafe. */

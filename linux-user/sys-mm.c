@@ -6,7 +6,6 @@
 #include <sys/uio.h>
 
 #include "base/bits.h"
-#include "exec/exec.h"
 #include "linux-user/abi.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
@@ -99,7 +98,7 @@ int64_t sys_process_vm_writev(struct task *t, const uint64_t a[6])
         left -= n;
     }
     if (first < last && (pid_t)a[0] == getpid())
-        exec_invalidate(t->process->exec, first, last);
+        mm_overwritten(t->process->mm, first, last);
     else if (first < last)
         tracer_wrote(t, (pid_t)a[0], first, last - first);
     return ret;

@@ -13,6 +13,7 @@
 #include "exec/exec.h"
 #include "exec/target.h"
 #include "linux-user/host.h"
+#include "linux-user/mm.h"
 #include "linux-user/task.h"
 #include "linux-user/thread.h"
 
@@ -57,7 +58,7 @@ static void forget_changed_code(struct process *p)
 {
     struct code_changes *c = &p->code_changes;
     if (__atomic_exchange_n(&c->pending, 0, __ATOMIC_SEQ_CST))
-        exec_invalidate(p->exec, c->start, c->end);
+        mm_overwritten(p->mm, c->start, c->end);
 }
 
 /* --- hardware breakpoints and watchpoints: the thread runs interpreted while there are some --- */

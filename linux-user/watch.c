@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/bits.h"
-#include "exec/exec.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/fd-guard.h"
+#include "linux-user/mm.h"
 #include "linux-user/task.h"
 
 static int call_of(const struct task *t, uint64_t number)
@@ -74,7 +74,7 @@ static void note_write(struct task *t, int call, const uint64_t a[6], uint64_t n
     off_t behind = call == CALL_write || call == CALL_writev ? lseek((int)a[0], 0, SEEK_CUR) : (off_t)(a[3] + n);
     uint64_t addr = (uint64_t)behind - n;
     if (pid == getpid())
-        exec_invalidate(t->process->exec, addr, addr + n);
+        mm_overwritten(t->process->mm, addr, addr + n);
     else
         tracer_wrote(t, pid, addr, n);
 }

@@ -228,10 +228,10 @@ class Cache(unittest.TestCase):
                     self.assertEqual(self.stats["files of the disk cache"], int(wait and i == 2))
 
     def test_replaced_page(self):
-        """Code of the cache's leads into no page that has been replaced in the guest before the code was looked for, nor is such a page's stored."""
+        """Code of the cache's leads into no page that has been replaced or overwritten in the guest before the code was looked for, nor is such a page's stored."""
         code = self.folder / "code"
         for program in STATIC, DYNAMIC:
-            for how, want in ("jump", 1), ("replace", 2), ("jump", 1), ("replace", 2), ("jump", 1):
+            for how, want in ("jump", 1), ("replace", 2), ("jump", 1), ("overwrite", 2), ("jump", 1):
                 for i in range(3):
                     self.assertEqual(self.run_guest("1", how, str(code), program=program), f"{3 * 64 * want} {3 * 64 * want}\n")
                     settle(code)

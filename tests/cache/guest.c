@@ -94,9 +94,9 @@ enum { PAGE = 4096, STEP = 64 };
 
 /*
  * What the functions of the first and third page give, which are mapped from the file; its second page may be replaced
- * beforehand.
+ * beforehand, or overwritten as debuggers do it.
  */
-static int jump_into(const char *file, int replace)
+static int jump_into(const char *file, const char *how)
 {
     int fd = open(file, O_RDWR | O_CREAT, 0600), own = open("/proc/self/exe", O_RDONLY), sum[2] = {0, 0};
     char head[PAGE]; /* only ELF files have stored code */
@@ -107,7 +107,7 @@ static int jump_into(const char *file, int replace)
     char *p = mmap((void *)0x10000000, 3 * PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, PAGE), *second = p + PAGE;
     if (p == MAP_FAILED)
         return 2;
-    if (replace) {
+    if (!strcmp(how, "replace")) {
         if (mmap(second, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != second)
             return 3;
         memcpy(second, pages + 3 * PAGE, PAGE);
@@ -115,6 +115,8 @@ static int jump_into(const char *file, int replace)
             return 4;
         __builtin___clear_cache(second, second + PAGE);
     }
+    if (!strcmp(how, "overwrite") && pwrite(open("/proc/self/mem", O_RDWR), pages + 3 * PAGE, PAGE, (off_t)(long)second) != PAGE)
+        return 5;
     for (int third = 0; third < 2; third++)
         for (int at = 0; at < PAGE; at += STEP)
             for (int round = 0; round < 3; round++)
@@ -146,7 +148,7 @@ int main(int argc, char **argv)
         return load_and_unload(rounds);
 #endif
     if (argc > 3)
-        return jump_into(argv[3], !strcmp(argv[2], "replace"));
+        return jump_into(argv[3], argv[2]);
     for (unsigned r = 0; r < rounds; r++)
         for (unsigned i = 0; i < sizeof v / sizeof *v; i++)
             x = v[i] = functions[i](x);
