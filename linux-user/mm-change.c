@@ -42,9 +42,9 @@ void mm_begin_change(struct mm *mm, uint64_t start, uint64_t end)
 
 void mm_overwritten(struct mm *mm, uint64_t start, uint64_t end)
 {
-    pthread_mutex_lock(&mm->areas_lock);
+    shared_lock_take(&mm->areas_lock);
     mm_files_forget(mm, ALIGN_DOWN(start, (uint64_t)PAGE), ALIGN_UP(end, (uint64_t)PAGE));
-    pthread_mutex_unlock(&mm->areas_lock);
+    shared_lock_give(&mm->areas_lock);
     exec_invalidate(mm->exec, start, end);
 }
 
