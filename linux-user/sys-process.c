@@ -34,6 +34,9 @@ static int64_t create(struct task *t, const struct clone_request *r)
     for (unsigned i = 0; i < ARRAY_SIZE(rules); i++)
         if (f & rules[i].flag && ((f & rules[i].needs) != rules[i].needs || f & rules[i].excludes))
             return -EINVAL;
+    int32_t word;
+    if (f & CLONE_PIDFD && (get_user(t, word, r->pidfd) || put_user(t, word, r->pidfd)))
+        return -EFAULT;
     bool forks = !(f & (CLONE_THREAD | CLONE_VM));
     tracee_fork_begin(t);
     if (forks)

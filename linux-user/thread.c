@@ -398,7 +398,7 @@ static struct host_clone host_clone(const struct clone_request *r)
 {
     return (struct host_clone){
         .flags = host_flags(r),
-        .exit_signal = (uint64_t)r->exit_signal,
+        .exit_signal = r->flags & CLONE_PARENT ? 0 : (uint64_t)r->exit_signal, /* clone3 minds what clone ignores */
         .set_tid = r->nset_tid ? (uintptr_t)r->set_tid : 0,
         .set_tid_size = r->nset_tid,
         .cgroup = r->cgroup,

@@ -315,6 +315,8 @@ static void refused(void)
     CHECK(clone3(&a, sizeof a) == -EINVAL);
     a = (struct args){.exit_signal = SIGCHLD, .stack_size = 4096};
     CHECK(clone3(&a, sizeof a) == -EINVAL);
+    a = (struct args){.flags = CLONE_PIDFD, .exit_signal = SIGCHLD, .pidfd = (uintptr_t)BAD_POINTER};
+    CHECK(clone3(&a, sizeof a) == -EFAULT && waitpid(-1, NULL, WNOHANG) == -1);
     struct {
         struct args a;
         uint64_t newer;
@@ -366,10 +368,26 @@ static void killed_while_sharing(void)
     }
 }
 
+/* A brother instead of a child: the old call has a signal in its flags, which says nothing then. */
+static void brother(void)
+{
+    pid_t me = getpid(), child = fork();
+    if (child == 0) {
+        long pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+        if (pid == 0)
+            _exit(getppid() == me ? 11 : 1);
+        _exit(pid > 0 && waitpid((pid_t)pid, NULL, 0) == -1 ? 22 : 1);
+    }
+    CHECK(code_of(child) == 22);
+    int status = -1;
+    CHECK(wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 11);
+}
+
 int main(void)
 {
     plain();
     killed_while_sharing();
+    brother();
     chosen_ids();
     control_group();
     namespaces();
