@@ -27,6 +27,10 @@
 #include "linux-user/trace-log.h"
 #include "linux-user/uaccess.h"
 
+#ifndef AT_EXECVE_CHECK
+#define AT_EXECVE_CHECK 0x10000
+#endif
+
 enum {
     MAX_SCRIPTS = 5,     /* interpreters that are scripts themselves */
     MAX_ARGS = 1 << 20,  /* more pointers than the kernel's limit of the strings' size lets through */
@@ -156,9 +160,17 @@ static bool is_being_written(int fd)
     return false;
 }
 
+/*
+ * Since Linux 6.14 the kernel judges itself, without executing anything; those who watch the file (fanotify(7)) see that
+ * it is opened to be executed.
+ */
 static int64_t may_execute(int fd, const char *path)
 {
+    static const char *const args[] = {"", NULL};
     struct stat st;
+    int64_t ret = host_call(SYS_execveat, AT_FDCWD, path, args, args + 1, AT_EXECVE_CHECK);
+    if (ret != -EINVAL)
+        return ret;
     if (fstat(fd, &st))
         return -errno;
     if (!S_ISREG(st.st_mode))

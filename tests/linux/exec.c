@@ -9,10 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/auxv.h>
+#include <sys/fanotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -200,6 +202,30 @@ static void busy(void)
     unlink(script);
 }
 
+/* Who watches the file is told that it is executed. Natively the kernel does that; under an emulator it needs Linux 6.14. */
+static void watched(void)
+{
+    struct fanotify_event_metadata event = {0};
+    struct utsname u;
+    unsigned major = 0, minor = 0;
+    if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2 || major < 6 || (major == 6 && minor < 14))
+        return;
+    int fan = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC, O_RDONLY);
+    if (fan < 0)
+        return; /* without the right to */
+    CHECK(fanotify_mark(fan, FAN_MARK_ADD, FAN_OPEN_EXEC, AT_FDCWD, self) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl(self, self, "nothing", NULL);
+        _exit(1);
+    }
+    CHECK(code_of(pid) == 99);
+    fcntl(fan, F_SETFL, O_NONBLOCK);
+    CHECK(read(fan, &event, sizeof event) == sizeof event && event.mask == FAN_OPEN_EXEC && event.pid == pid);
+    close(event.fd);
+    close(fan);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -210,5 +236,6 @@ int main(int argc, char **argv)
     names();
     refused();
     busy();
+    watched();
     DONE();
 }
