@@ -59,6 +59,7 @@ struct process {
     struct host_stack *stacks; /* of ended threads, for new ones: thread.c */
     uint32_t unknown_ioctls[32]; /* that the log has told of: a ring */
     unsigned nunknown_ioctls;
+    bool fuse_piped; /* requests of a FUSE device were moved into a pipe: sys-fuse.c */
 };
 
 struct task {
