@@ -25,6 +25,12 @@ import run  # noqa: E402
 MISSING = "failed: missing"
 
 
+def known(path):
+    """[(guest pattern, test pattern, reason)] of a list of known differences."""
+    lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    return [tuple(line.split(None, 2)) for line in lines]
+
+
 class Suite:
     """What a suite gives: its name, the kind of root (run.SETS), the modules run by default, and the methods that follow."""
 
@@ -44,15 +50,6 @@ class Suite:
 
     def prepare(self, place):
         """Puts into the root what is not of a package; nothing when that is there."""
-
-    def known(self):
-        """[(guest pattern, test pattern, reason)] of NAME-known.txt."""
-        found = []
-        for line in (HERE / f"{self.name}-known.txt").read_text().splitlines():
-            if line and not line.startswith("#"):
-                guest, test, reason = line.split(None, 2)
-                found.append((guest, test, reason))
-        return found
 
 
 class Outcome:
@@ -131,7 +128,7 @@ def main(suite, description):
         suite.prepare(place)
     modules = suite.modules(places[run.NATIVE]) if args.all else args.module
     guests = [g for g in guests if g != run.NATIVE]
-    excused, counts, silent = suite.known(), {g: Count() for g in guests}, []
+    excused, counts, silent = known(HERE / f"{suite.name}-known.txt"), {g: Count() for g in guests}, []
 
     def one(module):
         """The module's native results and for each guest (guest, first outcome, what differs)."""

@@ -19,15 +19,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "bench"))
 import boot  # noqa: E402
 import cpio  # noqa: E402
+import kernel_tests  # noqa: E402
 import roots  # noqa: E402
 import system as bench_system  # noqa: E402
 
 SKIPPED = 4  # tools/testing/selftests/kselftest.h
-FOLDERS = ["tools/testing/selftests", "tools/include", "tools/arch/riscv"]
-SHARED = {"rseq": ["rseq.c"], "riscv/hwprobe": ["sys_hwprobe.S"], "vDSO": ["parse_vdso.c"], "mm": ["vm_util.c", "thp_settings.c"]}  # with each program
-FLAGS = {"valid-adjtimex": ["-Dclock_adjtime=own_clock_adjtime"],  # static libraries have the function, too
-         "param_test_compare_twice": ["-DRSEQ_COMPARE_TWICE"]}
-SOURCES = {"param_test_compare_twice": "param_test"}
 MODULES = ["test_bpf", "test_static_key_base", "test_static_keys", "virtio_blk", "failover", "net_failover", "virtio_net", "virtio-rng"]
 
 BPF = "dmesg -c > /dev/null; insmod /lib/test_bpf.ko; rmmod test_bpf; dmesg | grep Summary || exit 1; ! dmesg | grep 'test_bpf: #.* FAIL'"
@@ -100,36 +96,8 @@ poweroff -f
 """
 
 
-def source():
-    """(folder of the kernel's source, as far as it is needed here; folder of the kernel's headers for programs), fetched into the cache folder."""
-    package = "linux-source-" + re.search(r"vmlinu\w-(\d+\.\d+)", boot.kernel(kernel_root()).name)[1]
-    fetched = roots.fetch(["--extract", "amd64", roots.SUITE, roots.cache() / "linux-source", package, "linux-libc-dev"], roots.cache() / "linux-source")
-    where = fetched / "source"
-    if not where.exists():
-        work = fetched / "source.tmp"
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
-        subprocess.run(["tar", "-C", work, "--strip-components=1", "-xf", fetched / f"usr/src/{package}.tar.xz",
-                        *(f"{package}/{folder}" for folder in FOLDERS)], check=True)
-        work.rename(where)
-    return where, fetched / "usr"
-
-
 def kernel_root():
     return roots.root("riscv64", "selftests", ["linux-image-riscv64", "busybox-static", "pciutils"])
-
-
-def compile_program(source, headers, program, to):
-    """Whether there is a program: a kernel's test may be too new for the compiler's libraries."""
-    top, path = source / "tools/testing/selftests", pathlib.PurePath(program)
-    main = SOURCES.get(path.name, path.name) + ".c"
-    tools = [] if path.parts[0] == "futex" else [f"-I{source}/tools/include"]  # its own atomics
-    r = subprocess.run([roots.GUESTS["riscv64"][1], "-static", "-s", "-O2", "-w", "-D_GNU_SOURCE", *FLAGS.get(path.name, []), "-I.", "-I..", "-I../include", "-I../..",
-                        f"-I{top}", *tools, "-isystem", headers / "lib/linux/uapi/riscv", "-isystem", headers / "include", "-o", to, main,
-                        *SHARED.get(str(path.parent), []), "-lpthread", "-lrt", "-lm"], cwd=top / path.parent, capture_output=True, text=True)
-    if r.returncode:
-        print(f"{program} is not compiled: {r.stderr.splitlines()[-1]}")
-    return r.returncode == 0
 
 
 def libraries(root, program):
@@ -215,18 +183,18 @@ class Guest:
 
     def __init__(self, args):
         self.args, self.root = args, kernel_root()
-        self.source, self.headers = source()
+        self.source, self.headers = kernel_tests.source()
 
     def compile(self, group, folder):
         """{name: test} of what could be compiled, the programs in the folder."""
         tests = {}
         for program in CALLED.get(group, []):
-            compile_program(self.source, self.headers, program, folder / pathlib.PurePath(program).name)
+            kernel_tests.compile_program(self.source, self.headers, "riscv64", program, folder / pathlib.PurePath(program).name)
         for program, command, limit in GROUPS[group]:
             to = folder / pathlib.PurePath(program).name
             if " " in program:
                 tests[program] = program, command, limit
-            elif to.exists() or compile_program(self.source, self.headers, program, to):
+            elif to.exists() or kernel_tests.compile_program(self.source, self.headers, "riscv64", program, to):
                 tests[f"{program} {command}".strip()] = program, command, limit
         return tests
 
