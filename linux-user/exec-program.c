@@ -109,6 +109,7 @@ static int64_t name_of_fd(int fd, char out[PATH_MAX])
 /* A program to execute: its host path, good without a descriptor, and the name the program is to see. */
 struct named_program {
     char path[PATH_MAX], execfn[PATH_MAX + 24];
+    bool closes; /* execfn starts at a descriptor that the new program won't have */
 };
 
 /* What (dirfd, path) names. */
@@ -116,6 +117,8 @@ static int64_t resolve(struct task *t, int dirfd, uint64_t path, int flags, stru
 {
     char sysroot_path[PATH_MAX], name[PATH_MAX];
     int64_t n = strncpy_from_guest(t, name, path, sizeof name);
+    int fd_flags = dirfd == AT_FDCWD ? 0 : fcntl(dirfd, F_GETFD);
+    p->closes = fd_flags >= 0 && fd_flags & FD_CLOEXEC && (n <= 0 || name[0] != '/');
     if (n < 0)
         return n;
     if (!n) {
@@ -191,13 +194,13 @@ static bool has_rights(int fd)
  * The guest that runs the file, itself or as interpreter of the script it is; NULL: the host's kernel is to run or to
  * refuse it. The file that decides goes to final, whether it has rights of its own to *privileged. 0 or -errno.
  */
-static int64_t find_guest(struct task *t, const char *path, const struct target **guest, char final[PATH_MAX],
-                          bool *privileged)
+static int64_t find_guest(struct task *t, const struct named_program *p, const struct target **guest,
+                          char final[PATH_MAX], bool *privileged)
 {
     char found[PATH_MAX];
     *guest = NULL;
     *privileged = false;
-    strcpy(final, path);
+    strcpy(final, p->path);
     for (unsigned depth = 0;; depth++) {
         uint8_t head[SCRIPT_HEAD];
         struct script_plan script;
@@ -214,6 +217,8 @@ static int64_t find_guest(struct task *t, const char *path, const struct target 
             return ret;
         if (depth == MAX_SCRIPTS)
             return -ELOOP;
+        if (p->closes) /* the interpreter could not open it */
+            return -ENOENT;
         strcpy(final, sysroot_choose(t->process->options->sysroot, script.interp, found));
     }
 }
@@ -375,7 +380,7 @@ static int64_t exec_at(struct task *t, int dirfd, uint64_t path, uint64_t argv, 
         return -ELOOP;
     ret = get_args(t, &args, argv);
     if (!ret)
-        ret = find_guest(t, p.path, &guest, final, &privileged);
+        ret = find_guest(t, &p, &guest, final, &privileged);
     if (!ret && guest == t->abi->target)
         ret = check_loadable(t, final);
     if (!ret)

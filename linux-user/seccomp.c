@@ -36,7 +36,7 @@
 struct seccomp_filter {
     const struct seccomp_filter *before;
     uint32_t n;
-    uint32_t has_listener, logs;
+    uint32_t has_listener, logs, killable; /* killable: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV */
     struct sock_filter program[];
 };
 
@@ -46,6 +46,7 @@ enum {
     NOTIFY_NUMBER = 0x2d000000, /* of the host's calls that stand for notified ones of the guest */
     NOTIFY_MASK = 0x7f000000,
     CONTINUE_ERROR = -4000,
+    RESTART_ERROR = -3000, /* added to those of the supervisor's that the kernel has for restarts */
     MAX_ERRNO = 4095,
 };
 
@@ -92,11 +93,17 @@ static void kill_thread(struct task *t, const siginfo_t *info)
     t->exit_code = SIGSYS;
 }
 
+static bool is_restart(int64_t error) { return error <= -SYS_RESTART && error >= -SYS_RESTART_BLOCK; }
+
 /* The call as the supervisor sees it; it answers in the kernel's place, or lets the call go on. */
 static enum seccomp_verdict notify(struct task *t, const struct seccomp_data *d, int64_t *result)
 {
     const uint64_t *a = (const uint64_t *)d->args;
     *result = safe_syscall(t, NOTIFY_NUMBER | (d->nr & ~NOTIFY_MASK), a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (is_restart(*result - RESTART_ERROR)) { /* to the kernel these say nothing where no signal is pending */
+        t->abi->set_result(t->cpu, *result - RESTART_ERROR);
+        *result = -SYS_KEEP_REGS;
+    }
     return *result == CONTINUE_ERROR ? VERDICT_RUN : VERDICT_DONE;
 }
 
@@ -109,6 +116,10 @@ enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64
     };
     uint32_t value = SECCOMP_RET_ALLOW;
     const struct seccomp_filter *from = NULL;
+    if (__atomic_load_n(&t->seccomp.no_new_privs, __ATOMIC_RELAXED)) {
+        t->seccomp.no_new_privs = false;
+        host_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    }
     if (t->seccomp.mode == SECCOMP_MODE_STRICT) {
         if (!strict_allows(t, number))
             signal_die(t, &(siginfo_t){.si_signo = SIGKILL});
@@ -165,6 +176,8 @@ static int64_t read_filter(struct task *t, uint64_t at, struct seccomp_filter **
         return -EFAULT;
     if (!prog.n || prog.n > BPF_MAXINSNS)
         return -EINVAL;
+    if (!may_install())
+        return -EACCES;
     for (const struct seccomp_filter *f = t->seccomp.filters; f; f = f->before)
         total += f->n + FILTER_PENALTY;
     struct seccomp_filter *f = malloc(sizeof *f + prog.n * sizeof f->program[0]);
@@ -178,7 +191,7 @@ static int64_t read_filter(struct task *t, uint64_t at, struct seccomp_filter **
     }
     f->before = t->seccomp.filters;
     f->n = prog.n;
-    f->has_listener = f->logs = false;
+    f->has_listener = f->logs = f->killable = false;
     *out = f;
     return 0;
 }
@@ -211,6 +224,13 @@ static bool descends(const struct seccomp_filter *f, const struct seccomp_filter
     return f == from;
 }
 
+/* What the caller may not gain by execve its threads may not either: each says so to the host before its next call. */
+static void share_no_new_privs(struct task *other)
+{
+    if (host_call(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+        __atomic_store_n(&other->seccomp.no_new_privs, true, __ATOMIC_SEQ_CST);
+}
+
 /* All threads get the newest of t's filters; the id of one that has others of its own, which changes nothing. */
 static int32_t synchronize(struct task *t, const struct seccomp_filter *f)
 {
@@ -220,8 +240,10 @@ static int32_t synchronize(struct task *t, const struct seccomp_filter *f)
     for (struct task *other = p->tasks; other; other = other->next)
         if (other != t && (other->seccomp.mode == SECCOMP_MODE_STRICT || !descends(f->before, other->seccomp.filters)))
             odd = other->tid;
-    for (struct task *other = p->tasks; other && !odd; other = other->next)
+    for (struct task *other = p->tasks; other && !odd; other = other->next) {
+        share_no_new_privs(other);
         take_filters(other, f);
+    }
     pthread_mutex_unlock(&p->lock);
     return odd;
 }
@@ -237,17 +259,20 @@ static int64_t set_filter(struct task *t, uint64_t flags, uint64_t at)
     if (flags & ~known || (listens && syncs && !(flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH)) ||
         (flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV && !listens))
         return -EINVAL;
-    if (t->seccomp.mode == SECCOMP_MODE_STRICT)
-        return -EINVAL;
-    if (!may_install())
-        return -EACCES;
     ret = read_filter(t, at, &f);
     if (ret)
         return ret;
+    if (t->seccomp.mode == SECCOMP_MODE_STRICT) {
+        free(f);
+        return -EINVAL;
+    }
     f->logs = (flags & SECCOMP_FILTER_FLAG_LOG) != 0;
     if (listens) {
         ret = host_listener(flags & ~(uint64_t)(SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW));
         f->has_listener = ret >= 0;
+        f->killable = ret >= 0 && flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+        if (f->killable)
+            signals_leave_defaults(t->process);
     }
     if (ret >= 0 && syncs) {
         int32_t odd = synchronize(t, f);
@@ -338,6 +363,8 @@ static int64_t answer(struct task *t, int fd, uint64_t arg)
     if (r.flags == SECCOMP_USER_NOTIF_FLAG_CONTINUE && !r.val && !r.error) {
         r.flags = 0;
         r.error = CONTINUE_ERROR;
+    } else if (is_restart(r.error)) {
+        r.error += RESTART_ERROR;
     }
     return host_call(SYS_ioctl, fd, SECCOMP_IOCTL_NOTIF_SEND, &r);
 }
@@ -350,9 +377,13 @@ bool seccomp_ioctl(struct task *t, int fd, uint32_t command, uint64_t arg, int64
     case (uint32_t)SECCOMP_IOW(2, __u64): /* SECCOMP_IOCTL_NOTIF_ID_VALID, and with the direction it first had */
     case (uint32_t)SECCOMP_IOR(2, __u64):
     case (uint32_t)SECCOMP_IOW(4, __u64): /* SECCOMP_IOCTL_NOTIF_SET_FLAGS */
-    case (uint32_t)SECCOMP_IOCTL_NOTIF_ADDFD: *result = host_call(SYS_ioctl, fd, command, arg); return true;
-    default: return false;
+        break;
+    default: /* the struct of this one may grow, and the kernel doesn't look at the direction */
+        if ((command ^ SECCOMP_IOCTL_NOTIF_ADDFD) & ~(uint32_t)(IOCSIZE_MASK | IOC_INOUT))
+            return false;
     }
+    *result = host_call(SYS_ioctl, fd, command, arg);
+    return true;
 }
 
 /* --- another thread's --- */
@@ -434,7 +465,7 @@ int64_t seccomp_remote_metadata(struct task *t, pid_t pid, uint64_t at, uint64_t
 /* --- execve --- */
 
 struct saved_filter {
-    uint32_t n, has_listener, logs;
+    uint32_t n, has_listener, logs, killable;
 };
 
 bool seccomp_save(const struct task *t, FILE *f)
@@ -445,7 +476,7 @@ bool seccomp_save(const struct task *t, FILE *f)
         const struct seccomp_filter *s = t->seccomp.filters;
         for (uint32_t skip = 0; skip < i; skip++)
             s = s->before;
-        struct saved_filter one = {s->n, s->has_listener, s->logs};
+        struct saved_filter one = {s->n, s->has_listener, s->logs, s->killable};
         fwrite(&one, sizeof one, 1, f);
         fwrite(s->program, sizeof s->program[0], s->n, f);
     }
@@ -468,6 +499,9 @@ bool seccomp_restore(struct task *t, FILE *f)
         s->n = one.n;
         s->has_listener = one.has_listener;
         s->logs = one.logs;
+        s->killable = one.killable;
+        if (s->killable)
+            signals_leave_defaults(t->process);
         t->seccomp.filters = s;
     }
     t->seccomp.mode = (int)head[0];

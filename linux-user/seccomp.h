@@ -18,6 +18,7 @@ struct seccomp_filter;
 struct task_seccomp {
     int mode;                             /* SECCOMP_MODE_… */
     const struct seccomp_filter *filters; /* the newest; each names the one before */
+    bool no_new_privs;                    /* another thread has set this for all: not yet done on the host */
 };
 
 enum seccomp_verdict {

@@ -221,7 +221,10 @@ static int64_t give_host_action(const struct process *p, int signo, const struct
  * The first process of a pid namespace is spared what it has no handler for: there the kernel has to see that it has
  * none.
  */
-static bool may_catch_defaults(const struct process *p) { return exec_stores(p->exec) && getpid() != 1; }
+static bool may_catch_defaults(const struct process *p)
+{
+    return exec_stores(p->exec) && getpid() != 1 && !p->actions.leaves_defaults;
+}
 
 void signals_start(struct process *p)
 {
@@ -238,14 +241,22 @@ void signals_start(struct process *p)
     }
 }
 
+void signals_leave_defaults(struct process *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool stores = p->actions.stores;
+    p->actions.stores = false;
+    p->actions.leaves_defaults = true;
+    for (int s = 1; s <= LINUX_NSIG; s++)
+        if (stores && ENDING_SIGNALS & SIGNAL_BIT(s))
+            give_host_action(p, s, &p->actions.action[s]);
+    pthread_mutex_unlock(&p->lock);
+}
+
 void signals_fork_child(struct process *p)
 {
-    if (!p->actions.stores || may_catch_defaults(p))
-        return;
-    p->actions.stores = false;
-    for (int s = 1; s <= LINUX_NSIG; s++)
-        if (ENDING_SIGNALS & SIGNAL_BIT(s))
-            give_host_action(p, s, &p->actions.action[s]);
+    if (p->actions.stores && !may_catch_defaults(p))
+        signals_leave_defaults(p);
 }
 
 void signals_retake(struct process *p)
@@ -407,7 +418,7 @@ static struct linux_sigaction take_action(struct process *p, int signo)
 
 void signal_die(struct task *t, const siginfo_t *info)
 {
-    struct rlimit no_core = {0, 0};
+    struct rlimit no_core = {0, 0}, limit;
     uint64_t none = 0;
     int signo = info->si_signo;
     if (CORE_SIGNALS & SIGNAL_BIT(signo))
@@ -415,9 +426,15 @@ void signal_die(struct task *t, const siginfo_t *info)
     if (log_on(LOG_STRACE))
         trace_killed(t, signo);
     process_save(t);
-    /* What the host would dump is the emulator: not to a file, not to a program either. */
+    /*
+     * What the host would dump is the emulator: not to a file, not to a program either. A tracer has to look into the
+     * process once more, which only its like may with one that can't be dumped; a limit of 1 keeps programs from it, too.
+     */
+    if (t->tracee.active && !getrlimit(RLIMIT_CORE, &limit) && limit.rlim_max)
+        no_core = (struct rlimit){1, limit.rlim_max};
+    else
+        host_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
     host_call(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, 0);
-    host_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
     set_host_default(signo);
     tracee_pass(t, signo);
     debug_ended(t, GDB_KILLED, signo);

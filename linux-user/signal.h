@@ -35,6 +35,7 @@ struct linux_sigaction {
 struct signal_actions {
     struct linux_sigaction action[LINUX_NSIG + 1]; /* by number */
     bool stores; /* before a signal's default action ends the process its translations are stored */
+    bool leaves_defaults; /* for good: see signals_leave_defaults */
 };
 
 struct linux_stack {
@@ -84,6 +85,11 @@ int signal_set_stack(struct task *t, const struct linux_stack *s, uint64_t sp);
 bool signal_disguise(int signo, siginfo_t *info);
 /* Takes over the dispositions the process was started with. */
 void signals_start(struct process *p);
+/*
+ * Signals that end the process by default do so by the host from now on: for one that may wait where the host lets in
+ * only these, and not those that metic catches to store its translations first.
+ */
+void signals_leave_defaults(struct process *p);
 /* In a forked child, when only its own thread is left. */
 void signals_fork_child(struct process *p);
 /* The host's C library has made its first thread, and with it has taken its reserved signals from the guest. */

@@ -18,6 +18,7 @@
 #include "linux-user/thread.h"
 
 enum { DEPTH_SHIFT = 16 };
+enum { EVENTMSG_SYSCALL_ENTRY = 1, EVENTMSG_SYSCALL_EXIT = 2 }; /* PTRACE_… of <linux/ptrace.h> */
 
 int trace_mark(const struct process *p, int message) { return message + (int)(p->record.depth << DEPTH_SHIFT); }
 
@@ -164,6 +165,7 @@ static void stop(struct task *t, enum tracee_stop kind)
 /* In front of a call and behind it: a signal that the tracer sends the thread on with comes as one of the kernel's. */
 static void stop_at_call(struct task *t, enum tracee_stop kind)
 {
+    t->tracee.message = kind == STOP_ENTRY ? EVENTMSG_SYSCALL_ENTRY : EVENTMSG_SYSCALL_EXIT;
     stop(t, kind);
     siginfo_t info = {.si_signo = (int)t->tracee.signal, .si_code = SI_KERNEL};
     int signo = info.si_signo;
@@ -246,6 +248,7 @@ bool tracee_signal(struct task *t, siginfo_t *info)
     if (!e->active)
         return true;
     e->info = *info;
+    e->message = 0;
     stop(t, STOP_SIGNAL);
     int signo = (int)e->signal;
     if (!signo)
@@ -320,6 +323,11 @@ bool tracee_seccomp(struct task *t, uint32_t data, uint64_t *number, uint64_t a[
     read_call(t, number, a);
     *skip = (int32_t)*number == -1;
     return true;
+}
+
+bool tracee_suspends_seccomp(const struct task *t)
+{
+    return t->tracee.active && t->tracee.options & TRACE_O_SUSPEND_SECCOMP;
 }
 
 int64_t tracee_exit(struct task *t, int64_t result, uint64_t first_argument)

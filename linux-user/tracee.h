@@ -15,7 +15,7 @@ struct process;
 struct clone_request;
 struct cpu_watcher;
 
-enum { TRACE_SYSEMU = 31 }; /* PTRACE_SYSEMU, also where the host's C library lacks it */
+enum { TRACE_SYSEMU = 31, TRACE_O_SUSPEND_SECCOMP = 1 << 21 }; /* PTRACE_…, also where the host's C library lacks them */
 
 /*
  * Both sides speak by SIGSEGV, which no guest blocks on the host. si_errno marks the message, which the kernel never
@@ -106,6 +106,8 @@ void tracee_pass(struct task *t, int signo);
 bool tracee_enter(struct task *t, uint64_t *number, uint64_t a[6]);
 /* SECCOMP_RET_TRACE: false where nobody wants to know; *skip: the call is taken away. */
 bool tracee_seccomp(struct task *t, uint32_t data, uint64_t *number, uint64_t a[6], bool *skip);
+/* The tracer has the thread's filters not asked (PTRACE_O_SUSPEND_SECCOMP). */
+bool tracee_suspends_seccomp(const struct task *t);
 /* Behind it: the result may change. */
 int64_t tracee_exit(struct task *t, int64_t result, uint64_t first_argument);
 /* For threads with WATCH_POINTS: what to look for; and EXIT_DEBUG. False: for none of them. */

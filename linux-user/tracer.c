@@ -9,6 +9,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,16 +26,13 @@
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
 
-#ifndef PTRACE_O_SUSPEND_SECCOMP
-#define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
-#endif
 
 enum {
     /* Events that the host finds by itself, and what it needs to be told of the guest's options. */
     HOST_OPTIONS = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEVFORKDONE |
                    PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL,
     KNOWN_OPTIONS =
-        HOST_OPTIONS | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP | PTRACE_O_SUSPEND_SECCOMP,
+        HOST_OPTIONS | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP | TRACE_O_SUSPEND_SECCOMP,
     STOPPED = 0x7f, /* the low byte of a stop's status */
     SYSGOOD = 0x80,
 };
@@ -392,18 +390,28 @@ static int64_t send(pid_t pid, pid_t tid, int message, int value)
     return host_call(SYS_rt_tgsigqueueinfo, pid, tid, SIGSEGV, &info);
 }
 
+/* Who lets a thread do without its filters must be without any and could do without. */
+static int64_t check_options(const struct task *t, uint64_t options)
+{
+    if (options & ~(uint64_t)KNOWN_OPTIONS)
+        return -EINVAL;
+    bool suspends = options & TRACE_O_SUSPEND_SECCOMP;
+    return suspends && (!has_capability(CAP_SYS_ADMIN) || t->seccomp.mode || tracee_suspends_seccomp(t)) ? -EPERM : 0;
+}
+
 static int64_t attach(struct task *t, pid_t tid, bool seize, uint64_t options)
 {
     struct guest_record record;
-    if (options & ~(uint64_t)KNOWN_OPTIONS)
-        return -EINVAL;
+    int64_t ret = check_options(t, options);
+    if (ret)
+        return ret;
     pid_t pid = process_of(tid);
     if (!pid)
         return -ESRCH;
     bool guest = guest_record_read(pid, &record) && record.machine == t->abi->target->elf_machine;
     if (guest && !guest_has_thread(pid, &record, tid))
         return -ESRCH;
-    int64_t ret = host_ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACEEXEC | (options & HOST_OPTIONS));
+    ret = host_ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACEEXEC | (options & HOST_OPTIONS));
     if (ret)
         return ret;
     struct tracee_entry *e = NULL;
@@ -444,11 +452,11 @@ static int64_t go_on(struct tracee_entry *e, int request, uint64_t signo)
     return ret;
 }
 
-static int64_t set_options(struct tracee_entry *e, uint64_t options)
+static int64_t set_options(const struct task *t, struct tracee_entry *e, uint64_t options)
 {
-    if (options & ~(uint64_t)KNOWN_OPTIONS)
-        return -EINVAL;
-    int64_t ret = host_ptrace(PTRACE_SETOPTIONS, e->tid, 0, PTRACE_O_TRACEEXEC | (options & HOST_OPTIONS));
+    int64_t ret = check_options(t, options);
+    if (!ret)
+        ret = host_ptrace(PTRACE_SETOPTIONS, e->tid, 0, PTRACE_O_TRACEEXEC | (options & HOST_OPTIONS));
     if (!ret) {
         e->options = (uint32_t)options;
         WRITE(e, options, (uint32_t)options);
@@ -762,7 +770,7 @@ int64_t sys_ptrace(struct task *t, const uint64_t a[6])
     case PTRACE_POKEDATA: return poke(e, addr, data);
     case PTRACE_GETREGSET:
     case PTRACE_SETREGSET: return registers(t, e, request == PTRACE_SETREGSET, addr, data);
-    case PTRACE_SETOPTIONS: return set_options(e, data);
+    case PTRACE_SETOPTIONS: return set_options(t, e, data);
     case PTRACE_GETEVENTMSG: return put_user(t, e->now.message, data);
     case PTRACE_GETSIGINFO: return get_siginfo(t, e, data);
     case PTRACE_SETSIGINFO: return set_siginfo(t, e, data);

@@ -96,6 +96,8 @@ int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6])
     bool debugged = t->watch & WATCH_DEBUG;
     if (is_vdso_call(t, call_of(t, number)))
         return dispatch_number(t, number, a);
+    if ((int32_t)number == -1) /* no call: this is the result, unless somebody changes it */
+        t->abi->set_result(t->cpu, -ENOSYS);
     if (debugged) {
         t->debug.restarted.result = 0;
         debug_call(t, asked, true);
@@ -104,7 +106,7 @@ int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6])
             return result;
     }
     if ((!(t->watch & WATCH_TRACE) || tracee_enter(t, &number, a)) &&
-        (!(t->watch & WATCH_SECCOMP) || judge(t, &number, a, &result))) {
+        (!(t->watch & WATCH_SECCOMP) || tracee_suspends_seccomp(t) || judge(t, &number, a, &result))) {
         first = a[0];
         result = run(t, number, a);
     }

@@ -22,6 +22,7 @@ WITH = {  # program: more sources
     "mm/uffd-stress": ["uffd-common.c"], "mm/uffd-unit-tests": ["uffd-common.c"], "arm64/abi/syscall-abi": ["syscall-abi-asm.S"],
     "arm64/fp/fp-ptrace": ["fp-ptrace-asm.S"], "arm64/fp/vec-syscfg": ["rdvl.S"],
 }
+TOOLS = ("arm64/", "filesystems/statmount/", "mm/", "proc/", "riscv/", "rseq/", "vDSO/")  # these want the kernel's headers for its tools
 FLAGS = {
     "timers/valid-adjtimex": ["-Dclock_adjtime=own_clock_adjtime"],  # static libraries have the function, too
     "rseq/param_test_compare_twice": ["-DRSEQ_COMPARE_TWICE"],
@@ -47,8 +48,8 @@ def command(source, headers, arch, program, to, options=()):
     """(the compiler's command, the folder it is run in)"""
     top, path = source / "tools/testing/selftests", pathlib.PurePath(program)
     compiler, linux = COMPILERS[arch]
-    tools = [] if path.parts[0] == "futex" else [f"-I{source}/tools/include"]  # its own atomics
-    return ([compiler, "-static", "-s", "-O2", "-w", "-D_GNU_SOURCE", *FLAGS.get(program, []), "-I.", "-I..", "-I../include", "-I../..", f"-I{top}", *tools,
+    tools = [f"-I{source}/tools/include"] if program.startswith(TOOLS) else []
+    return ([compiler, *(["-static"] if "-static-pie" not in options else []), "-s", "-O2", "-w", "-D_GNU_SOURCE", *FLAGS.get(program, []), "-I.", "-I..", "-I../include", "-I../..", f"-I{top}", *tools,
              "-isystem", str(headers / "lib/linux/uapi" / linux), "-isystem", str(headers / "include"), "-o", str(to),
              SOURCES.get(program, path.name) + ".c", *SHARED.get(str(path.parent), []), *WITH.get(program, []), *options, "-lpthread", "-lrt", "-lm"],
             top / path.parent)
