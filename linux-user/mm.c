@@ -168,10 +168,10 @@ static bool is_reservation(uint32_t prot, uint32_t flags)
 static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset,
                    enum area_kind kind)
 {
-    if (!len || offset & (PAGE - 1))
+    if (offset & (PAGE - 1))
         return -EINVAL;
-    if (len > mm->limit)
-        return -ENOMEM;
+    if (!len || len > mm->limit) /* an error that the host knows best: it looks at the descriptor first */
+        return host_call(SYS_mmap, 0, len ? UINT64_MAX : 0, PROT_NONE, flags & ~MAP_FIXED, fd, 0);
     len = ALIGN_UP(len, (uint64_t)PAGE);
     if (mm->lock_new)
         flags |= MAP_LOCKED;

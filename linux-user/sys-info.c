@@ -76,6 +76,19 @@ int64_t sys_setrlimit(struct task *t, const uint64_t a[6])
 
 /* -- the machine */
 
+/* PER_UNAME26: releases from 3.0 on are told as 2.6.40 and so on (kernel/sys.c, override_release). */
+static void release_26(char *release, size_t size)
+{
+    unsigned major = 0, minor = 0;
+    char rest[sizeof((struct utsname *)0)->release];
+    const char *at = release;
+    for (unsigned dots = 0; (*at >= '0' && *at <= '9') || (*at == '.' && ++dots < 3);)
+        at++;
+    strcpy(rest, at);
+    if (sscanf(release, "%u.%u", &major, &minor) == 2 && major > 2)
+        snprintf(release, size, "2.6.%u%s", minor + 60, rest);
+}
+
 int64_t sys_uname(struct task *t, const uint64_t a[6])
 {
     struct utsname u;
@@ -85,13 +98,18 @@ int64_t sys_uname(struct task *t, const uint64_t a[6])
     strncpy(u.machine, t->abi->uts_machine, sizeof u.machine - 1);
     if (t->process->uname_release)
         strncpy(u.release, t->process->uname_release, sizeof u.release - 1);
+    if (t->process->personality & UNAME26)
+        release_26(u.release, sizeof u.release);
     return copy_to_guest(t, a[0], &u, sizeof u) ? -EFAULT : 0;
 }
 
 /*
- * The host learns of ADDR_NO_RANDOMIZE alone, so that programs the guest starts are loaded without chance, too; other
- * bits would change what the emulator itself is or sees.
+ * The host learns of ADDR_NO_RANDOMIZE, so that programs the guest starts are loaded without chance, too, and of what
+ * select does with its time; other bits would change what the emulator itself is or sees, and are kept over execve by
+ * inherit.h.
  */
+static const uint32_t host_personality = ADDR_NO_RANDOMIZE | STICKY_TIMEOUTS;
+
 int64_t sys_personality(struct task *t, const uint64_t a[6])
 {
     uint32_t old = t->process->personality, new = (uint32_t)a[0];
@@ -101,8 +119,8 @@ int64_t sys_personality(struct task *t, const uint64_t a[6])
         return -EINVAL;
     t->process->personality = new;
     int64_t host = host_call(SYS_personality, 0xffffffff);
-    if (host >= 0 && (host ^ new) & ADDR_NO_RANDOMIZE)
-        host_call(SYS_personality, host ^ ADDR_NO_RANDOMIZE);
+    if (host >= 0 && (host ^ new) & host_personality)
+        host_call(SYS_personality, host ^ ((host ^ new) & host_personality));
     return old;
 }
 

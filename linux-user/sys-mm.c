@@ -132,11 +132,15 @@ static int64_t on_range(struct task *t, long nr, const uint64_t a[6], int64_t ou
 
 int64_t sys_msync(struct task *t, const uint64_t a[6])
 {
+    if ((int)a[2] & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || a[0] & (PAGE - 1))
+        return -EINVAL;
     return on_range(t, SYS_msync, a, -ENOMEM);
 }
 
 int64_t sys_mincore(struct task *t, const uint64_t a[6])
 {
+    if (a[0] & (PAGE - 1))
+        return -EINVAL;
     return on_range(t, SYS_mincore, a, -ENOMEM);
 }
 

@@ -210,8 +210,10 @@ static int host_signal(struct task *t, struct tracee_entry *e, siginfo_t *info)
         resume_host(e->tid, signo);
         return HIDDEN;
     }
-    /* Of execve, by a child that has not stopped before; its new image tells the stop. */
-    if (signo == SIGTRAP && !e->at && info->si_code == SI_USER && info->si_pid == e->tid) {
+    /* Of execve, by a child that has not stopped before; its new image, which is no guest yet, tells the stop. */
+    struct guest_record record;
+    if (signo == SIGTRAP && !e->at && info->si_code == SI_USER && info->si_pid == e->tid &&
+        !guest_record_read(e->tid, &record)) {
         resume_host(e->tid, 0);
         return HIDDEN;
     }

@@ -127,6 +127,12 @@ static void mappings(void)
     FAILS((intptr_t)map(NULL, SIZE_MAX / PAGE, RW, ANON), ENOMEM);
     FAILS((intptr_t)mmap(NULL, PAGE, RW, MAP_PRIVATE, -1, 0), EBADF);
     FAILS((intptr_t)mmap(NULL, PAGE, RW, 0, -1, 0), EBADF);
+    FAILS((intptr_t)mmap(NULL, 0, RW, MAP_PRIVATE, -1, 0), EBADF);
+    FAILS((intptr_t)mmap(NULL, -8 * PAGE, RW, MAP_PRIVATE, -1, 0), EBADF);
+    FAILS((intptr_t)mmap(NULL, -8 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
+    FAILS((intptr_t)mmap(NULL, 0, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EINVAL);
+    FAILS(msync((void *)-1, PAGE, MS_SYNC), EINVAL);
+    FAILS(msync((void *)-PAGE, 2 * PAGE, 99), EINVAL);
     FAILS((intptr_t)mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0), EINVAL);
     FAILS((intptr_t)syscall(SYS_mmap, 0, PAGE, RW, ANON, -1, 5), EINVAL);
     FAILS(munmap((void *)1, PAGE), EINVAL);

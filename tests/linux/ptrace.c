@@ -258,6 +258,20 @@ static int signals(void)
     return 2;
 }
 
+/* A child that nobody has seen stop yet: by a signal of its own that might be execve's. */
+static void own_trap(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        ptrace(PTRACE_TRACEME, 0, 0, 0);
+        kill(getpid(), SIGTRAP);
+        _exit(6);
+    }
+    CHECK(stopped_by(wait_for(pid), SIGTRAP));
+    go(PTRACE_CONT, pid, 0);
+    ends(pid, 6);
+}
+
 static void signal_stops(void)
 {
     siginfo_t info;
@@ -857,7 +871,7 @@ int main(int argc, char **argv)
         bool arg;
     } parts[] = {
         {"calls", NULL, system_calls, 0},   {"registers", NULL, register_sets, 0}, {"signals", NULL, signal_stops, 0},
-        {"queued signals", NULL, queued_signals, 0},
+        {"queued signals", NULL, queued_signals, 0}, {"own trap", NULL, own_trap, 0},
         {"fault", NULL, fault, 0},          {"breakpoints", breakpoints, NULL, false}, {"breakpoints by file", breakpoints, NULL, true},
 #ifndef __riscv
         {"hardware points", NULL, hardware_points, 0},

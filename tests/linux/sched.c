@@ -20,7 +20,9 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -197,6 +199,18 @@ static void requests(void)
         _exit(!found || failures);
     }
     CHECK(code_of(pid) == 0);
+    /* Time-outs stay what they were; an old release's name is the next program's, too. */
+    pid = fork();
+    if (pid == 0) {
+        struct timeval tv = {0, 20000};
+        struct utsname u;
+        CHECK(personality(STICKY_TIMEOUTS | UNAME26 | READ_IMPLIES_EXEC) >= 0);
+        CHECK(select(0, NULL, NULL, NULL, &tv) == 0 && tv.tv_usec == 20000);
+        CHECK(uname(&u) == 0 && !strncmp(u.release, "2.6.", 4));
+        execl("/proc/self/exe", "sched", "old release", NULL);
+        _exit(1);
+    }
+    CHECK(code_of(pid) == 0);
 }
 
 static void keys(void)
@@ -245,8 +259,12 @@ static void refused(void)
     CHECK(getrandom(buf, sizeof buf, GRND_NONBLOCK | GRND_RANDOM) > 0 || errno == EAGAIN);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "old release")) {
+        struct utsname u;
+        return uname(&u) || strncmp(u.release, "2.6.", 4) || personality(0xffffffff) != (STICKY_TIMEOUTS | UNAME26);
+    }
     policies();
     affinity();
     barriers();

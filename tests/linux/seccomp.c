@@ -123,6 +123,8 @@ static void without_privileges(void)
     if (geteuid() == 0 && (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534)))
         return;
     FAILS(install(0, ok, 1), EACCES);
+    FAILS(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, BAD_POINTER), EFAULT); /* what is wrong with the filter comes first */
+    FAILS(install(0, ok, 0), EINVAL);
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && install(0, ok, 1) == 0);
 }
 
