@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 struct task;
+struct process;
 struct guest_record;
 struct area_list;
 
@@ -25,6 +26,18 @@ char *procfs_read(int fd);
 bool procfs_name(int fd, char name[PATH_MAX]);
 /* "PID/…" or "PID/task/TID/…" at *name: what is behind it stays. False: no process's. */
 bool procfs_take_process(const char **name, pid_t *pid, pid_t *tid);
+
+/* Writes the view of that name below /proc anew into the descriptor it was made with. */
+void procfs_rewrite(struct task *t, int fd, const char *path);
+
+/* --- procfs-fds.c --- */
+
+/* Names of the memory files that views are begin so; the name below /proc follows. */
+#define VIEW_NAME "/proc/"
+/* The descriptor has become one. */
+void procfs_note_view(struct process *p, int fd);
+/* What the descriptor shows, below /proc; false: it is no view. */
+bool procfs_view_of(int fd, char path[PATH_MAX]);
 
 /* --- procfs-memory.c --- */
 

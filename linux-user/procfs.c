@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #include "linux-user/procfs-internal.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
+#include "linux-user/xlat.h"
 
 static void write_guest(struct task *t, int fd, uint64_t from, uint64_t to)
 {
@@ -179,6 +181,8 @@ static void view_status(const struct view *v)
     };
     for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
         size_t n = strcspn(line, ":"), i = 0;
+        if (!strncmp(line, "x86_", 4)) /* shadow stacks of the host's processor */
+            continue;
         while (i < ARRAY_SIZE(lines) && (strncmp(lines[i].name, line, n) || lines[i].name[n] || !lines[i].known))
             i++;
         if (i == ARRAY_SIZE(lines)) {
@@ -316,12 +320,62 @@ static void view_release(const struct view *v)
     free(text);
 }
 
+/* The limits that are kept for the guest stand as it has set them. */
+static void view_limits(const struct view *v)
+{
+    static const struct {
+        const char *line;
+        unsigned resource;
+    } lines[] = {{"Max address space", RLIMIT_AS}, {"Max data size", RLIMIT_DATA}, {"Max stack size", RLIMIT_STACK}};
+    char *text = procfs_read(v->host), *save = NULL;
+    struct process *copy = v->other ? malloc(sizeof *copy) : NULL;
+    const bool known = !v->other || (copy && remote_read(v->pid, copy, v->other->process, sizeof *copy));
+    struct process_limits limits = known ? (copy ? copy : v->t->process)->limits : (struct process_limits){0};
+    for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
+        unsigned i = 0;
+        while (i < ARRAY_SIZE(lines) && strncmp(line, lines[i].line, strlen(lines[i].line)))
+            i++;
+        const struct process_limit *l = known && i < ARRAY_SIZE(lines) ? limit_kept(&limits, lines[i].resource) : NULL;
+        if (!l) {
+            dprintf(v->out, "%s\n", line);
+            continue;
+        }
+        dprintf(v->out, "%-25s ", lines[i].line);
+        for (unsigned k = 0; k < 2; k++) {
+            uint64_t bytes = k ? l->max : l->cur;
+            if (bytes == UINT64_MAX)
+                dprintf(v->out, "%-20s ", "unlimited");
+            else
+                dprintf(v->out, "%-20" PRIu64 " ", bytes);
+        }
+        dprintf(v->out, "%-10s\n", "bytes");
+    }
+    free(copy);
+    free(text);
+}
+
+/* How a descriptor was opened, in the guest's flags. */
+static void view_fdinfo(const struct view *v)
+{
+    char *text = procfs_read(v->host), *flags = text ? strstr(text, "flags:\t") : NULL, *rest;
+    if (flags) {
+        flags += strlen("flags:\t");
+        uint64_t host = strtoull(flags, &rest, 8);
+        dprintf(v->out, "%.*s0%" PRIo64 "%s", (int)(flags - text), text,
+                flags_to_guest(v->t->abi->syscalls, SET_open, host), rest);
+    } else {
+        dprintf(v->out, "%s", text ? text : "");
+    }
+    free(text);
+}
+
 /* --- which file --- */
 
-enum scope { OF_MACHINE, OF_SELF, OF_GUESTS }; /* of the machine; of the caller's process; of any guest process */
+/* Of the machine; of the caller's process; of any guest process; of any process. */
+enum scope { OF_MACHINE, OF_SELF, OF_GUESTS, OF_ALL };
 
 static const struct {
-    const char *name; /* in /proc, or in a process's or thread's folder */
+    const char *name; /* in /proc, or in a process's or thread's folder; with a slash behind it: all files in that */
     enum scope scope;
     void (*write)(const struct view *v);
 } files[] = {
@@ -336,6 +390,8 @@ static const struct {
     {"auxv", OF_GUESTS, view_auxv},
     {"stat", OF_GUESTS, view_stat},
     {"status", OF_GUESTS, view_status},
+    {"limits", OF_GUESTS, view_limits},
+    {"fdinfo/", OF_ALL, view_fdinfo},
     {"cpuinfo", OF_MACHINE, view_cpuinfo},
     {"sys/kernel/arch", OF_MACHINE, view_arch},
     {"sys/kernel/osrelease", OF_MACHINE, view_release},
@@ -345,6 +401,12 @@ static const char *last_component(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
+}
+
+static bool is_view(unsigned i, const char *name)
+{
+    size_t n = strlen(files[i].name);
+    return files[i].name[n - 1] == '/' ? !strncmp(files[i].name, name, n) : !strcmp(files[i].name, name);
 }
 
 bool procfs_interesting(const char *path)
@@ -358,27 +420,46 @@ bool procfs_interesting(const char *path)
     return false;
 }
 
-static bool is_proc(int fd)
+bool procfs_is(int fd)
 {
     struct statfs fs;
     return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
 }
 
+/* What is behind the name of /proc itself, wherever that is mounted: a folder with the first inode there is. */
+static char *below_proc(int fd, char *path)
+{
+    enum { PROC_ROOT_INO = 1 };
+    static const char usual[] = "/proc/";
+    struct stat file, root;
+    if (!strncmp(path, usual, strlen(usual)))
+        return path + strlen(usual);
+    if (fstat(fd, &file))
+        return NULL;
+    for (char *p = path; (p = strchr(p + 1, '/'));) {
+        *p = 0;
+        bool found = !stat(path, &root) && root.st_ino == PROC_ROOT_INO && root.st_dev == file.st_dev;
+        *p = '/';
+        if (found)
+            return p + 1;
+    }
+    return NULL;
+}
+
 bool procfs_name(int fd, char name[PATH_MAX])
 {
     char link[40];
-    if (!is_proc(fd))
+    if (!procfs_is(fd))
         return false;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, name, PATH_MAX - 1);
     if (n <= 0)
         return false;
     name[n] = 0;
-    char *proc = strstr(name, "/proc/");
-    if (!proc)
-        return false;
-    memmove(name, proc + strlen("/proc/"), strlen(proc + strlen("/proc/")) + 1);
-    return true;
+    char *below = below_proc(fd, name);
+    if (below)
+        memmove(name, below, strlen(below) + 1);
+    return below;
 }
 
 bool procfs_take_process(const char **name, pid_t *pid, pid_t *tid)
@@ -403,7 +484,7 @@ bool procfs_take_process(const char **name, pid_t *pid, pid_t *tid)
 static bool name_of_opened(int fd, int dirfd, const char *path, char name[PATH_MAX])
 {
     struct statfs fs;
-    if (is_proc(fd))
+    if (procfs_is(fd))
         return procfs_name(fd, name);
     if (fstatfs(fd, &fs) || fs.f_type != TMPFS_MAGIC)
         return false;
@@ -414,28 +495,55 @@ static bool name_of_opened(int fd, int dirfd, const char *path, char name[PATH_M
     return found;
 }
 
+/* The file or folder behind the process's number is the caller's own: a mount may be of other namespaces' numbers. */
+static bool is_own(int fd, pid_t pid, const char *rest)
+{
+    char path[PATH_MAX + 16];
+    struct stat file, own;
+    if (pid == getpid())
+        return true;
+    snprintf(path, sizeof path, "/proc/self/%s", rest);
+    return !fstat(fd, &file) && !lstat(path, &own) && file.st_ino == own.st_ino && file.st_dev == own.st_dev;
+}
+
+/* The view for an open file of that name: v is filled, but for v->out; false: it stays the host's. */
+static bool find_view(struct view *v, const char *path, struct guest_record *record, unsigned *found)
+{
+    const char *name = path;
+    const bool of_process = procfs_take_process(&name, &v->pid, &v->tid);
+    unsigned i = 0;
+    while (i < ARRAY_SIZE(files) && ((files[i].scope == OF_MACHINE) == of_process || !is_view(i, name)))
+        i++;
+    if (of_process && !strcmp(name, "mem") && (fcntl(v->host, F_GETFL) & O_ACCMODE) != O_RDONLY)
+        watch_memory_files(v->t);
+    if (i == ARRAY_SIZE(files) || (fcntl(v->host, F_GETFL) & O_ACCMODE) == O_WRONLY)
+        return false;
+    *found = i;
+    if (!of_process || files[i].scope == OF_ALL)
+        return true;
+    char rest[PATH_MAX];
+    if (v->tid)
+        snprintf(rest, sizeof rest, "task/%d/%s", v->tid, name);
+    if (is_own(v->host, v->pid, v->tid ? rest : name)) {
+        v->pid = getpid();
+        return true;
+    }
+    if (files[i].scope != OF_GUESTS || !guest_record_read(v->pid, record))
+        return false;
+    v->other = record;
+    return true;
+}
+
 int64_t procfs_opened(struct task *t, int fd, int dirfd, const char *host_path, bool close_on_exec)
 {
-    char path[PATH_MAX];
-    const char *name = path;
+    char path[PATH_MAX], own_name[PATH_MAX + 8];
     struct guest_record record;
     struct view v = {.t = t, .host = fd};
-    if (!name_of_opened(fd, dirfd, host_path, path))
+    unsigned i;
+    if (!name_of_opened(fd, dirfd, host_path, path) || !find_view(&v, path, &record, &i))
         return fd;
-    bool of_process = procfs_take_process(&name, &v.pid, &v.tid);
-    unsigned i = 0;
-    while (i < ARRAY_SIZE(files) && ((files[i].scope == OF_MACHINE) == of_process || strcmp(files[i].name, name)))
-        i++;
-    if (of_process && !strcmp(name, "mem") && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
-        watch_memory_files(t);
-    if (i == ARRAY_SIZE(files) || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY)
-        return fd;
-    if (of_process && v.pid != getpid()) {
-        if (files[i].scope != OF_GUESTS || !guest_record_read(v.pid, &record))
-            return fd;
-        v.other = &record;
-    }
-    v.out = memfd_create(last_component(name), MFD_CLOEXEC);
+    snprintf(own_name, sizeof own_name, "%s%s", VIEW_NAME, path);
+    v.out = memfd_create(own_name, MFD_CLOEXEC);
     if (v.out < 0)
         return fd;
     files[i].write(&v);
@@ -443,14 +551,44 @@ int64_t procfs_opened(struct task *t, int fd, int dirfd, const char *host_path, 
     lseek(v.out, 0, SEEK_SET);
     int ret = dup3(v.out, fd, close_on_exec ? O_CLOEXEC : 0);
     close(v.out);
+    if (ret >= 0)
+        procfs_note_view(t->process, fd);
     return ret < 0 ? -errno : ret;
+}
+
+void procfs_rewrite(struct task *t, int fd, const char *path)
+{
+    char host[PATH_MAX + 8];
+    struct guest_record record;
+    struct view v = {.t = t, .out = fd};
+    unsigned i;
+    snprintf(host, sizeof host, "/proc/%s", path);
+    v.host = open(host, O_RDONLY | O_CLOEXEC);
+    if (v.host < 0)
+        return; /* the process is no more */
+    if (find_view(&v, path, &record, &i) && !ftruncate(fd, 0)) {
+        off_t at = lseek(fd, 0, SEEK_CUR);
+        lseek(fd, 0, SEEK_SET);
+        files[i].write(&v);
+        lseek(fd, at, SEEK_SET);
+    }
+    close(v.host);
+}
+
+/* The program's path of the caller's process or of another guest's. */
+static bool exe_of(struct task *t, pid_t pid, bool own, char out[PATH_MAX])
+{
+    struct guest_record record;
+    if (!own)
+        return guest_record_read(pid, &record) && guest_exe_path(pid, &record, out);
+    strcpy(out, t->process->exe_path);
+    return true;
 }
 
 bool procfs_exe(struct task *t, int dirfd, const char *path, char out[PATH_MAX])
 {
     char folder[PATH_MAX], name[PATH_MAX];
     const char *last = last_component(path), *rest = name;
-    struct guest_record record;
     pid_t pid, tid;
     if (last[0] != 'e' || strcmp(last, "exe"))
         return false;
@@ -459,11 +597,21 @@ bool procfs_exe(struct task *t, int dirfd, const char *path, char out[PATH_MAX])
     if (fd < 0)
         return false;
     bool is_process = procfs_name(fd, name) && procfs_take_process(&rest, &pid, &tid) && !*rest;
+    if (tid)
+        snprintf(name, sizeof name, "task/%d", tid);
+    bool own = is_process && is_own(fd, pid, tid ? name : "");
     close(fd);
-    if (!is_process)
+    return is_process && exe_of(t, pid, own, out);
+}
+
+/* The link itself, opened with O_PATH. */
+bool procfs_exe_opened(struct task *t, int fd, char out[PATH_MAX])
+{
+    char name[PATH_MAX], folder[PATH_MAX];
+    const char *rest = name;
+    pid_t pid, tid;
+    if (!procfs_name(fd, name) || !procfs_take_process(&rest, &pid, &tid) || strcmp(rest, "exe"))
         return false;
-    if (pid != getpid())
-        return guest_record_read(pid, &record) && guest_exe_path(pid, &record, out);
-    strcpy(out, t->process->exe_path);
-    return true;
+    snprintf(folder, sizeof folder, "task/%d/exe", tid);
+    return exe_of(t, pid, is_own(fd, pid, tid ? folder : "exe"), out);
 }

@@ -17,8 +17,21 @@ struct task;
  */
 bool procfs_exe(struct task *t, int dirfd, const char *path, char out[PATH_MAX]);
 
+/* The same for a descriptor of the link itself (O_PATH, O_NOFOLLOW). */
+bool procfs_exe_opened(struct task *t, int fd, char out[PATH_MAX]);
+
 /* Whether the last component of any path is the name of a file with a view of the guest's own; cheap. */
 bool procfs_interesting(const char *path);
+
+/* Is it a file of a mount of /proc? */
+bool procfs_is(int fd);
+
+/* The name of a view's descriptor as readlink tells it: n bytes of "/memfd:…" at link become it. The new length, or n. */
+int64_t procfs_view_link(char *link, int64_t n);
+
+enum { PROCMAP_QUERY_COMMAND = (int)0xc0686611 }; /* PROCMAP_QUERY of newer headers */
+/* That command of a descriptor with the view of a process's maps; the struct is at guest address `at`. 0 or -errno. */
+int64_t procfs_query(struct task *t, int fd, uint64_t at);
 
 /*
  * A descriptor the host has just opened by the interesting path (dirfd, host_path): the same descriptor, reading as the

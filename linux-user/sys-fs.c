@@ -55,14 +55,16 @@ static enum last_link last_of_open(uint64_t flags)
 static int64_t open_any(struct task *t, int dirfd, uint64_t addr, const struct open_how *how, bool how_given)
 {
     char path[PATH_MAX], found[PATH_MAX];
-    bool look = !(how->flags & O_PATH) && read_path(t, addr, path) && procfs_interesting(path);
+    bool look = !(how->flags & O_PATH) && read_path(t, addr, path), named = look && procfs_interesting(path);
     uint64_t host = addr;
     if (!how->resolve) /* a path that is not to leave its folder stays as it is */
         host = host_path(t, dirfd, addr, last_of_open(how->flags), found);
     int64_t fd = open_host(t, dirfd, host, how, how_given);
     if (fd >= 0)
         mm_note_opened(t->process->mm, (int)fd);
-    return fd >= 0 && look ? procfs_opened(t, (int)fd, dirfd, host == addr ? path : found, how->flags & O_CLOEXEC) : fd;
+    return fd >= 0 && look && (named || procfs_is((int)fd)) /* a link elsewhere may lead there */
+               ? procfs_opened(t, (int)fd, dirfd, host == addr ? path : found, how->flags & O_CLOEXEC)
+               : fd;
 }
 
 int64_t sys_openat(struct task *t, const uint64_t a[6])
@@ -95,14 +97,18 @@ int64_t sys_openat2(struct task *t, const uint64_t a[6])
 int64_t sys_readlinkat(struct task *t, const uint64_t a[6])
 {
     char path[PATH_MAX], found[PATH_MAX];
-    if (read_path(t, a[1], path) && procfs_exe(t, (int)a[0], path, found)) {
+    if (read_path(t, a[1], path) && (path[0] ? procfs_exe(t, (int)a[0], path, found) : procfs_exe_opened(t, (int)a[0], found))) {
         size_t n = strlen(found);
         if ((int)a[3] <= 0)
             return -EINVAL;
         n = n < a[3] ? n : a[3];
         return copy_to_guest(t, a[2], found, n) ? -EFAULT : (int64_t)n;
     }
-    return host_call(SYS_readlinkat, a[0], host_path(t, (int)a[0], a[1], LAST_ITSELF, found), a[2], a[3]);
+    int64_t n = host_call(SYS_readlinkat, a[0], host_path(t, (int)a[0], a[1], LAST_ITSELF, found), a[2], a[3]);
+    if (n <= 0 || n >= PATH_MAX || copy_from_guest(t, found, a[2], (uint64_t)n))
+        return n;
+    int64_t told = procfs_view_link(found, n);
+    return told == n || !copy_to_guest(t, a[2], found, (uint64_t)told) ? told : -EFAULT;
 }
 
 /* A folder that is only in the sysroot can be gone to; one that is on the host, too, is the user's. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
+#include "linux-user/procfs.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/task.h"
 #include "linux-user/xlat.h"
@@ -46,6 +47,8 @@ int64_t sys_ioctl(struct task *t, const uint64_t a[6])
         return answer;
     if (!d)
         return refuse(t, (int)a[0], command);
+    if (command == (uint32_t)PROCMAP_QUERY_COMMAND)
+        return procfs_query(t, (int)a[0], a[2]);
     struct call_desc call = syscall_calls[CALL_ioctl];
     call.arg[2] = d->arg;
     return dispatch_described(t, &call, (uint64_t[6]){a[0], command, a[2]});

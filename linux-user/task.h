@@ -59,6 +59,7 @@ struct process {
     struct host_stack *stacks; /* of ended threads, for new ones: thread.c */
     uint32_t unknown_ioctls[32]; /* that the log has told of: a ring */
     unsigned nunknown_ioctls;
+    uint64_t views[16]; /* a bit for each descriptor below 1024 that became a view of /proc: procfs-fds.c */
     bool fuse_piped; /* requests of a FUSE device were moved into a pipe: sys-fuse.c */
 };
 
