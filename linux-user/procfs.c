@@ -534,6 +534,22 @@ static bool find_view(struct view *v, const char *path, struct guest_record *rec
     return true;
 }
 
+enum { VIEW_MODE = S_IRUSR | S_IRGRP | S_IROTH };
+
+/* The finished view in the way that the host's file at fd was opened, which it replaces. */
+static int64_t replace(int fd, int out, bool close_on_exec)
+{
+    char link[40];
+    fchmod(out, VIEW_MODE);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", out);
+    int again = open(link, (fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK)) | O_CLOEXEC);
+    int ret = dup3(again < 0 ? out : again, fd, close_on_exec ? O_CLOEXEC : 0);
+    if (again >= 0)
+        close(again);
+    close(out);
+    return ret < 0 ? -errno : ret;
+}
+
 int64_t procfs_opened(struct task *t, int fd, int dirfd, const char *host_path, bool close_on_exec)
 {
     char path[PATH_MAX], own_name[PATH_MAX + 8];
@@ -547,32 +563,39 @@ int64_t procfs_opened(struct task *t, int fd, int dirfd, const char *host_path, 
     if (v.out < 0)
         return fd;
     files[i].write(&v);
-    fchmod(v.out, S_IRUSR | S_IRGRP | S_IROTH);
     lseek(v.out, 0, SEEK_SET);
-    int ret = dup3(v.out, fd, close_on_exec ? O_CLOEXEC : 0);
-    close(v.out);
+    int64_t ret = replace(fd, v.out, close_on_exec);
     if (ret >= 0)
         procfs_note_view(t->process, fd);
-    return ret < 0 ? -errno : ret;
+    return ret;
+}
+
+/* The descriptor itself is not to be written. */
+static int open_to_write(int fd)
+{
+    char link[40];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    fchmod(fd, S_IRUSR | S_IWUSR);
+    int out = open(link, O_WRONLY | O_CLOEXEC);
+    fchmod(fd, VIEW_MODE);
+    return out;
 }
 
 void procfs_rewrite(struct task *t, int fd, const char *path)
 {
     char host[PATH_MAX + 8];
     struct guest_record record;
-    struct view v = {.t = t, .out = fd};
+    struct view v = {.t = t, .out = open_to_write(fd)};
     unsigned i;
     snprintf(host, sizeof host, "/proc/%s", path);
     v.host = open(host, O_RDONLY | O_CLOEXEC);
-    if (v.host < 0)
-        return; /* the process is no more */
-    if (find_view(&v, path, &record, &i) && !ftruncate(fd, 0)) {
-        off_t at = lseek(fd, 0, SEEK_CUR);
-        lseek(fd, 0, SEEK_SET);
+    /* else the process is no more */
+    if (v.host >= 0 && v.out >= 0 && find_view(&v, path, &record, &i) && !ftruncate(v.out, 0))
         files[i].write(&v);
-        lseek(fd, at, SEEK_SET);
-    }
-    close(v.host);
+    if (v.host >= 0)
+        close(v.host);
+    if (v.out >= 0)
+        close(v.out);
 }
 
 /* The program's path of the caller's process or of another guest's. */

@@ -129,6 +129,10 @@ static void own_files(void)
         CHECK(slurp(path) > 0 && strstr(text, "\nThreads:\t"));
         int dir = open(folder, O_RDONLY | O_DIRECTORY);
         CHECK(slurp_fd(openat(dir, "maps", O_RDONLY)) > 0 && map_line((uintptr_t)own_files));
+        int maps = openat(dir, "maps", O_RDONLY); /* and is not to be written */
+        CHECK((fcntl(maps, F_GETFL) & O_ACCMODE) == O_RDONLY && fcntl(maps, F_GETFD) == 0);
+        FAILS(write(maps, "x", 1), EBADF);
+        close(maps);
         CHECK(slurp_fd(openat(dir, "auxv", O_RDONLY)) > 0);
         const uint64_t *aux = (const uint64_t *)text;
         uint64_t entry = 0, pages = 0;

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -47,6 +48,14 @@ static int code_of(pid_t pid)
     int status = -1;
     CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -status;
+}
+
+/* Kernels before 6.13 can't tell of a process through its descriptor. */
+static bool pidfd_info_missing(void)
+{
+    struct utsname u;
+    unsigned major = 0, minor = 0;
+    return uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2 || major < 6 || (major == 6 && minor < 13);
 }
 
 static void policies(void)
@@ -137,6 +146,19 @@ static void descriptors(void)
     }
     long same = syscall(SYS_kcmp, getpid(), pid, 0 /* KCMP_FILE */, fd[0], fd[0]);
     CHECK(same == 0 || (same < 0 && (errno == EPERM || errno == ENOSYS)));
+    struct {
+        uint64_t mask, cgroup;
+        int32_t pid, tgid, ppid;
+        uint32_t ids[8];
+        int32_t exit_code;
+    } about = {.mask = 1};
+    if (!ioctl(pidfd, _IOWR(0xff, 11, about) /* PIDFD_GET_INFO, since Linux 6.13 */, &about))
+        CHECK(about.pid == pid && about.tgid == pid && about.ppid == getpid() && about.ids[0] == getuid());
+    else
+        CHECK(errno == ENOTTY && pidfd_info_missing());
+    int space = ioctl(pidfd, _IO(0xff, 10) /* PIDFD_GET_UTS_NAMESPACE, since 6.11 */, 0), kind;
+    CHECK(space >= 0 ? (kind = ioctl(space, _IO(0xb7, 3) /* NS_GET_NSTYPE */)) == CLONE_NEWUTS && close(space) == 0
+                     : errno == EACCES || pidfd_info_missing());
     siginfo_t info = {.si_signo = SIGTERM, .si_code = SI_QUEUE};
     CHECK(syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, &info, 0) == 0);
     CHECK(poll(&p, 1, 5000) == 1);
