@@ -255,8 +255,9 @@ int64_t mm_place_by_host(struct mm *mm, uint64_t len, uint32_t prot, uint32_t fl
     int64_t at = mm_host_map(0, len, prot, flags, fd, offset);
     if (at < 0 || (uint64_t)at + len <= mm->limit)
         return at;
+    /* Beyond what the guest can reach; of the places that the host chooses these are the ones to be asked for. */
     mm_host_unmap((uint64_t)at, len);
-    return -ENOMEM;
+    return flags & MAP_32BIT ? -ENOMEM : mm_place_by_host(mm, len, prot, flags | MAP_32BIT, fd, offset);
 }
 
 /* --- what a change has to ask --- */

@@ -70,9 +70,12 @@ static void view_auxv(const struct view *v)
 {
     const struct process *p = v->t->process;
     char copy[AUXV_MAX];
-    if (!v->other)
-        write_guest(v->t, v->out, p->auxv_start, p->auxv_end);
-    else if (write(v->out, copy, guest_auxv(v->pid, v->other, copy, sizeof copy)) < 0)
+    size_t n = p->auxv_end - p->auxv_start;
+    if (v->other)
+        n = guest_auxv(v->pid, v->other, copy, sizeof copy);
+    else if (n > sizeof copy || copy_recoverably(copy, (const void *)(uintptr_t)p->auxv_start, n)) /* perhaps given_auxv */
+        return;
+    if (write(v->out, copy, n) < 0)
         return;
 }
 

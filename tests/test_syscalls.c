@@ -37,6 +37,7 @@ static int copy(bool to_guest, const void *local, uint64_t remote, size_t n)
 
 int copy_from_guest(struct task *t, void *to, uint64_t from, size_t n) { return copy(false, to, from, n); }
 int copy_to_guest(struct task *t, uint64_t to, const void *from, size_t n) { return copy(true, from, to, n); }
+int copy_recoverably(void *to, const void *from, size_t n) { return copy(false, to, (uintptr_t)from, n); }
 
 int64_t strncpy_from_guest(struct task *t, char *to, uint64_t from, size_t n)
 {

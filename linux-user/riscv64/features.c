@@ -24,7 +24,7 @@ void rv64_print_cpuinfo(int fd, unsigned ncpus)
 #define X(name, bit, on) if (on) dprintf(fd, "_" #name);
         RV_MULTI_LETTER(X)
 #undef X
-        dprintf(fd, "\nmmu\t\t: sv48\nmvendorid\t: 0x0\nmarchid\t\t: 0x0\nmimpid\t\t: 0x0\n\n");
+        dprintf(fd, "\nmmu\t\t: sv39\nmvendorid\t: 0x0\nmarchid\t\t: 0x0\nmimpid\t\t: 0x0\n\n");
     }
 }
 
@@ -58,7 +58,7 @@ static bool probe(int64_t key, uint64_t *value)
         *value = RV_CACHE_BLOCK;
         return true;
     case KEY_HIGHEST_VIRT_ADDRESS:
-        *value = (UINT64_C(1) << 47) - 1;
+        *value = (UINT64_C(1) << RV_USER_ADDRESS_BITS) - 1;
         return true;
     case KEY_TIME_CSR_FREQ:
         *value = RV_TIME_FREQUENCY;

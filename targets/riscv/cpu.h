@@ -51,6 +51,7 @@ enum { RV_MODE_PRIVILEGE_SHIFT = 3, RV_MODE_FP = 1 << 5, RV_MODE_CBO = 1 << 6, R
 enum {
     RV_CACHE_BLOCK = 64,          /* bytes: Zicbom, Zicboz */
     RV_TIME_FREQUENCY = 10000000, /* Hz of the time CSR */
+    RV_USER_ADDRESS_BITS = 38,    /* Sv39, as nearly all processors: what assumes that (sanitizers of gcc 14) runs */
 };
 
 static inline struct rv_cpu *rv(struct cpu *cpu) { return (struct rv_cpu *)cpu; }

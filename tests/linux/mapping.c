@@ -277,8 +277,26 @@ static void reordered(void)
     close(fd);
 }
 
+/* As processors with Sv39 have it, which some programs take for granted. */
+static void address_space(void)
+{
+#if __riscv_xlen == 64
+    const uint64_t end = UINT64_C(1) << 38;
+    int local;
+    char *p = map(1, PROT_READ);
+    CHECK((uintptr_t)p < end && (uintptr_t)&local < end);
+    munmap(p, PAGE);
+    p = mmap((void *)(uintptr_t)end, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(p != MAP_FAILED && (uintptr_t)p < end);
+    munmap(p, PAGE);
+    FAILS((intptr_t)mmap((void *)(uintptr_t)end, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), ENOMEM);
+    FAILS((intptr_t)mmap(NULL, end, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), ENOMEM);
+#endif
+}
+
 int main(void)
 {
+    address_space();
     reordered();
     seals();
     advice();
