@@ -326,7 +326,7 @@ Test(syscalls, ioctl_commands)
     } known[] = {
         {0x5401, "TCGETS"},         {0x80104506, "EVIOCGNAME"}, {0x80ff4506, "EVIOCGNAME"}, {0x80044520, "EVIOCGBIT"},
         {0x8060453f, "EVIOCGBIT"},  {0x80184540, "EVIOCGABS"},  {0x401845ff, "EVIOCSABS"},  {0xc0206440, "DRM_COMMAND_WR"},
-        {0xc0045877, "FIFREEZE"},   {0x5441, "TIOCGPTPEER"},    {0xc038563b, NULL},         {0x80194540, NULL},
+        {0xc0045877, "FIFREEZE"},   {0x5441, "TIOCGPTPEER"},    {0xc038e63b, NULL},         {0x80194540, NULL},
         {0xae01, NULL},             {0xdead0001, NULL},         {0, NULL},                  {~0u, NULL},
     };
     for (unsigned i = 0; i < sizeof known / sizeof *known; i++) {
