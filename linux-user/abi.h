@@ -64,6 +64,7 @@ struct linux_abi {
     uint32_t altstack_min;              /* MINSIGSTKSZ: what sigaltstack accepts */
     bool sa_restorer;                   /* struct sigaction has the word sa_restorer */
     bool call_number_apart;             /* ptrace: a system call's number is changed through NT_ARM_SYSTEM_CALL */
+    bool user_dispatch;                 /* the architecture's kernel has PR_SET_SYSCALL_USER_DISPATCH */
     bool single_steps;                  /* there is PTRACE_SINGLESTEP */
     uint64_t elf_flags_mask, elf_flags; /* e_flags & mask must be this: else the program needs another ABI */
     const struct vdso_desc *vdso;

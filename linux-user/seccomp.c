@@ -52,7 +52,7 @@ enum {
 
 _Static_assert(sizeof(struct seccomp_notif) == 80, "struct seccomp_notif");
 
-static uint32_t audit_arch(const struct target *t)
+uint32_t audit_arch(const struct target *t)
 {
     return t->elf_machine | (t->elf_class == ELFCLASS64 ? __AUDIT_ARCH_64BIT : 0) |
            (t->elf_data == ELFDATA2LSB ? __AUDIT_ARCH_LE : 0);

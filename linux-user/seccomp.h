@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+struct target;
 struct task;
 struct seccomp_filter;
 
@@ -20,6 +21,9 @@ struct task_seccomp {
     const struct seccomp_filter *filters; /* the newest; each names the one before */
     bool no_new_privs;                    /* another thread has set this for all: not yet done on the host */
 };
+
+/* The architecture as filters and signals name it: AUDIT_ARCH_… of <linux/audit.h>. */
+uint32_t audit_arch(const struct target *t);
 
 enum seccomp_verdict {
     VERDICT_RUN,   /* make the call */

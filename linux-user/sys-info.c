@@ -291,6 +291,8 @@ int64_t sys_prctl(struct task *t, const uint64_t a[6])
         return seccomp_prctl_get(t);
     case PR_SET_SECCOMP:
         return seccomp_prctl_set(t, a[1], a[2]);
+    case PR_SET_SYSCALL_USER_DISPATCH:
+        return user_dispatch_prctl(t, a);
     case PR_SET_MM:
         return set_mm(t, a);
     case PR_GET_AUXV_REQUEST:

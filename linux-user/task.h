@@ -16,6 +16,7 @@
 #include "linux-user/tracee.h"
 #include "linux-user/tracer.h"
 #include "linux-user/uring.h"
+#include "linux-user/user-dispatch.h"
 #include "linux-user/watch.h"
 
 struct mm;
@@ -70,6 +71,7 @@ struct task {
     struct task *next; /* process->tasks */
     struct task_signals signals;
     struct task_seccomp seccomp;
+    struct task_user_dispatch dispatch;
     struct tracee tracee;
     struct task_debug debug;
     uint32_t watch; /* WATCH_…: its system calls are looked at */

@@ -566,6 +566,8 @@ static void forked_child(struct task *t, const struct clone_request *r)
         s->tid = 0;
     p->tasks = t;
     t->next = NULL;
+    t->dispatch.on = false;
+    user_dispatch_watch(t);
     t->stack = NULL; /* the first thread of its process now */
     p->vfork_child = false;
     t->signals.held = 0;

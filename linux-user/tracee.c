@@ -42,6 +42,7 @@ static void tell_tracer(struct task *t, int message)
     e->cpu = (uintptr_t)t->cpu;
     e->changes = (uintptr_t)&t->process->code_changes;
     e->seccomp = (uintptr_t)&t->seccomp;
+    e->dispatch = (uintptr_t)&t->dispatch;
     info.si_pid = getpid();
     info.si_uid = getuid();
     info.si_value.sival_ptr = e;
@@ -140,6 +141,7 @@ static void obey(struct task *t)
     else
         __atomic_fetch_and(&t->watch, ~(WATCH_TRACE | WATCH_STEP), __ATOMIC_SEQ_CST);
     exec_allow_background(t->process->exec, !e->active);
+    user_dispatch_watch(t);
     if (has_points(e))
         __atomic_fetch_or(&t->watch, WATCH_POINTS, __ATOMIC_SEQ_CST);
     else

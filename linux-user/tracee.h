@@ -36,7 +36,7 @@ enum {
     REDIRECT_ERRNO_AT = 32, /* at this byte of the siginfo */
     START_SEIZED = 1,
     START_STOP = 2, /* PTRACE_ATTACH: stop with SIGSTOP */
-    TRACEE_VERSION = 3,
+    TRACEE_VERSION = 4,
     DEBUG_POINTS = 16, /* of a kind, at most */
 };
 
@@ -69,6 +69,7 @@ struct tracee {
     uint32_t version, size, machine, state_size;
     uint64_t cpu, changes; /* addresses of the thread's struct cpu and the process's struct code_changes */
     uint64_t seccomp;      /* and of its struct task_seccomp */
+    uint64_t dispatch;     /* and of its struct task_user_dispatch */
     /* The stop. */
     uint32_t stop, event;     /* enum tracee_stop; PTRACE_EVENT_… of STOP_EVENT */
     uint64_t message;         /* PTRACE_GETEVENTMSG */

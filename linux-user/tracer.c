@@ -27,6 +27,8 @@
 #include "linux-user/uaccess.h"
 
 
+enum { SET_USER_DISPATCH = 0x4210, GET_USER_DISPATCH = 0x4211 }; /* PTRACE_…_SYSCALL_USER_DISPATCH_CONFIG */
+
 enum {
     /* Events that the host finds by itself, and what it needs to be told of the guest's options. */
     HOST_OPTIONS = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEVFORKDONE |
@@ -783,6 +785,9 @@ int64_t sys_ptrace(struct task *t, const uint64_t a[6])
         return seccomp_remote_filter(t, tid, e->at ? e->now.seccomp : 0, addr, data);
     case PTRACE_SECCOMP_GET_METADATA:
         return seccomp_remote_metadata(t, tid, e->at ? e->now.seccomp : 0, addr, data);
+    case SET_USER_DISPATCH:
+    case GET_USER_DISPATCH:
+        return user_dispatch_ptrace(t, tid, e->at ? e->now.dispatch : 0, request == SET_USER_DISPATCH, addr, data);
     case PTRACE_GET_SYSCALL_INFO: return syscall_info(t, e, addr, data);
     default: return -EIO; /* as the kernel for requests of other architectures */
     }

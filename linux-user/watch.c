@@ -96,6 +96,8 @@ int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6])
     bool debugged = t->watch & WATCH_DEBUG;
     if (is_vdso_call(t, call_of(t, number)))
         return dispatch_number(t, number, a);
+    if (t->watch & WATCH_DISPATCH && user_dispatch_takes(t, number))
+        return result;
     if ((int32_t)number == -1) /* no call: this is the result, unless somebody changes it */
         t->abi->set_result(t->cpu, -ENOSYS);
     if (debugged) {

@@ -8,8 +8,16 @@
 struct task;
 
 /* task.watch: why. A step is one of the main loop's; memory: the process has a file that is some process's
-   memory; debug: the process is debugged (debug.h); points: its tracer has set some. */
-enum { WATCH_SECCOMP = 1, WATCH_TRACE = 2, WATCH_STEP = 4, WATCH_MEMORY = 8, WATCH_DEBUG = 16, WATCH_POINTS = 32 };
+   memory; debug: the process is debugged (debug.h); points: its tracer has set some; dispatch: user-dispatch.h. */
+enum {
+    WATCH_SECCOMP = 1,
+    WATCH_TRACE = 2,
+    WATCH_STEP = 4,
+    WATCH_MEMORY = 8,
+    WATCH_DEBUG = 16,
+    WATCH_POINTS = 32,
+    WATCH_DISPATCH = 64,
+};
 
 /* Whether the guest's vDSO makes the call (a CALL_…), which on hardware it would not. */
 bool is_vdso_call(const struct task *t, int call);

@@ -61,6 +61,7 @@ const struct linux_abi linux_abi_riscv64 = {
     .debian = "riscv64",
     .uts_machine = "riscv64",
     .hwcap = HWCAPS,
+    .user_dispatch = true,
     .prctl = rv64_prctl,
     .minsigstksz = SIGNAL_STACK,
     .altstack_min = SIGNAL_STACK,
