@@ -50,6 +50,12 @@ static int64_t create(struct task *t, const struct clone_request *r)
     return ret;
 }
 
+int64_t sys_landlock_restrict_self(struct task *t, const uint64_t a[6])
+{
+    self_image_keep(&t->process->self_image);
+    return host_call(SYS_landlock_restrict_self, a[0], a[1]);
+}
+
 /* Both guests have the argument order of CLONE_BACKWARDS: flags, stack, parent_tid, tls, child_tid. */
 int64_t sys_clone(struct task *t, const uint64_t a[6])
 {

@@ -12,6 +12,7 @@
 #include "linux-user/guest-process.h"
 #include "linux-user/limits.h"
 #include "linux-user/seccomp.h"
+#include "linux-user/self-image.h"
 #include "linux-user/signal.h"
 #include "linux-user/tracee.h"
 #include "linux-user/tracer.h"
@@ -32,6 +33,7 @@ struct process {
     struct mm *mm;
     const struct options *options;
     const char *const *self;   /* how to start metic again with the same options: path, options; NULL: the kernel does it */
+    struct self_image self_image;
     const char *exe_path;      /* absolute host path of the program: /proc/self/exe */
     const char *sysroot;       /* NULL: none */
     const char *uname_release; /* NULL: the host's */

@@ -72,7 +72,7 @@ GROUPS = {
               *tests("filesystems/statmount", "statmount_test statmount_test_ns"), test("filesystems/overlayfs/dev_in_maps"),
               test("tty/tty_tstamp_update"), test("acct/acct_syscall")],
     "landlock": [*tests("landlock", "base_test ptrace_test scoped_abstract_unix_test scoped_signal_test scoped_test", options=CAP),
-                 test("landlock/fs_test", "{} -T execute", options=CAP, limit=300), test("landlock/net_test", options=CAP, limit=300)],
+                 test("landlock/fs_test", options=CAP, limit=300), test("landlock/net_test", options=CAP, limit=300)],
     "mounts": [*tests("mount", "nosymfollow-test unprivileged-remount-test"), test("mount_setattr/mount_setattr_test", limit=180),
                test("move_mount_set_group/move_mount_set_group_test")],
     "prctl": [*tests("prctl", "set-anon-vma-name-test set-process-name"), test("capabilities/test_execve", options=["-lcap-ng"]),
