@@ -92,6 +92,7 @@ unsigned seccomp_remote_count(pid_t pid, const struct task_seccomp *s) { return 
 bool remote_read(pid_t pid, void *to, uint64_t from, uint64_t n) { return false; }
 int64_t seccomp_prctl_set(struct task *t, uint64_t mode, uint64_t program) { return -EINVAL; }
 int64_t seccomp_prctl_get(const struct task *t) { return 0; }
+int64_t user_dispatch_prctl(struct task *t, const uint64_t a[6]) { return -EINVAL; }
 bool seccomp_ioctl(struct task *t, int fd, uint32_t command, uint64_t arg, int64_t *result) { return false; }
 int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6]) { return dispatch_number(t, number, a); }
 void watch_memory_files(struct task *t) {}
