@@ -336,6 +336,7 @@ static int run(struct process *p, struct program *prog, const struct options *o)
     if (e)
         return refuse(EXIT_CANNOT_RUN, prog->path,
                       e == -ENOMEM ? "its addresses can't be had, or memory is short" : strerror(-e));
+    mm_set_mdwe(p->mm, p->inherited_mdwe);
     program_close(&prog->file);
     program_close(&prog->loader);
     if (log_on(LOG_STRACE))

@@ -36,6 +36,7 @@ struct mm {
     uint64_t limit;        /* guest addresses are below */
     uint64_t max_bytes;    /* RLIMIT_AS of the guest */
     uint64_t max_data;     /* RLIMIT_DATA */
+    uint32_t mdwe;         /* MDWE_… */
     bool lock_new;         /* MCL_FUTURE: what is mapped from now on is locked */
     uint64_t top;          /* placements grow down from here */
     uint64_t program_base;

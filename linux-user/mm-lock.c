@@ -16,11 +16,28 @@ static void unlock_areas(struct mm *mm, size_t n)
         host_call(SYS_munlock, mm->list.v[i].start, mm->list.v[i].end - mm->list.v[i].start);
 }
 
+/* Where the part of the area that has been used begins: the kernel's stacks are no longer than they have been. */
+static uint64_t used_from(const struct area *a)
+{
+    enum { STEP = 256 };
+    unsigned char resident[STEP];
+    for (uint64_t at = a->start; a->kind == AREA_STACK && at < a->end; at += STEP * PAGE) {
+        uint64_t n = (a->end - at) / PAGE < STEP ? (a->end - at) / PAGE : STEP;
+        if (host_call(SYS_mincore, at, n * PAGE, resident))
+            break;
+        for (uint64_t i = 0; i < n; i++)
+            if (resident[i] & 1)
+                return at + i * PAGE;
+    }
+    return a->start;
+}
+
 static int64_t lock_areas(struct mm *mm, bool on_fault)
 {
     for (size_t i = 0; i < mm->list.n; i++) {
         const struct area *a = &mm->list.v[i];
-        int64_t r = host_call(SYS_mlock2, a->start, a->end - a->start, on_fault ? MLOCK_ONFAULT : 0);
+        uint64_t from = used_from(a);
+        int64_t r = host_call(SYS_mlock2, from, a->end - from, on_fault ? MLOCK_ONFAULT : 0);
         /*
          * Pages that can't be brought in are no failure of mlockall: those that nobody may read, a file's behind its
          * end.

@@ -165,6 +165,12 @@ static bool is_reservation(uint32_t prot, uint32_t flags)
     return prot == PROT_NONE && (flags & ~MAP_DENYWRITE) == (MAP_PRIVATE | MAP_ANONYMOUS);
 }
 
+/* As the kernel's map_deny_write_exec(). */
+static bool denies(const struct mm *mm, uint32_t old, uint32_t new)
+{
+    return mm->mdwe && new & PROT_EXEC && (new & PROT_WRITE || !(old & PROT_EXEC));
+}
+
 static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset,
                    enum area_kind kind)
 {
@@ -186,6 +192,8 @@ static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, ui
         .grows = flags & MAP_GROWSDOWN,
         .kind = kind,
     };
+    if (denies(mm, a.prot, a.prot))
+        return -EACCES;
     if (fixed || addr)
         mm_learn_growth(mm, addr, addr + len);
     if (!mm_may_grow(mm, fixed ? len - areas_bytes(&mm->list, addr, addr + len) : len, &a) || !mm_reserve(mm, 1))
@@ -222,6 +230,20 @@ static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, ui
     mm_files_note(mm, &a, fd, offset);
     return at;
 }
+
+int64_t mm_set_mdwe(struct mm *mm, uint64_t bits)
+{
+    if (bits & ~(uint64_t)(MDWE_REFUSE_EXEC_GAIN | MDWE_NO_INHERIT) || bits == MDWE_NO_INHERIT)
+        return -EINVAL;
+    shared_lock_take(&mm->op);
+    bool other = mm->mdwe && mm->mdwe != bits;
+    if (!other)
+        mm->mdwe = (uint32_t)bits;
+    shared_lock_give(&mm->op);
+    return other ? -EPERM : 0;
+}
+
+uint32_t mm_mdwe(const struct mm *mm) { return mm->mdwe; }
 
 int64_t mm_mmap(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset)
 {
@@ -293,6 +315,8 @@ static int64_t protect(struct mm *mm, uint64_t start, uint64_t end, uint32_t pro
         a.start = start;
         a.end = a.end < end ? a.end : end;
         a.prot = prot & KNOWN_PROT;
+        if (denies(mm, old->prot, a.prot))
+            return -EACCES;
         if (!mm_may_become(mm, old, &a))
             return -ENOMEM;
         if (!(prot & PROT_EXEC) || (prot & PROT_WRITE && mm_files_touch(mm, a.start, a.end)))
@@ -459,6 +483,8 @@ void mm_fork_prepare(struct mm *mm)
 void mm_fork_child(struct mm *mm)
 {
     mm->lock_new = false;
+    if (mm->mdwe & MDWE_NO_INHERIT)
+        mm->mdwe = 0;
 }
 
 void mm_fork_done(struct mm *mm)

@@ -53,6 +53,13 @@ int64_t mm_mremap(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t new_l
 int64_t mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice);
 int64_t mm_remap_file_pages(struct mm *mm, uint64_t addr, uint64_t len, uint64_t page_offset, uint32_t flags);
 int64_t mm_mseal(struct mm *mm, uint64_t addr, uint64_t len);
+/*
+ * No mapping is made both writable and executable, and none becomes executable that was not (PR_SET_MDWE of prctl(2));
+ * children have that, too, or not.
+ */
+enum { MDWE_REFUSE_EXEC_GAIN = 1, MDWE_NO_INHERIT = 2 };
+int64_t mm_set_mdwe(struct mm *mm, uint64_t bits);
+uint32_t mm_mdwe(const struct mm *mm);
 /* mlockall(2)'s flags; 0, -EINVAL, -EPERM or -ENOMEM. */
 int64_t mm_lock_all(struct mm *mm, int flags);
 void mm_unlock_all(struct mm *mm);

@@ -47,6 +47,7 @@ struct process {
     struct guest_record record; /* for other processes */
     struct process_limits limits;
     uint32_t personality;
+    uint32_t inherited_mdwe;   /* MDWE_… of mm.h, from when the program is loaded */
     bool dying;                /* threads stop for good in front of their next guest instruction: a core is being dumped */
     bool vfork_child;          /* shares mm and exec with the process that made it */
 

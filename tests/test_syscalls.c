@@ -72,6 +72,8 @@ bool sysroot_lookup(const struct process *p, const char *path, enum last_link la
     return true;
 }
 
+int64_t mm_set_mdwe(struct mm *mm, uint64_t bits) { return -EINVAL; }
+uint32_t mm_mdwe(const struct mm *mm) { return 0; }
 void mm_set_limits(struct mm *mm, uint64_t bytes, uint64_t data_bytes) {}
 void mm_print_maps(struct mm *mm, int fd, bool detailed) { dprintf(fd, "the guest's maps\n"); }
 uint64_t mm_brk_start(const struct mm *mm) { return 0; }

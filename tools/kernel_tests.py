@@ -24,6 +24,7 @@ WITH = {  # program: more sources
 }
 TOOLS = ("arm64/", "filesystems/statmount/", "mm/", "proc/", "riscv/", "rseq/", "vDSO/")  # these want the kernel's headers for its tools
 FLAGS = {
+    "mm/seal_elf": ["-Wl,-z,separate-code"],  # it changes the protection of pages with constants
     "timers/valid-adjtimex": ["-Dclock_adjtime=own_clock_adjtime"],  # static libraries have the function, too
     "rseq/param_test_compare_twice": ["-DRSEQ_COMPARE_TWICE"],
 }

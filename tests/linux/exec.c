@@ -6,10 +6,12 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <linux/landlock.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/fanotify.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -52,6 +54,14 @@ static int play(int argc, char **argv)
         char *given = argv[argc - 1], *execfn = (char *)getauxval(AT_EXECFN);
         return (comm_is(basename(given)) ? 0 : 1) | (!strcmp(execfn, given) ? 0 : 2) | 20;
     }
+    if (!strcmp(argv[1], "denied") || !strcmp(argv[1], "free")) {
+        void *p = mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        return (p == MAP_FAILED && errno == EACCES) == (argv[1][0] == 'd') ? 21 : 1;
+    }
+    if (!strcmp(argv[1], "once more")) /* the emulator's second program has to find it, too */
+        execl(argv[0], argv[0], "last", NULL);
+    if (!strcmp(argv[1], "last"))
+        return 20;
     return 99;
 }
 
@@ -226,6 +236,64 @@ static void watched(void)
     close(fan);
 }
 
+/* Interpreters open a script by the name they get, which is of a descriptor that they may not have. */
+static void closed_script(void)
+{
+    char name[] = "/tmp/metic-exec-XXXXXX", *argv[] = {"script", NULL};
+    int made = mkstemp(name);
+    CHECK(made >= 0 && close(made) == 0);
+    write_script(name, "#!/bin/sh\nexit 23\n");
+    CHECK(chmod(name, 0755) == 0);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    FAILS(syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH), ENOENT);
+    CHECK(fcntl(fd, F_SETFD, 0) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+        _exit(100);
+    }
+    CHECK(code_of(pid) == 23);
+    close(fd);
+    unlink(name);
+}
+
+enum { SET_MDWE = 65, GET_MDWE = 66, REFUSE_EXEC_GAIN = 1, NO_INHERIT = 2 }; /* PR_… */
+
+/* No memory becomes executable that was writable, in the next programs, too: Linux 6.6. */
+static void execute_or_write(void)
+{
+    for (int bits = REFUSE_EXEC_GAIN; bits <= (REFUSE_EXEC_GAIN | NO_INHERIT); bits += NO_INHERIT) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            if (prctl(SET_MDWE, bits, 0, 0, 0))
+                _exit(errno == EINVAL ? 21 : 101);
+            FAILS(prctl(SET_MDWE, 0, 0, 0, 0), EPERM);
+            execl(self, self, bits & NO_INHERIT ? "free" : "denied", NULL);
+            _exit(100);
+        }
+        CHECK(code_of(pid) == 21);
+    }
+}
+
+/* Rules that allow the execution of one file, and nothing of what runs it. */
+static void only_one_file(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct landlock_ruleset_attr attr = {.handled_access_fs = LANDLOCK_ACCESS_FS_EXECUTE};
+        struct landlock_path_beneath_attr file = {.allowed_access = LANDLOCK_ACCESS_FS_EXECUTE, .parent_fd = open(self, O_PATH)};
+        int set = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+        if (set < 0)
+            _exit(20); /* the kernel has no landlock */
+        CHECK(syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &file, 0) == 0);
+        CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_landlock_restrict_self, set, 0) == 0);
+        FAILS(execl("/bin/sh", "sh", "-c", "exit 22", NULL), EACCES);
+        execl(self, self, "once more", NULL);
+        _exit(100);
+    }
+    CHECK(code_of(pid) == 20);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -237,5 +305,8 @@ int main(int argc, char **argv)
     refused();
     busy();
     watched();
+    closed_script();
+    execute_or_write();
+    only_one_file();
     DONE();
 }

@@ -49,7 +49,7 @@ GROUPS = {
                test("syscall_user_dispatch/sud_test")],
     "clone": [*tests("clone3", "clone3 clone3_cap_checkpoint_restore clone3_clear_sighand clone3_set_tid", options=CAP), test("clone3/clone3", user=True),
               test("pid_namespace/regression_enomem"), *tests("pidfd", "pidfd_fdinfo_test pidfd_getfd_test pidfd_open_test pidfd_poll_test pidfd_setns_test"),
-              *tests("pidfd", "pidfd_test pidfd_wait"), *tests("nsfs", "owner pidns"), *tests("core", "close_range_test unshare_test"),
+              *tests("pidfd", "pidfd_test pidfd_wait", limit=180), *tests("nsfs", "owner pidns"), *tests("core", "close_range_test unshare_test"),
               test("kcmp/kcmp_test"), test("rlimits/rlimits-per-userns"), test("sched/cs_prctl_test")],
     "timers": [*tests("timers", "inconsistency-check", command="{} -t 3"), *tests("timers", "mqueue-lat nanosleep posix_timers"),
                test("timers/threadtest", "{} -t 5 -n 4"), *tests("timens", "timens timer timerfd clock_nanosleep procfs futex exec vfork_exec")],
@@ -161,6 +161,7 @@ def results(code, output):
         if not m:
             continue
         words, _, directive = (m[3] or m[2]).partition("# ")
+        words = re.sub(r"\d+ \(\d.*", "N", words)  # percentages
         name = re.sub(r"0x[0-9a-f]+|\d{3,}", "N", words).replace("__kernel_", "vdso_").replace("__vdso_", "vdso_")
         name = re.sub(r"\W+", "-", name).strip("-") or m[2]
         while name in found:
