@@ -21,6 +21,7 @@ SHARED = {  # folder: sources that each program of it is linked with
 WITH = {  # program: more sources
     "mm/uffd-stress": ["uffd-common.c"], "mm/uffd-unit-tests": ["uffd-common.c"], "arm64/abi/syscall-abi": ["syscall-abi-asm.S"],
     "arm64/fp/fp-ptrace": ["fp-ptrace-asm.S"], "arm64/fp/vec-syscfg": ["rdvl.S"],
+    "riscv/vector/vstate_prctl": ["../hwprobe/sys_hwprobe.S"],
 }
 TOOLS = ("arm64/", "filesystems/statmount/", "mm/", "proc/", "riscv/", "rseq/", "vDSO/")  # these want the kernel's headers for its tools
 FLAGS = {

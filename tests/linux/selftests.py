@@ -13,6 +13,7 @@ import collections
 import fnmatch
 import os
 import pathlib
+import platform
 import re
 import signal
 import subprocess
@@ -100,8 +101,6 @@ GROUPS = {
 }
 HELPERS = {  # programs that those of a group start: program, options
     "landlock": [test("landlock/true")], "prctl": [test("capabilities/validate_cap", options=["-lcap-ng"])],
-    "riscv": [test(f"riscv/vector/{name}", options=["-nostdlib", "-include", "../../../../include/nolibc/nolibc.h", "-lgcc"], guests=["riscv64"])
-              for name in ("vstate_exec_nolibc", "v_initval_nolibc")],
 }
 
 # What a test can't reach: the machine's clock, modules, power, disks.
@@ -173,6 +172,11 @@ def results(code, output):
     return found
 
 
+def release():
+    """The Debian whose libraries go with the C library of this machine's compilers."""
+    return platform.freedesktop_os_release().get("VERSION_CODENAME", roots.SUITE)
+
+
 def identity(t):
     return t.program + ("(user)" if t.user else "")
 
@@ -184,8 +188,8 @@ class Side:
         self.arch, self.metic = arch, None if arch == NATIVE else roots.metic()
         self.top = roots.build_folder() / "linux-selftests" / arch
         self.source, self.headers = kernel_tests.source()
-        libraries = roots.fetch(["--extract", arch, roots.SUITE, roots.cache() / f"selftests-{arch}", "libcap-dev", "libcap-ng-dev"],
-                                roots.cache() / f"selftests-{arch}")
+        where = roots.cache() / f"selftests-{arch}"
+        libraries = roots.fetch(["--extract", arch, release(), where, "libcap-dev", "libcap-ng-dev"], where)
         self.options = [f"-I{libraries}/usr/include", *(f"-L{p}" for p in sorted(libraries.glob("usr/lib/*-linux-gnu")))]
 
     def folder(self, t):
