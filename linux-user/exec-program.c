@@ -303,7 +303,8 @@ static int64_t exec_host(struct task *t, const char *path, struct arg_list *args
     if (exists)
         limits_after_failed_exec(&saved);
     args->n--;
-    return ret;
+    /* What may be executed but not read may be a guest's program that the host does not know: it can't be loaded here. */
+    return ret == -ENOEXEC && faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) && errno == EACCES ? -EACCES : ret;
 }
 
 /* Copies of the log's descriptors that stay open over execve, or -1. */

@@ -5,9 +5,12 @@
 #include "linux-user/mm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/log.h"
@@ -88,6 +91,46 @@ bool mm_reserve(struct mm *mm, unsigned changes)
     bool ok = areas_reserve(&mm->list, changes);
     shared_lock_give(&mm->areas_lock);
     return ok;
+}
+
+enum { MAPPINGS_LEFT = 512, PER_CHANGE = 2, USUAL_MAPPINGS = 65530 };
+
+static uint64_t count_lines(const char *path)
+{
+    char buf[4096];
+    uint64_t n = 0;
+    ssize_t got;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && (got = read(fd, buf, sizeof buf)) > 0)
+        for (const char *p = buf, *end = buf + got; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+            n++;
+    if (fd >= 0)
+        close(fd);
+    return n;
+}
+
+static uint64_t mappings_allowed(void)
+{
+    unsigned long long n = USUAL_MAPPINGS;
+    FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
+    if (f && fscanf(f, "%llu", &n) != 1)
+        n = USUAL_MAPPINGS;
+    if (f)
+        fclose(f);
+    return n;
+}
+
+bool mm_has_room(struct mm *mm)
+{
+    if (LIKELY(mm->uncounted)) {
+        mm->uncounted--;
+        return true;
+    }
+    uint64_t used = count_lines("/proc/self/maps") + MAPPINGS_LEFT, allowed = mappings_allowed();
+    if (used + PER_CHANGE > allowed)
+        return false;
+    mm->uncounted = (unsigned)((allowed - used) / PER_CHANGE) - 1;
+    return true;
 }
 
 int64_t mm_host_map(uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset)

@@ -50,6 +50,7 @@ struct mm {
     unsigned nfiles;
     int opened;               /* the file that was opened last, as far as is known; -1: none */
     uint64_t mappings;        /* so many have been in the list */
+    unsigned uncounted;       /* so many more changes before the host's mappings are counted again: mm_has_room() */
 };
 
 /* --- mm-change.c; mm->op held --- */
@@ -70,6 +71,11 @@ void mm_cancel_change(struct mm *mm);
 void mm_forget(struct mm *mm, uint64_t start, uint64_t end);
 /* Room in the list for so many changes; false: no memory. */
 bool mm_reserve(struct mm *mm, unsigned changes);
+/*
+ * The host allows another mapping or two, and enough of them are left for metic itself: /proc/sys/vm/max_map_count.
+ * Asked before each change that makes mappings or divides one.
+ */
+bool mm_has_room(struct mm *mm);
 /*
  * Takes hold of everything in [start, end) that is not the guest's yet, so that a MAP_FIXED over the range meets
  * nothing of metic's own: -ENOMEM if there is something.

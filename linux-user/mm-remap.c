@@ -103,7 +103,7 @@ static int64_t resize(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t n
     if (mm_is_sealed(mm, addr, addr + (old_len ? old_len : PAGE)))
         return -EPERM;
     uint64_t growth = stays ? new_len : new_len > old_len ? new_len - old_len : 0;
-    if (!mm_may_grow(mm, growth, &a) || !mm_reserve(mm, 2))
+    if (!mm_may_grow(mm, growth, &a) || !mm_reserve(mm, 2) || !mm_has_room(mm))
         return -ENOMEM;
     if (flags & MREMAP_FIXED)
         return move_fixed(mm, addr, old_len, to, new_len, flags);

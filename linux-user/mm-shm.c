@@ -18,7 +18,7 @@ static int64_t attach(struct mm *mm, int id, uint64_t addr, uint64_t len, int fl
         return -EMFILE;
     struct area a = {.end = len, .prot = (uint8_t)prot, .shared = true, .kind = AREA_SHM};
     mm_learn_growth(mm, addr, addr + len);
-    if (!mm_may_grow(mm, len, &a) || !mm_reserve(mm, 1))
+    if (!mm_may_grow(mm, len, &a) || !mm_reserve(mm, 1) || !mm_has_room(mm))
         return -ENOMEM;
     bool anywhere = !addr;
     if (anywhere) {

@@ -36,6 +36,7 @@ enum {
     GROWS = PROT_GROWSDOWN,
     STACK_ROOM = 128 << 20, /* for the first stack to grow into, as Linux's MIN_GAP */
     HUGE_SHIFT = 26,        /* MAP_HUGE_SHIFT */
+    FIRST_CHANGES = 4096,   /* far from what the host allows */
 };
 
 struct mm *mm_new(unsigned address_bits, uint64_t seed, void (*waiting)(void))
@@ -51,6 +52,7 @@ struct mm *mm_new(unsigned address_bits, uint64_t seed, void (*waiting)(void))
     mm->limit = (UINT64_C(1) << address_bits) - PAGE;
     mm->max_bytes = mm->max_data = UINT64_MAX;
     mm->opened = -1;
+    mm->uncounted = FIRST_CHANGES;
     /* Up to 1/64 of the space is given to chance: two numbers of as many pages. */
     uint64_t pages = UINT64_C(1) << (address_bits - 6 - 12);
     uint64_t r1 = seed * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (pages - 1);
@@ -196,7 +198,8 @@ static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, ui
         return -EACCES;
     if (fixed || addr)
         mm_learn_growth(mm, addr, addr + len);
-    if (!mm_may_grow(mm, fixed ? len - areas_bytes(&mm->list, addr, addr + len) : len, &a) || !mm_reserve(mm, 1))
+    if (!mm_may_grow(mm, fixed ? len - areas_bytes(&mm->list, addr, addr + len) : len, &a) || !mm_reserve(mm, 1) ||
+        !mm_has_room(mm))
         return -ENOMEM;
 
     int64_t at = -EEXIST;
@@ -273,7 +276,8 @@ int64_t mm_unmap(struct mm *mm, uint64_t start, uint64_t end)
 {
     if (mm_is_sealed(mm, start, end))
         return -EPERM;
-    if (!mm_reserve(mm, 1))
+    const struct area *around = areas_first(&mm->list, start, end);
+    if (!mm_reserve(mm, 1) || (around && around->start < start && around->end > end && !mm_has_room(mm)))
         return -ENOMEM;
     mm_begin_change(mm, start, end);
     int64_t r = 0;
@@ -308,7 +312,8 @@ static int64_t protect(struct mm *mm, uint64_t start, uint64_t end, uint32_t pro
         return -EPERM;
     while (start < end) {
         const struct area *old = areas_first(&mm->list, start, end);
-        if (!old || old->start > start || !mm_reserve(mm, 1))
+        if (!old || old->start > start || ((old->start < start || old->end > end) && !mm_has_room(mm)) ||
+            !mm_reserve(mm, 1))
             return -ENOMEM;
         old = areas_first(&mm->list, start, end); /* the list may have moved */
         struct area a = *old;
@@ -382,7 +387,8 @@ int64_t mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
         struct area now = *a;
         now.start = a->start > at ? a->start : at;
         at = now.end = a->end < end ? a->end : end;
-        r = host_call(SYS_madvise, now.start, at - now.start, advice);
+        bool divides = a->start < now.start || a->end > at;
+        r = divides && !mm_has_room(mm) ? -ENOMEM : host_call(SYS_madvise, now.start, at - now.start, advice);
         if (!r && (advice == MADV_DONTFORK || advice == MADV_DOFORK) && mm_reserve(mm, 1)) {
             now.not_forked = advice == MADV_DONTFORK;
             mm_end_change(mm, &now, now.start, now.end);

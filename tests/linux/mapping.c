@@ -294,9 +294,45 @@ static void address_space(void)
 #endif
 }
 
+static int by_value(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+
+/* As many mappings as the kernel allows, by dividing one. The program goes on, with code that has not run before, too. */
+static void all_there_are(void)
+{
+    enum { MOST = 80000 };
+    size_t n = 0;
+    int numbers[100], status;
+    unsigned long allowed = 0;
+    FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
+    bool known = f && fscanf(f, "%lu", &allowed) == 1;
+    if (f)
+        fclose(f);
+    if (!known || allowed > MOST)
+        return;
+    char *p = mmap(NULL, MOST * (size_t)PAGE * 2, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+    CHECK(p != MAP_FAILED);
+    while (n < MOST && !mprotect(p + 2 * n * PAGE, PAGE, PROT_READ))
+        n++;
+    const int error = errno;
+    CHECK(error == ENOMEM && n > allowed / 2 - 1000 && n < MOST);
+    FAILS(munmap(p + (2 * n + 2) * PAGE, PAGE), ENOMEM); /* would divide */
+    for (int i = 0; i < 100; i++)
+        numbers[i] = i * 37 % 100;
+    qsort(numbers, 100, sizeof numbers[0], by_value);
+    CHECK(numbers[0] == 0 && numbers[99] == 99);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(strtol("42", NULL, 10) == 42 && snprintf((char *)numbers, sizeof numbers, "%a %g", 0.1, 1e300) > 0 ? 5 : 1);
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 5);
+    CHECK(munmap(p + 2 * PAGE, 1000 * PAGE) == 0);
+    char *q = mmap(NULL, PAGE, RW, ANON, -1, 0);
+    CHECK(q != MAP_FAILED && (*q = 1) && munmap(q, PAGE) == 0 && munmap(p, MOST * (size_t)PAGE * 2) == 0);
+}
+
 int main(void)
 {
     address_space();
+    all_there_are();
     reordered();
     seals();
     advice();

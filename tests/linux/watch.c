@@ -150,6 +150,20 @@ static void rules(int dir)
         _exit(failures != 0);
     }
     CHECK(code_of(pid) == 0);
+    /* What may be executed is executed, and nothing else. */
+    pid = fork();
+    if (pid == 0) {
+        attr.handled_access_fs = beneath.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
+        beneath.parent_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+        int set = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+        CHECK(set >= 0 && syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == 0);
+        CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_landlock_restrict_self, set, 0) == 0);
+        FAILS(execl("/bin/true", "true", NULL), EACCES);
+        if (!failures)
+            execl("/proc/self/exe", "watch", "ruled", NULL);
+        _exit(1);
+    }
+    CHECK(code_of(pid) == 77);
     FAILS(syscall(SYS_landlock_create_ruleset, &attr, 4, 0), EINVAL);
     FAILS(syscall(SYS_landlock_create_ruleset, BAD_POINTER, sizeof attr, 0), EFAULT);
 }
@@ -256,8 +270,10 @@ static void mounts(void)
     CHECK(code_of(pid) == 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "ruled"))
+        return 77;
     CHECK(mkdtemp(folder));
     snprintf(file, sizeof file, "%s/file", folder);
     int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = open(file, O_CREAT | O_WRONLY, 0640);
