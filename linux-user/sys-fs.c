@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,31 +119,6 @@ int64_t sys_chdir(struct task *t, const uint64_t a[6])
     int64_t ret = host_call(SYS_chdir, a[0]);
     uint64_t host = ret == -ENOENT ? host_path(t, AT_FDCWD, a[0], LAST_FOLLOWED, found) : a[0];
     return host == a[0] ? ret : host_call(SYS_chdir, host);
-}
-
-/* -- landlock */
-
-/* Guest programs are executed as metic's, which has to stay executable. A rule holds no right that the rules don't handle. */
-static void allow_self(uint64_t ruleset)
-{
-    static const uint64_t rights[] = {LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE, LANDLOCK_ACCESS_FS_EXECUTE,
-                                      LANDLOCK_ACCESS_FS_READ_FILE};
-    struct landlock_path_beneath_attr rule = {.parent_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC)};
-    if (rule.parent_fd < 0)
-        return;
-    int64_t ret = -EINVAL;
-    for (unsigned i = 0; i < ARRAY_SIZE(rights) && ret == -EINVAL; i++) {
-        rule.allowed_access = rights[i];
-        ret = host_call(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-    }
-    close(rule.parent_fd);
-}
-
-int64_t sys_landlock_restrict_self(struct task *t, const uint64_t a[6])
-{
-    (void)t;
-    allow_self(a[0]);
-    return host_call(SYS_landlock_restrict_self, a[0], a[1]);
 }
 
 /* -- fcntl */
