@@ -65,6 +65,7 @@ struct linux_abi {
     bool sa_restorer;                   /* struct sigaction has the word sa_restorer */
     bool call_number_apart;             /* ptrace: a system call's number is changed through NT_ARM_SYSTEM_CALL */
     bool user_dispatch;                 /* the architecture's kernel has PR_SET_SYSCALL_USER_DISPATCH */
+    bool bad_frame_faults;              /* a frame that sigreturn refuses is a fault at its address; else SI_KERNEL */
     bool single_steps;                  /* there is PTRACE_SINGLESTEP */
     uint64_t elf_flags_mask, elf_flags; /* e_flags & mask must be this: else the program needs another ABI */
     const struct vdso_desc *vdso;

@@ -458,6 +458,14 @@ bool mm_is_mapped(struct mm *mm, uint64_t addr, uint64_t len)
     return r;
 }
 
+bool mm_ends_behind(struct mm *mm, uint64_t addr)
+{
+    shared_lock_take(&mm->areas_lock);
+    bool behind = mm->list.n && mm->list.v[mm->list.n - 1].end > addr;
+    shared_lock_give(&mm->areas_lock);
+    return behind;
+}
+
 int mm_protection(struct mm *mm, uint64_t addr)
 {
     shared_lock_take(&mm->op);

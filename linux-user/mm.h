@@ -73,6 +73,8 @@ int64_t mm_shmdt(struct mm *mm, uint64_t addr);
 void mm_overwritten(struct mm *mm, uint64_t start, uint64_t end);
 /* True if all of [addr, addr + len) is mapped: for calls that take a range and change nothing. */
 bool mm_is_mapped(struct mm *mm, uint64_t addr, uint64_t len);
+/* Whether anything is mapped at the address or above it. */
+bool mm_ends_behind(struct mm *mm, uint64_t addr);
 /* The protection of the page, or -1 if there is none. Async-signal-unsafe. */
 int mm_protection(struct mm *mm, uint64_t addr);
 

@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
+#include "linux-user/mm.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
 
@@ -206,7 +207,9 @@ int64_t sys_rt_sigreturn(struct task *t, const uint64_t a[6])
 {
     struct signal_frame f;
     if (t->abi->restore_frame(t, &f)) {
-        signal_force(t, SIGSEGV, SI_KERNEL, 0);
+        uint64_t at = t->abi->stack_pointer(t->cpu);
+        int code = !t->abi->bad_frame_faults ? SI_KERNEL : mm_ends_behind(t->process->mm, at) ? SEGV_ACCERR : SEGV_MAPERR;
+        signal_force(t, SIGSEGV, code, at);
         return -SYS_KEEP_REGS;
     }
     signal_set_stack(t, &f.stack, t->abi->stack_pointer(t->cpu)); /* a frame with a bad stack returns all the same */

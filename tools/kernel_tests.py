@@ -16,7 +16,7 @@ COMPILERS = {"amd64": ("gcc", "x86"), **{guest: (cc, {"riscv64": "riscv"}.get(gu
 SHARED = {  # folder: sources that each program of it is linked with
     "rseq": ["rseq.c"], "riscv/hwprobe": ["sys_hwprobe.S"], "vDSO": ["parse_vdso.c"], "mm": ["vm_util.c", "thp_settings.c"], "openat2": ["helpers.c"],
     "memfd": ["common.c"],
-    "arm64/signal/testcases": ["../test_signals.c", "../test_signals_utils.c", "testcases.c", "../signals.S", "../sve_helpers.c"],
+    "arm64/signal/testcases": ["../test_signals.c", "../test_signals_utils.c", "testcases.c", "../signals.S", "../sve_helpers.c", "-I.."],
 }
 WITH = {  # program: more sources
     "mm/uffd-stress": ["uffd-common.c"], "mm/uffd-unit-tests": ["uffd-common.c"], "arm64/abi/syscall-abi": ["syscall-abi-asm.S"],

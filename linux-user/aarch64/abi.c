@@ -108,6 +108,7 @@ const struct linux_abi linux_abi_aarch64 = {
     .altstack_min = MINSIGSTKSZ_A64,
     .sa_restorer = true,
     .call_number_apart = true,
+    .bad_frame_faults = true,
     .single_steps = true,
     .vdso = &a64_vdso,
     .syscall_args = syscall_args,

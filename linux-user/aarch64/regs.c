@@ -30,7 +30,7 @@ struct debug_state {
 
 _Static_assert(sizeof(struct pt_regs) == 272 && sizeof(struct fpsimd_state) == 528, "<asm/ptrace.h>");
 
-enum { PSTATE_NZCV_SHIFT = 28, PSTATE_MODE = 0x1f }; /* mode 0: EL0 of AArch64 */
+enum { PSTATE_NZCV_SHIFT = 28 };
 
 static const struct a64_cpu *state(const struct cpu *cpu) { return (const struct a64_cpu *)cpu; }
 
@@ -47,7 +47,7 @@ static bool set_general(struct cpu *cpu, const void *in)
     struct a64_cpu *c = a64(cpu);
     struct pt_regs r;
     memcpy(&r, in, sizeof r);
-    if (r.pstate & PSTATE_MODE)
+    if (r.pstate & A64_PSTATE_ZERO)
         return false;
     memcpy(c->x, r.x, sizeof c->x);
     c->sp = r.sp;

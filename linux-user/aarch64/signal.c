@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "linux-user/aarch64/regs.h"
 #include "linux-user/signal.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
@@ -171,8 +172,7 @@ int a64_restore_frame(struct task *t, struct signal_frame *f)
         return -EFAULT;
     const struct guest_sigcontext *sc = &frame.uc.mcontext;
     const struct fpsimd_record *fp = find_fpsimd(sc);
-    enum { PSTATE_M = 0x1f };
-    if (!fp || sc->pstate & PSTATE_M) /* not EL0 of AArch64 */
+    if (!fp || sc->pstate & A64_PSTATE_ZERO)
         return -EFAULT;
     memcpy(c->x, sc->x, sizeof c->x);
     c->sp = sc->sp;

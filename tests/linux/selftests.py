@@ -13,7 +13,6 @@ import collections
 import fnmatch
 import os
 import pathlib
-import platform
 import re
 import signal
 import subprocess
@@ -44,6 +43,7 @@ def tests(folder, names, **options):
 
 
 CAP = ["-lcap"]
+CAP_NG = ["-lcap-ng", *(f"-Wl,--defsym=__isoc23_{name}={name}" for name in ("sscanf", "strtoul"))]  # which older C libraries lack
 GROUPS = {
     "seccomp": [test("seccomp/seccomp_bpf", limit=300, options=CAP), test("seccomp/seccomp_bpf", limit=300, options=CAP, user=True)],
     "ptrace": [*tests("ptrace", "get_set_sud get_syscall_info peeksiginfo"), *tests("breakpoints", "breakpoint_test_arm64", guests=["arm64"]),
@@ -76,8 +76,8 @@ GROUPS = {
                  test("landlock/fs_test", options=CAP, limit=300), test("landlock/net_test", options=CAP, limit=300)],
     "mounts": [*tests("mount", "nosymfollow-test unprivileged-remount-test"), test("mount_setattr/mount_setattr_test", limit=180),
                test("move_mount_set_group/move_mount_set_group_test")],
-    "prctl": [*tests("prctl", "set-anon-vma-name-test set-process-name"), test("capabilities/test_execve", options=["-lcap-ng"]),
-              test("capabilities/test_execve", options=["-lcap-ng"], user=True)],
+    "prctl": [*tests("prctl", "set-anon-vma-name-test set-process-name"), test("capabilities/test_execve", options=CAP_NG),
+              test("capabilities/test_execve", options=CAP_NG, user=True)],
     "proc": tests("proc", "fd-001-lookup fd-002-posix-eq fd-003-kthread proc-2-is-kthread proc-empty-vm proc-fsconfig-hidepid proc-loadavg-001 "
                   "proc-multiple-procfs proc-pid-vm proc-self-isnt-kthread proc-self-map-files-001 proc-self-map-files-002 proc-self-syscall proc-self-wchan "
                   "proc-subset-pid proc-tid0 proc-uptime-001 proc-uptime-002 read self setns-dcache setns-sysvipc thread-self"),
@@ -94,13 +94,17 @@ GROUPS = {
                test("sync/sync_test", options=["sync_alloc.c", "sync_fence.c", "sync_merge.c", "sync_wait.c", "sync_stress_parallelism.c",
                                                "sync_stress_consumer.c", "sync_stress_merge.c", "sync.c"])],
     "arm64": [*tests("arm64/abi", "hwcap ptrace syscall-abi", guests=["arm64"]), *tests("arm64/fp", "fp-ptrace sve-ptrace vec-syscfg", guests=["arm64"]),
-              *tests("arm64/tags", "tags_test", guests=["arm64"])],
+              *tests("arm64/tags", "tags_test", guests=["arm64"]),
+              *tests("arm64/signal/testcases", "fake_sigreturn_bad_magic fake_sigreturn_bad_size fake_sigreturn_bad_size_for_magic0 "
+                     "fake_sigreturn_duplicated_fpsimd fake_sigreturn_misaligned_sp fake_sigreturn_missing_fpsimd mangle_pstate_invalid_compat_toggle "
+                     "mangle_pstate_invalid_daif_bits mangle_pstate_invalid_mode_el1h mangle_pstate_invalid_mode_el1t mangle_pstate_invalid_mode_el2h "
+                     "mangle_pstate_invalid_mode_el2t mangle_pstate_invalid_mode_el3h mangle_pstate_invalid_mode_el3t", guests=["arm64"])],
     "riscv": [*tests("riscv/hwprobe", "hwprobe cbo which-cpus", guests=["riscv64"]), test("riscv/sigreturn/sigreturn", guests=["riscv64"]),
               test("riscv/mm/mmap_default", guests=["riscv64"]), test("riscv/mm/mmap_bottomup", "ulimit -s unlimited; {}", guests=["riscv64"]),
               test("riscv/vector/vstate_prctl", guests=["riscv64"])],
 }
 HELPERS = {  # programs that those of a group start: program, options
-    "landlock": [test("landlock/true")], "prctl": [test("capabilities/validate_cap", options=["-lcap-ng"])],
+    "landlock": [test("landlock/true")], "prctl": [test("capabilities/validate_cap", options=CAP_NG)],
 }
 
 # What a test can't reach: the machine's clock, modules, power, disks.
@@ -172,11 +176,6 @@ def results(code, output):
     return found
 
 
-def release():
-    """The Debian whose libraries go with the C library of this machine's compilers."""
-    return platform.freedesktop_os_release().get("VERSION_CODENAME", roots.SUITE)
-
-
 def identity(t):
     return t.program + ("(user)" if t.user else "")
 
@@ -189,7 +188,7 @@ class Side:
         self.top = roots.build_folder() / "linux-selftests" / arch
         self.source, self.headers = kernel_tests.source()
         where = roots.cache() / f"selftests-{arch}"
-        libraries = roots.fetch(["--extract", arch, release(), where, "libcap-dev", "libcap-ng-dev"], where)
+        libraries = roots.fetch(["--extract", arch, roots.SUITE, where, "libcap-dev", "libcap-ng-dev"], where)
         self.options = [f"-I{libraries}/usr/include", *(f"-L{p}" for p in sorted(libraries.glob("usr/lib/*-linux-gnu")))]
 
     def folder(self, t):
