@@ -16,8 +16,6 @@
 #include "linux-user/mm-internal.h"
 
 enum {
-    PLACE_SHIFT = 21,  /* mapped files lie on multiples of so much: none of them shares a page table with another */
-    PLACES = 1 << 15,
     TRIES = 8,
     SETTLED_SECONDS = 2, /* a file changed later than that may change again without its times telling */
     SECOND = 1000000000,
@@ -87,24 +85,15 @@ bool mm_file_id(struct mm *mm, int fd, struct code_file_id *id)
 
 /* --- addresses --- */
 
-/* The part of the space that is kept for files: 64 GiB at three quarters of 47 bits. */
-static uint64_t files_start(const struct mm *mm) { return ALIGN_UP(mm->limit / 4 * 3, UINT64_C(1) << PLACE_SHIFT); }
-static uint64_t files_places(const struct mm *mm)
-{
-    uint64_t most = mm->limit >> 11 >> PLACE_SHIFT;
-    return most < PLACES ? most : PLACES;
-}
-
 uint64_t mm_file_place(struct mm *mm, int fd, uint64_t len)
 {
     struct code_file_id id;
-    uint64_t places = files_places(mm);
-    if (!mm->secret || !places || !mm_file_id(mm, fd, &id))
+    if (!mm->secret || !mm->places.n || !mm_file_id(mm, fd, &id))
         return 0;
     id.ctime = id.dev = id.ino = 0; /* a copy may have the same address */
     id.mtime -= id.mtime % SECOND;
     for (unsigned try = 0; try < TRIES; try++) {
-        uint64_t at = files_start(mm) + (hash_bytes(mm->secret + try, &id, sizeof id) % places << PLACE_SHIFT);
+        uint64_t at = mm->places.start + (hash_bytes(mm->secret + try, &id, sizeof id) % mm->places.n << FILE_PLACE_SHIFT);
         if (!areas_first(&mm->list, at, at + len) && !areas_first(&mm->foreign, at, at + len))
             return at;
     }
@@ -161,16 +150,14 @@ uint64_t mm_program_place(struct mm *mm, int fd)
         return mm->program_base;
     id.ctime = id.dev = id.ino = 0;
     id.mtime -= id.mtime % SECOND;
-    uint64_t pages = (mm->limit >> 6) / PAGE, chosen = hash_bytes(mm->secret, &id, sizeof id) % pages;
-    return mm->program_base = ALIGN_DOWN(mm->limit / 6, (uint64_t)PAGE) + chosen * PAGE;
+    return mm->program_base = mm->programs.start + hash_bytes(mm->secret, &id, sizeof id) % mm->programs.n * PAGE;
 }
 
 /* Would another process have the mapping at the same address? Addresses below the programs' are chosen by linkers. */
 static bool is_stable(const struct mm *mm, uint64_t start)
 {
-    uint64_t files = files_start(mm);
-    return start < mm->limit / 6 + (mm->limit >> 6) ||
-           (start >= files && start < files + (files_places(mm) << PLACE_SHIFT));
+    return start < mm->programs.start + mm->programs.n * PAGE ||
+           (start >= mm->places.start && start < mm->places.start + (mm->places.n << FILE_PLACE_SHIFT));
 }
 
 /* --- the list --- */

@@ -27,6 +27,11 @@ struct known_file {
     struct code_file_id id;
 };
 
+struct place_range {
+    uint64_t start, n; /* so many pages, of files so many places of FILE_PLACE */
+};
+enum { FILE_PLACE_SHIFT = 21 }; /* so that no two of them share a page table */
+
 struct mm {
     struct shared_lock op;         /* held over a whole change */
     struct shared_lock areas_lock; /* over reading or writing the list and `changing` */
@@ -39,6 +44,7 @@ struct mm {
     uint32_t mdwe;         /* MDWE_… */
     bool lock_new;         /* MCL_FUTURE: what is mapped from now on is locked */
     uint64_t top;          /* placements grow down from here */
+    struct place_range programs, places; /* where position-independent programs begin, and what is mapped of files */
     uint64_t program_base;
     uint64_t brk_start, brk_now, brk_room;
     struct area_list foreign; /* metic's own mappings, as far as a placement met one */

@@ -37,7 +37,40 @@ enum {
     STACK_ROOM = 128 << 20, /* for the first stack to grow into, as Linux's MIN_GAP */
     HUGE_SHIFT = 26,        /* MAP_HUGE_SHIFT */
     FIRST_CHANGES = 4096,   /* far from what the host allows */
+    OWN_BITS = 44,          /* no space as small as this has anything of metic's own in it */
 };
+#define MAX_WINDOW (UINT64_C(64) << 30)
+
+/*
+ * Which part of the space is for what: docs/design/address-space.rst. A guest whose space ends below metic's own memory has
+ * things where Linux has them, which sanitizers take for granted.
+ */
+static void lay_out(struct mm *mm, unsigned bits, uint64_t seed)
+{
+    const uint64_t window = mm->limit >> 4 < MAX_WINDOW ? mm->limit >> 4 : MAX_WINDOW; /* at the top: all but the program */
+    uint64_t files, files_size, programs;
+    if (bits <= OWN_BITS) {
+        mm->top = mm->limit;
+        files = mm->limit - window / 4 * 3;
+        files_size = window / 4;
+        programs = mm->limit / 3 * 2;
+        mm->programs.n = UINT64_C(1) << 18;
+    } else {
+        mm->top = (mm->limit >> 3) * 7; /* below the host's own mmap area */
+        files = mm->limit / 4 * 3;
+        files_size = window;
+        programs = mm->limit / 6; /* well below a third, where the host puts its mappings when the stack is unlimited */
+        mm->programs.n = UINT64_C(1) << (bits - 6 - 12);
+    }
+    uint64_t mask = mm->programs.n - 1; /* two numbers of as many pages are left to chance */
+    uint64_t r1 = seed * UINT64_C(0x9e3779b97f4a7c15) >> 20 & mask, r2 = seed * UINT64_C(0xbf58476d1ce4e5b9) >> 20 & mask;
+    mm->top = ALIGN_DOWN(mm->top, (uint64_t)PAGE) - r1 * PAGE;
+    mm->programs.start = ALIGN_DOWN(programs, (uint64_t)PAGE);
+    mm->program_base = mm->programs.start + r2 * PAGE;
+    mm->brk_room = ALIGN_DOWN(mm->limit >> 6, (uint64_t)PAGE);
+    mm->places.start = ALIGN_UP(files, UINT64_C(1) << FILE_PLACE_SHIFT);
+    mm->places.n = files_size >> FILE_PLACE_SHIFT;
+}
 
 struct mm *mm_new(unsigned address_bits, uint64_t seed, void (*waiting)(void))
 {
@@ -61,6 +94,7 @@ struct mm *mm_new(unsigned address_bits, uint64_t seed, void (*waiting)(void))
     /* Well below a third of the space, where the host puts its own mappings when the stack is unlimited. */
     mm->program_base = ALIGN_DOWN(mm->limit / 6, (uint64_t)PAGE) + r2 * PAGE;
     mm->brk_room = ALIGN_DOWN(mm->limit >> 6, (uint64_t)PAGE);
+    lay_out(mm, address_bits, seed);
     return mm;
 }
 

@@ -195,10 +195,10 @@ static bool is_shown(int signo, const struct linux_sigaction *a)
     return log_on(LOG_STRACE) && a->handler == HANDLER_DEFAULT && !(SIGNAL_BIT(signo) & (stops | SIGNAL_BIT(SIGKILL)));
 }
 
-/* metic ends the process by itself, having stored its translations. */
-static bool stores_first(const struct process *p, int signo, const struct linux_sigaction *a)
+/* metic ends the process by itself, at a precise point. */
+static bool ends_itself(const struct process *p, int signo, const struct linux_sigaction *a)
 {
-    return p->actions.stores && a->handler == HANDLER_DEFAULT && ENDING_SIGNALS & SIGNAL_BIT(signo);
+    return p->actions.ends_itself && a->handler == HANDLER_DEFAULT && ENDING_SIGNALS & SIGNAL_BIT(signo);
 }
 
 /* The disposition of the host that makes the guest's true; flags about children are the kernel's to keep. */
@@ -207,7 +207,7 @@ static int64_t give_host_action(const struct process *p, int signo, const struct
     bool dumps = a->handler == HANDLER_DEFAULT && CORE_SIGNALS & SIGNAL_BIT(signo); /* not the emulator's core */
     bool debugged = a->handler == HANDLER_DEFAULT && debug_catches(p, signo);
     struct host_sigaction h = {.handler = a->handler, .flags = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)};
-    if (is_caught(a) || dumps || debugged || stores_first(p, signo, a) || is_shown(signo, a) ||
+    if (is_caught(a) || dumps || debugged || ends_itself(p, signo, a) || is_shown(signo, a) ||
         sync_index(signo) >= 0) {
         h.handler = (uintptr_t)host_handler;
         /* SA_RESTART: the kernel shows by what it does which calls it would restart (host/calls.h). */
@@ -223,39 +223,49 @@ static int64_t give_host_action(const struct process *p, int signo, const struct
  */
 static bool may_catch_defaults(const struct process *p)
 {
-    return exec_stores(p->exec) && getpid() != 1 && !p->actions.leaves_defaults;
+    return getpid() != 1 && !p->actions.leaves_defaults;
 }
 
 void signals_start(struct process *p)
 {
-    p->actions.stores = may_catch_defaults(p);
+    p->actions.ends_itself = exec_stores(p->exec) && may_catch_defaults(p); /* having stored its translations */
     for (int s = 1; s <= LINUX_NSIG; s++) {
         struct host_sigaction old;
         if (host_sigaction(s, NULL, &old))
             continue;
         p->actions.action[s] = (struct linux_sigaction){.handler = old.handler == HANDLER_IGNORE};
         const struct linux_sigaction *a = &p->actions.action[s];
-        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s) || debug_catches(p, s) || stores_first(p, s, a) ||
+        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s) || debug_catches(p, s) || ends_itself(p, s, a) ||
             is_shown(s, a))
             give_host_action(p, s, a);
     }
 }
 
+void signals_end_in_order(struct process *p)
+{
+    if (p->actions.ends_itself || !may_catch_defaults(p))
+        return;
+    p->actions.ends_itself = true;
+    for (int s = 1; s <= LINUX_NSIG; s++)
+        if (ENDING_SIGNALS & SIGNAL_BIT(s))
+            give_host_action(p, s, &p->actions.action[s]);
+}
+
 void signals_leave_defaults(struct process *p)
 {
     pthread_mutex_lock(&p->lock);
-    bool stores = p->actions.stores;
-    p->actions.stores = false;
+    bool did = p->actions.ends_itself;
+    p->actions.ends_itself = false;
     p->actions.leaves_defaults = true;
     for (int s = 1; s <= LINUX_NSIG; s++)
-        if (stores && ENDING_SIGNALS & SIGNAL_BIT(s))
+        if (did && ENDING_SIGNALS & SIGNAL_BIT(s))
             give_host_action(p, s, &p->actions.action[s]);
     pthread_mutex_unlock(&p->lock);
 }
 
 void signals_fork_child(struct process *p)
 {
-    if (p->actions.stores && !may_catch_defaults(p))
+    if (p->actions.ends_itself && !may_catch_defaults(p))
         signals_leave_defaults(p);
 }
 

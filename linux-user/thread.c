@@ -376,6 +376,7 @@ static int sharing_main(void *arg)
     if (start->request->flags & CLONE_CLEAR_SIGHAND)
         clear_handlers(start->process);
     current_task = t;
+    signals_end_in_order(start->process);
     signal_set_mask(t, t->signals.mask);
     child_words(t, start->request);
     if (start->news)

@@ -342,16 +342,16 @@ static void churn(int rounds)
     }
 }
 
-/* Children that share memory are killed in the middle of anything; who waits for them goes on as before. */
-static void killed_while_sharing(void)
+/* Children that share memory are ended in the middle of anything; who waits for them goes on as before. */
+static void ended_while_sharing(void)
 {
     int told[2];
     CHECK(pipe(told) == 0);
     for (int i = 0; i < 150; i++) {
-        pid_t killer = fork(), victim;
-        if (killer == 0) {
+        pid_t other = fork(), victim;
+        if (other == 0) {
             const struct timespec t = {0, i * 20000};
-            if (read(told[0], &victim, sizeof victim) != sizeof victim || nanosleep(&t, NULL) || kill(victim, SIGKILL))
+            if (read(told[0], &victim, sizeof victim) != sizeof victim || nanosleep(&t, NULL) || kill(victim, SIGTERM))
                 _exit(1);
             _exit(0);
         }
@@ -363,8 +363,8 @@ static void killed_while_sharing(void)
             _exit(1);
         }
         churn(2);
-        CHECK(code_of(victim) == -SIGKILL);
-        CHECK(code_of(killer) == 0);
+        CHECK(code_of(victim) == -SIGTERM);
+        CHECK(code_of(other) == 0);
     }
 }
 
@@ -386,7 +386,7 @@ static void brother(void)
 int main(void)
 {
     plain();
-    killed_while_sharing();
+    ended_while_sharing();
     brother();
     chosen_ids();
     control_group();
