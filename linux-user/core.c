@@ -464,8 +464,8 @@ void core_dump(struct task *t, const siginfo_t *info)
         task_park(t);
     struct output o = {
         .fd = open_core(t, info->si_signo),
-        .mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC),
-        .pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
+        .mem = open("/proc/thread-self/mem", O_RDONLY | O_CLOEXEC),
+        .pagemap = open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC),
         .limit = limit.rlim_cur,
     };
     if (o.fd < 0 || o.mem < 0)

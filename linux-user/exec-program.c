@@ -86,12 +86,12 @@ static const struct target *guest_of(const uint8_t *head, size_t n)
 
 /* --- names --- */
 
-/* The host's name for a file that is named by descriptor: /proc/self/fd/N when it has no name that finds it. */
+/* The host's name for a file that is named by descriptor: /proc/thread-self/fd/N when it has no name that finds it. */
 static int64_t name_of_fd(int fd, char out[PATH_MAX])
 {
     struct stat a, b;
     char link[40];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    snprintf(link, sizeof link, "/proc/thread-self/fd/%d", fd);
     ssize_t n = readlink(link, out, PATH_MAX - 1);
     if (n > 0) {
         out[n] = 0;
@@ -102,7 +102,7 @@ static int64_t name_of_fd(int fd, char out[PATH_MAX])
     int64_t copy = host_call(SYS_dup, fd);
     if (copy < 0)
         return copy;
-    snprintf(out, PATH_MAX, "/proc/self/fd/%d", (int)copy);
+    snprintf(out, PATH_MAX, "/proc/thread-self/fd/%d", (int)copy);
     return 0;
 }
 
@@ -326,7 +326,7 @@ static void copy_log(const struct task *t, int copies[2])
 static int64_t exec_guest(struct task *t, const struct target *guest, const struct named_program *p,
                           struct arg_list *args, uint64_t envp)
 {
-    static const char self_exe[] = "/proc/self/exe";
+    static const char self_exe[] = "/proc/thread-self/exe"; /* the process's first thread may have ended */
     const char *const *self = t->process->self;
     const char *metic = !faccessat(AT_FDCWD, self_exe, X_OK, 0) ? self_exe : self ? self[0] : NULL;
     char limits[LIMITS_WORD];

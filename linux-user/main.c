@@ -212,7 +212,7 @@ static char *name_of(const char *link)
 static char *program_name(const struct program *prog)
 {
     char link[32];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", prog->file.fd);
+    snprintf(link, sizeof link, "/proc/thread-self/fd/%d", prog->file.fd);
     char *name = name_of(link);
     return name ? name : realpath(prog->path, NULL);
 }

@@ -240,7 +240,7 @@ void mm_learn_growth(struct mm *mm, uint64_t start, uint64_t end)
 /* Where something of metic's own was met: reads the host's map anew. */
 static void learn_foreign(struct mm *mm)
 {
-    FILE *f = fopen("/proc/self/maps", "re");
+    FILE *f = fopen("/proc/thread-self/maps", "re");
     unsigned long long start, end;
     char line[512];
     mm->foreign.n = 0;

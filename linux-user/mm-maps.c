@@ -115,7 +115,7 @@ static void each_in_file(const struct area_list *list, FILE *f, mapping_fn *fn, 
 
 void mm_each_mapping(struct mm *mm, bool detailed, mapping_fn *fn, void *opaque)
 {
-    FILE *f = fopen(detailed ? "/proc/self/smaps" : "/proc/self/maps", "re");
+    FILE *f = fopen(detailed ? "/proc/thread-self/smaps" : "/proc/thread-self/maps", "re");
     if (!f)
         return;
     shared_lock_take(&mm->op);

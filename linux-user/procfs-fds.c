@@ -38,7 +38,7 @@ int64_t procfs_view_link(char *link, int64_t n)
 bool procfs_view_of(int fd, char path[PATH_MAX])
 {
     char link[40];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    snprintf(link, sizeof link, "/proc/thread-self/fd/%d", fd);
     int64_t n = readlink(link, path, PATH_MAX - 1), shorter = n > 0 ? procfs_view_link(path, n) : n;
     if (shorter == n)
         return false;

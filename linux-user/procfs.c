@@ -454,7 +454,7 @@ bool procfs_name(int fd, char name[PATH_MAX])
     char link[40];
     if (!procfs_is(fd))
         return false;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    snprintf(link, sizeof link, "/proc/thread-self/fd/%d", fd);
     ssize_t n = readlink(link, name, PATH_MAX - 1);
     if (n <= 0)
         return false;
@@ -544,7 +544,7 @@ static int64_t replace(int fd, int out, bool close_on_exec)
 {
     char link[40];
     fchmod(out, VIEW_MODE);
-    snprintf(link, sizeof link, "/proc/self/fd/%d", out);
+    snprintf(link, sizeof link, "/proc/thread-self/fd/%d", out);
     int again = open(link, (fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK)) | O_CLOEXEC);
     int ret = dup3(again < 0 ? out : again, fd, close_on_exec ? O_CLOEXEC : 0);
     if (again >= 0)
@@ -577,7 +577,7 @@ int64_t procfs_opened(struct task *t, int fd, int dirfd, const char *host_path, 
 static int open_to_write(int fd)
 {
     char link[40];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    snprintf(link, sizeof link, "/proc/thread-self/fd/%d", fd);
     fchmod(fd, S_IRUSR | S_IWUSR);
     int out = open(link, O_WRONLY | O_CLOEXEC);
     fchmod(fd, VIEW_MODE);
@@ -601,14 +601,36 @@ void procfs_rewrite(struct task *t, int fd, const char *path)
         close(v.out);
 }
 
-/* The program's path of the caller's process or of another guest's. */
+/*
+ * The program's path of the caller's process or of another guest's. One without a name is found by a descriptor of the process that
+ * executes it.
+ */
 static bool exe_of(struct task *t, pid_t pid, bool own, char out[PATH_MAX])
 {
+    static const char by_fd[] = "/proc/thread-self/fd/";
     struct guest_record record;
-    if (!own)
-        return guest_record_read(pid, &record) && guest_exe_path(pid, &record, out);
-    strcpy(out, t->process->exe_path);
+    if (own) {
+        strcpy(out, t->process->exe_path);
+        return true;
+    }
+    if (!guest_record_read(pid, &record) || !guest_exe_path(pid, &record, out))
+        return false;
+    if (!strncmp(out, by_fd, strlen(by_fd)))
+        snprintf(out, PATH_MAX, "/proc/%d/fd/%d", pid, atoi(out + strlen(by_fd)));
     return true;
+}
+
+void procfs_exe_name(char path[PATH_MAX])
+{
+    static const char gone[] = " (deleted)";
+    char name[PATH_MAX];
+    ssize_t n = strncmp(path, "/proc/", 6) ? -1 : readlink(path, name, sizeof name - 1);
+    if (n > 0) {
+        memcpy(path, name, (size_t)n);
+        path[n] = 0;
+    } else if (access(path, F_OK) && errno == ENOENT && strlen(path) + sizeof gone <= PATH_MAX) {
+        strcat(path, gone);
+    }
 }
 
 bool procfs_exe(struct task *t, int dirfd, const char *path, char out[PATH_MAX])

@@ -20,6 +20,9 @@ bool procfs_exe(struct task *t, int dirfd, const char *path, char out[PATH_MAX])
 /* The same for a descriptor of the link itself (O_PATH, O_NOFOLLOW). */
 bool procfs_exe_opened(struct task *t, int fd, char out[PATH_MAX]);
 
+/* Such a path as readlink tells it, which of a program without a name is not its own. */
+void procfs_exe_name(char path[PATH_MAX]);
+
 /* Whether the last component of any path is the name of a file with a view of the guest's own; cheap. */
 bool procfs_interesting(const char *path);
 

@@ -99,9 +99,10 @@ int64_t sys_readlinkat(struct task *t, const uint64_t a[6])
 {
     char path[PATH_MAX], found[PATH_MAX];
     if (read_path(t, a[1], path) && (path[0] ? procfs_exe(t, (int)a[0], path, found) : procfs_exe_opened(t, (int)a[0], found))) {
-        size_t n = strlen(found);
         if ((int)a[3] <= 0)
             return -EINVAL;
+        procfs_exe_name(found);
+        size_t n = strlen(found);
         n = n < a[3] ? n : a[3];
         return copy_to_guest(t, a[2], found, n) ? -EFAULT : (int64_t)n;
     }

@@ -95,7 +95,7 @@ bool sysroot_absolute(const struct process *p, int dirfd, const char *path, char
     char link[40];
     if (!p->sysroot)
         return false;
-    snprintf(link, sizeof link, dirfd == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/%d", dirfd);
+    snprintf(link, sizeof link, dirfd == AT_FDCWD ? "/proc/thread-self/cwd" : "/proc/thread-self/fd/%d", dirfd);
     ssize_t n = readlink(link, out, PATH_MAX - 1);
     if (n <= 0 || n == PATH_MAX - 1 || out[0] != '/')
         return false;

@@ -154,7 +154,7 @@ void trace_fd(struct task *t, struct trace_line *l, int fd)
         trace_put(l, "%d", fd);
     if (!l->options->descriptors || (fd < 0 && fd != AT_FDCWD))
         return;
-    snprintf(link, sizeof link, fd == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/%d", fd);
+    snprintf(link, sizeof link, fd == AT_FDCWD ? "/proc/thread-self/cwd" : "/proc/thread-self/fd/%d", fd);
     ssize_t n = readlink(link, name, sizeof name - 1);
     if (n <= 0)
         return;

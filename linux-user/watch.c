@@ -64,7 +64,7 @@ void watch_memory_files(struct task *t)
 static void note_write(struct task *t, int call, const uint64_t a[6], uint64_t n)
 {
     char link[40], name[64], *end;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", (int)a[0]);
+    snprintf(link, sizeof link, "/proc/thread-self/fd/%d", (int)a[0]);
     ssize_t length = readlink(link, name, sizeof name - 1);
     name[length > 0 ? length : 0] = 0;
     pid_t pid = strncmp(name, "/proc/", 6) ? 0 : (pid_t)strtol(name + 6, &end, 10);

@@ -107,12 +107,21 @@ def look(how, signo):
         check(f"{how}: memory", core.memory(touched + (32 << 20), 2) == b"x\0" and core.memory(touched, 1) == b"\0")
         check(f"{how}: memory without access", core.memory(secret, 1) == b"s")
         check(f"{how}: holes", os.stat(files[0]).st_blocks * 512 < 8 << 20, os.stat(files[0]))
+        arm = core.machine == 183
+        if how == "null":
+            check("registers", struct.pack("<Q", 0x123456789abcdef) in first, first)
+            check("floating point registers", struct.pack("<d", 1234.5) in core.note(NT_PRFPREG)[0], core.note(NT_PRFPREG)[0])
+            check("the address of the fault", struct.unpack_from("<Q", core.note(NT_SIGINFO)[0], 16)[0] == 8, core.note(NT_SIGINFO)[0])
         gdb = shutil.which("gdb-multiarch")
         if gdb:
-            out = subprocess.run([gdb, "-nx", "-batch", "-ex", "thread apply all backtrace", program, files[0]],
+            show = ["-ex", f"p ${'x21' if arm else 's5'}", "-ex", f"p ${'d9.f' if arm else 'fs3.double'}", "-ex", "p $_siginfo._sifields._sigfault.si_addr",
+                    "-ex", "info files", "-ex", "info auxv", "-ex", "p answer"]
+            out = subprocess.run([gdb, "-nx", "-batch", "-ex", "thread apply all backtrace", *show, program, files[0]],
                                  capture_output=True, text=True, timeout=120).stdout
             for word in ("spin_here", "wait_here", "fail_here", "main"):
                 check(f"{how}: {word} in gdb's backtraces", word in out, out)
+            for word in ("81985529216486895", "1234.5", "AT_PHDR", "(void *) 0x8") if how == "null" else ():
+                check(f"{how}: {word} told by gdb", word in out, out)
 
 
 if pathlib.Path("/proc/sys/kernel/core_pattern").read_text().startswith("/"):
@@ -126,4 +135,27 @@ with tempfile.TemporaryDirectory() as folder:
     check("no core when the limit is 0", status == -signal.SIGSEGV and not files, (status, files))
     status, files = crash(folder, "null", 16384)
     check("a core as large as the limit", len(files) == 1 and files[0].stat().st_size <= 16384, files)
+    check("a core that is cut begins as a core", Core(files[0]).elf, files)
+with tempfile.TemporaryDirectory() as folder:
+    status, files = crash(folder, "undumpable", resource.RLIM_INFINITY)
+    check("no core of what is not to be dumped", status == -signal.SIGSEGV and not files, (status, files))
+for how, private in (("filtered", False), ("advised", True)):
+    with tempfile.TemporaryDirectory() as folder:
+        status, files = crash(folder, how, resource.RLIM_INFINITY)
+        check(f"{how}: one core file", len(files) == 1, (status, files))
+        if files:
+            full = tempfile.TemporaryDirectory()
+            whole = Core(crash(full.name, "null", resource.RLIM_INFINITY)[1][0])
+            core = Core(files[0])
+            answer = core.memory(symbol("answer"), 4)
+            check(f"{how}: private memory", (answer is not None) == private, answer)
+            loads = sum(1 for s in core.segments if s[0] == 1 and s[5])
+            check(f"{how}: fewer bytes than all", loads < sum(1 for s in whole.segments if s[0] == 1 and s[5]), loads)
+            check(f"{how}: its threads and files", len(core.note(NT_PRSTATUS)) == 3 and core.note(NT_FILE), core.notes)
+            if private: # where the addresses are
+                touched, hole = (struct.unpack("<Q", core.memory(symbol(s), 8))[0] for s in ("touched", "shared"))
+                check(f"{how}: advice", core.memory(touched + (32 << 20), 1) is None and core.memory(hole, 1) == b"h")
+            else:
+                check(f"{how}: shared memory", any(s[0] == 1 and s[5] == 4096 and core.memory(s[3], 1) == b"h" for s in core.segments), core.segments)
+            full.cleanup()
 sys.exit(failures != 0)
