@@ -73,6 +73,7 @@ struct linux_abi {
     /* The call's number; its six argument registers go to a. */
     uint64_t (*syscall_args)(const struct cpu *cpu, uint64_t a[6]);
     void (*set_result)(struct cpu *cpu, int64_t value);
+    void (*set_number)(struct cpu *cpu, uint64_t number);
     /* pc back to the system call instruction. The argument registers still hold what they did. */
     void (*restart_syscall)(struct cpu *cpu);
     uint64_t (*stack_pointer)(const struct cpu *cpu);

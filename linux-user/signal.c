@@ -475,6 +475,14 @@ static void default_action(struct task *t, const siginfo_t *info)
     }
 }
 
+static uint64_t restart_number(const struct syscall_abi *abi)
+{
+    uint64_t n = 0;
+    while (abi->calls[n] != CALL_restart_syscall)
+        n++;
+    return n;
+}
+
 /* What an interrupted call answers when the handler of `a` is about to run, or (NULL) none is. */
 static void finish_call(struct task *t, int64_t result, const struct linux_sigaction *a)
 {
@@ -488,8 +496,14 @@ static void finish_call(struct task *t, int64_t result, const struct linux_sigac
     case -SYS_RESTART_ALWAYS:
         restart = true;
         break;
-    case -SYS_RESTART_NOHAND:
     case -SYS_RESTART_BLOCK:
+        if (a)
+            t->restart.call = CALL_unknown;
+        else
+            t->abi->set_number(t->cpu, restart_number(t->abi->syscalls));
+        restart = !a;
+        break;
+    case -SYS_RESTART_NOHAND:
         restart = !a;
         break;
     default:

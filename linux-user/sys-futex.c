@@ -8,16 +8,37 @@
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
 #include "linux-user/task.h"
+#include "linux-user/timeouts.h"
+#include "linux-user/uaccess.h"
+
+/*
+ * FUTEX_WAIT with the time-out, as begun_syscall answers. Interrupted it goes on with what is then left, unless a handler
+ * runs.
+ */
+int64_t futex_wait_for(struct task *t, const uint64_t a[6], const struct timespec *time)
+{
+    struct timespec begin, now;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    int64_t ret = begun_syscall(t, SYS_futex, a[0], a[1], a[2], (uintptr_t)time, a[4], a[5]);
+    if (ret != -EINTR && ret != -SYS_RESTART)
+        return ret;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const struct timespec waited = time_span(&begin, &now), left = time_span(&waited, time);
+    restart_later(t, CALL_futex, a, CLOCK_MONOTONIC, &left);
+    return -SYS_RESTART_BLOCK;
+}
 
 int64_t sys_futex(struct task *t, const uint64_t a[6])
 {
+    struct timespec time;
     switch (a[1] & FUTEX_CMD_MASK) {
     case FUTEX_WAIT:
     case FUTEX_WAIT_BITSET: {
-        int64_t ret = begun_syscall(t, SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
-        /* An absolute or no time-out: start again; a relative one would start anew: EINTR when a handler ran. */
         bool relative = (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT && a[3];
-        return ret == -EINTR || ret == -SYS_RESTART ? relative ? -SYS_RESTART_BLOCK : -SYS_RESTART : ret;
+        if (relative && !copy_from_guest(t, &time, a[3], sizeof time))
+            return futex_wait_for(t, a, &time);
+        int64_t ret = begun_syscall(t, SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
+        return ret == -EINTR ? -SYS_RESTART : ret; /* an absolute time-out or none: again */
     }
     case FUTEX_LOCK_PI:
     case FUTEX_LOCK_PI2:

@@ -185,7 +185,7 @@ int64_t sys_pidfd_send_signal(struct task *t, const uint64_t a[6])
     return host_call(SYS_pidfd_send_signal, a[0], a[1], a[2], a[3]);
 }
 
-/* -- alternate stack, return, restart */
+/* -- alternate stack, return */
 
 int64_t sys_sigaltstack(struct task *t, const uint64_t a[6])
 {
@@ -215,10 +215,4 @@ int64_t sys_rt_sigreturn(struct task *t, const uint64_t a[6])
     signal_set_stack(t, &f.stack, t->abi->stack_pointer(t->cpu)); /* a frame with a bad stack returns all the same */
     signal_set_mask(t, f.mask);
     return -SYS_KEEP_REGS;
-}
-
-/* Interrupted calls are started anew with their own arguments, so nothing is ever left to restart here. */
-int64_t sys_restart_syscall(struct task *t, const uint64_t a[6])
-{
-    return -EINTR;
 }

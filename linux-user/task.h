@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "linux-user/abi.h"
 #include "linux-user/debug.h"
@@ -67,6 +68,14 @@ struct process {
     bool fuse_piped; /* requests of a FUSE device were moved into a pipe: sys-fuse.c */
 };
 
+/* An interrupted call with a time-out, which restart_syscall(2) continues. */
+struct task_restart {
+    int call; /* CALL_…; CALL_unknown: none */
+    clockid_t clock;
+    struct timespec until;
+    uint64_t a[6]; /* its arguments */
+};
+
 struct task {
     struct cpu *cpu;
     const struct linux_abi *abi;
@@ -74,6 +83,7 @@ struct task {
     struct task *next; /* process->tasks */
     struct task_signals signals;
     struct task_seccomp seccomp;
+    struct task_restart restart;
     struct task_user_dispatch dispatch;
     struct tracee tracee;
     struct task_debug debug;

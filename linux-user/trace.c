@@ -238,6 +238,9 @@ void trace_enter(struct task *t, struct trace_line *l, int call, uint64_t number
             trace_put(l, "syscall_%#" PRIx64 "(", number);
         else
             trace_put(l, "%s(", d->name);
+        if (call == CALL_restart_syscall)
+            trace_put(l, "<... resuming interrupted %s ...>",
+                      t->restart.call == CALL_unknown ? "system call" : syscall_calls[t->restart.call].name);
         put_args(t, l, true, 0);
     }
     if (d->ret == KIND_none) {

@@ -51,6 +51,11 @@ static void set_result(struct cpu *cpu, int64_t value)
     a64(cpu)->x[0] = (uint64_t)value;
 }
 
+static void set_number(struct cpu *cpu, uint64_t number)
+{
+    a64(cpu)->x[8] = number;
+}
+
 static void restart_syscall(struct cpu *cpu)
 {
     cpu->pc -= 4;
@@ -113,6 +118,7 @@ const struct linux_abi linux_abi_aarch64 = {
     .vdso = &a64_vdso,
     .syscall_args = syscall_args,
     .set_result = set_result,
+    .set_number = set_number,
     .restart_syscall = restart_syscall,
     .stack_pointer = stack_pointer,
     .set_stack_pointer = set_stack_pointer,

@@ -28,6 +28,11 @@ static void set_result(struct cpu *cpu, int64_t value)
     rv(cpu)->x[REG_A0] = (uint64_t)value;
 }
 
+static void set_number(struct cpu *cpu, uint64_t number)
+{
+    rv(cpu)->x[REG_A7] = number;
+}
+
 static void restart_syscall(struct cpu *cpu)
 {
     cpu->pc -= 4;
@@ -69,6 +74,7 @@ const struct linux_abi linux_abi_riscv64 = {
     .vdso = &rv64_vdso,
     .syscall_args = syscall_args,
     .set_result = set_result,
+    .set_number = set_number,
     .restart_syscall = restart_syscall,
     .stack_pointer = stack_pointer,
     .set_stack_pointer = set_stack_pointer,

@@ -858,6 +858,32 @@ static void tracer_ends(bool kills)
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == (kills ? SIGKILL : SIGTERM));
 }
 
+/* Waits with a time-out go on with what is left of it, however often they are interrupted by signals without a handler. */
+static void waits_go_on(void)
+{
+    enum { WAIT_MS = 400, EVERY_MS = 50, ROUNDS = 60, ENOUGH = 40 };
+    const struct timespec wait = {.tv_nsec = WAIT_MS * 1000000}, between = {.tv_nsec = EVERY_MS * 1000000};
+    static uint32_t word;
+    pid_t pid = fork();
+    if (pid == 0) {
+        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        raise(SIGSTOP);
+        CHECK(nanosleep(&wait, NULL) == 0);
+        FAILS(syscall(SYS_futex, &word, 0 /* FUTEX_WAIT */, 0, &wait, NULL, 0), ETIMEDOUT);
+        _exit(failures);
+    }
+    int status = wait_for(pid), rounds = 0;
+    for (; rounds < ROUNDS && WIFSTOPPED(status); rounds++) {
+        CHECK(ptrace(PTRACE_CONT, pid, NULL, NULL) == 0);
+        nanosleep(&between, NULL);
+        kill(pid, SIGWINCH);
+        status = wait_for(pid);
+    }
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0 && rounds < ENOUGH);
+    if (WIFSTOPPED(status))
+        kill(pid, SIGKILL);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 2 && !strcmp(argv[1], "exit"))
@@ -896,5 +922,6 @@ int main(int argc, char **argv)
         if (failures > before)
             fprintf(stderr, "in %s\n", parts[i].name);
     }
+    waits_go_on();
     DONE();
 }
