@@ -9,6 +9,14 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parent.parent
 SUITE = "trixie"
 
+# What Debian's own scripts write when they configure packages, which nobody has done here.
+CONFIGURED = {
+    "hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nprotocols: files\nservices: files\n",
+    "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+    "group": "root:x:0:\nnogroup:x:65534:\n",
+}
+
 # Debian's name of an architecture: the processor's name in emulators, the cross compiler.
 GUESTS = {"arm64": ("aarch64", "aarch64-linux-gnu-gcc"), "riscv64": ("riscv64", "riscv64-linux-gnu-gcc")}
 
@@ -45,6 +53,13 @@ def root(guest, name, packages):
     where = cache() / "roots" / f"{name}-{guest}"
     where.parent.mkdir(exist_ok=True)
     return fetch([guest, SUITE, where, *packages], where)
+
+
+def configure(where):
+    for name, text in CONFIGURED.items():
+        path = where / "etc" / name
+        if not path.exists():
+            path.write_text(text)
 
 
 def source(package):

@@ -9,21 +9,15 @@ import pathlib
 import re
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent / "tools"))
+sys.path.insert(0, str(HERE))
+import roots  # noqa: E402
 import suite  # noqa: E402
 
 TEST = re.compile(r"^(\w+) \(([\w.]+)\)(?:$| \.\.\.)")
 ENDED = re.compile(r"\.\.\. (?:.*?)(ok|skipped .*|FAIL|ERROR|expected failure|unexpected success)$")
 REPORT = re.compile(r"^(?:ERROR|FAIL): (\w+) \(([\w.]+)\)")
-
-
-# What Debian's own scripts write when they configure packages, which nobody has done here.
-CONFIGURED = {
-    "hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost\n",
-    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nprotocols: files\nservices: files\n",
-    "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-    "group": "root:x:0:\nnogroup:x:65534:\n",
-}
 
 
 class Python(suite.Suite):
@@ -37,10 +31,7 @@ class Python(suite.Suite):
         return ["python3", "-m", "test", "-v", module]
 
     def prepare(self, place):
-        for name, text in CONFIGURED.items():
-            path = place.root / "etc" / name
-            if not path.exists():
-                path.write_text(text)
+        roots.configure(place.root)
 
     def modules(self, place):
         code, output = suite.in_root(place, ["python3", "-m", "test", "--list-tests"], self.timeout)
