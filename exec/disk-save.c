@@ -621,7 +621,8 @@ static void save_apart(struct exec *x)
     char *stack = mmap(NULL, SAVING_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED)
         return;
-    int pid = clone(save_beside, stack + SAVING_STACK, CLONE_VM | CLONE_VFORK, x);
+    /* Nobody's who traces the guest. */
+    int pid = clone(save_beside, stack + SAVING_STACK, CLONE_VM | CLONE_VFORK | CLONE_UNTRACED, x);
     if (pid > 0)
         waitpid(pid, NULL, __WCLONE);
     munmap(stack, SAVING_STACK);

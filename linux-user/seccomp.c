@@ -107,7 +107,7 @@ static enum seccomp_verdict notify(struct task *t, const struct seccomp_data *d,
     return *result == CONTINUE_ERROR ? VERDICT_RUN : VERDICT_DONE;
 }
 
-enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64_t a[6], int64_t *result)
+enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64_t a[6], int64_t *result, siginfo_t *info)
 {
     struct seccomp_data d = {
         .nr = (int)number,
@@ -133,7 +133,7 @@ enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64
             from = f;
         }
     }
-    siginfo_t info = sigsys(&d, value);
+    *info = sigsys(&d, value);
     uint32_t data = value & SECCOMP_RET_DATA;
     *result = -SYS_KEEP_REGS;
     switch (value & SECCOMP_RET_ACTION_FULL) {
@@ -142,9 +142,9 @@ enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64
     case SECCOMP_RET_ERRNO: *result = -(int64_t)(data < MAX_ERRNO ? data : MAX_ERRNO); return VERDICT_DONE;
     case SECCOMP_RET_TRACE: *result = data; return VERDICT_TRACE;
     case SECCOMP_RET_USER_NOTIF: *result = -ENOSYS; return from->has_listener ? notify(t, &d, result) : VERDICT_DONE;
-    case SECCOMP_RET_TRAP: signal_force_info(t, &info); return VERDICT_DONE;
-    case SECCOMP_RET_KILL_THREAD: kill_thread(t, &info); return VERDICT_DONE;
-    default: /* SECCOMP_RET_KILL_PROCESS, and what nobody knows */ signal_die(t, &info);
+    case SECCOMP_RET_TRAP: return VERDICT_TRAP;
+    case SECCOMP_RET_KILL_THREAD: kill_thread(t, info); return VERDICT_DONE;
+    default: /* SECCOMP_RET_KILL_PROCESS, and what nobody knows */ signal_die(t, info);
     }
 }
 

@@ -6,6 +6,7 @@
 #ifndef LINUX_USER_SECCOMP_H
 #define LINUX_USER_SECCOMP_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,11 +29,12 @@ uint32_t audit_arch(const struct target *t);
 enum seccomp_verdict {
     VERDICT_RUN,   /* make the call */
     VERDICT_DONE,  /* don't: the result is there */
+    VERDICT_TRAP,  /* don't: *info is a signal to force behind it, *result is there */
     VERDICT_TRACE, /* ask the tracer first: *result is what it is told (PTRACE_GETEVENTMSG) */
 };
 
 /* What the thread's filters say of a call. Does not return where they end the thread or the process. */
-enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64_t a[6], int64_t *result);
+enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64_t a[6], int64_t *result, siginfo_t *info);
 
 /* prctl(PR_SET_SECCOMP) and prctl(PR_GET_SECCOMP). */
 int64_t seccomp_prctl_set(struct task *t, uint64_t mode, uint64_t program);

@@ -411,13 +411,13 @@ void tracee_leave(struct task *t)
 
 struct saved_tracee {
     uint32_t active, seized, options, resume;
-    uint64_t number;
+    uint64_t number, message; /* PTRACE_GETEVENTMSG of the exec event: the thread's id until now */
 };
 
 bool tracee_save(const struct task *t, FILE *f)
 {
     const struct tracee *e = &t->tracee;
-    struct saved_tracee s = {e->active, e->seized, e->options, e->resume, e->number};
+    struct saved_tracee s = {e->active, e->seized, e->options, e->resume, e->number, (uint64_t)gettid()};
     return fwrite(&s, sizeof s, 1, f) == 1;
 }
 
@@ -426,8 +426,8 @@ bool tracee_restore(struct task *t, FILE *f)
     struct saved_tracee s;
     if (fread(&s, sizeof s, 1, f) != 1)
         return false;
-    t->tracee = (struct tracee){
-        .active = s.active, .seized = s.seized, .options = s.options, .resume = s.resume, .number = s.number};
+    t->tracee = (struct tracee){.active = s.active, .seized = s.seized, .options = s.options, .resume = s.resume,
+                                .number = s.number, .message = s.message};
     if (s.active)
         t->watch |= WATCH_TRACE;
     return true;
@@ -440,7 +440,7 @@ void tracee_started(struct task *t)
         return;
     t->tid = gettid();
     if (e->options & PTRACE_O_TRACEEXEC) {
-        stop_event(t, PTRACE_EVENT_EXEC, (uint64_t)t->tid);
+        stop_event(t, PTRACE_EVENT_EXEC, e->message);
         tracee_exit(t, -SYS_KEEP_REGS, 0);
     } else if (!e->seized) {
         tracee_exit(t, -SYS_KEEP_REGS, 0);

@@ -175,8 +175,11 @@ static int host_event(struct task *t, struct tracee_entry *e, unsigned event, in
         if (new)
             new->internal = true;
     }
-    if (event == PTRACE_EVENT_EXEC)
+    if (event == PTRACE_EVENT_EXEC) {
         e->at = 0; /* gone with the old program; the new one shows its own */
+        if ((pid_t)message != e->tid) /* of the thread that had another id until now */
+            forget(t->process, (pid_t)message);
+    }
     resume_host(e->tid, 0);
     return HIDDEN;
 }

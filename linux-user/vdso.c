@@ -1,6 +1,7 @@
 /*
  * The vDSO's ELF image: what a dynamic loader or vdso(7) parser needs to find versioned functions (System V gABI
- * chapter 5; symbol versions as in the LSB): program headers, dynamic section, symbols, hash table, one version.
+ * chapter 5; symbol versions as in the LSB): program headers, dynamic section, symbols, hash table, one version; and
+ * section headers, for debuggers.
  */
 #include "linux-user/vdso.h"
 
@@ -14,10 +15,13 @@ enum { MAX_SYMBOLS = 16, MAX_STRINGS = 1024, DYNAMIC_ENTRIES = 9, CODE_ALIGN = 1
 enum { VERSION_BASE = 1, VERSION_OURS = 2 };
 static const char soname[] = "linux-vdso.so.1";
 
+enum { S_NONE, S_HASH, S_SYMBOLS, S_STRINGS, S_VERSIONS, S_VERSION_DEFS, S_DYNAMIC, S_TEXT, NSECTIONS };
+
 /* The image's parts in their order. */
 struct image {
     Elf64_Ehdr header;
     Elf64_Phdr segment[2];
+    Elf64_Shdr section[NSECTIONS];
     Elf64_Dyn dynamic[DYNAMIC_ENTRIES];
     Elf64_Sym symbol[1 + MAX_SYMBOLS];
     struct {
@@ -78,13 +82,44 @@ static void add_symbols(struct image *im, size_t *strings, const struct vdso_des
         im->symbol[1 + i] = (Elf64_Sym){
             .st_name = add_string(im, strings, s->name),
             .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
-            .st_shndx = 1, /* defined: any section will do, there are no section headers */
+            .st_shndx = S_TEXT,
             .st_value = offsetof(struct image, code) + s->word * 4,
             .st_size = s->nwords * 4,
         };
         im->version[1 + i] = VERSION_OURS;
         im->hash.chain[1 + i] = i + 1 < d->nsymbols ? i + 2 : 0;
     }
+}
+
+#define PART(member) .sh_addr = offsetof(struct image, member), .sh_size = sizeof(((struct image *)0)->member)
+
+/* The names are in the one table of strings. */
+static void add_sections(struct image *im, size_t *strings, const struct vdso_desc *d)
+{
+    static const char *const names[NSECTIONS] = {"",           ".hash",         ".dynsym",  ".dynstr",
+                                                 ".gnu.version", ".gnu.version_d", ".dynamic", ".text"};
+    const Elf64_Shdr sections[NSECTIONS] = {
+        [S_HASH] = {.sh_type = SHT_HASH, PART(hash), .sh_link = S_SYMBOLS, .sh_entsize = sizeof(uint32_t)},
+        [S_SYMBOLS] = {.sh_type = SHT_DYNSYM, PART(symbol), .sh_link = S_STRINGS, .sh_info = 1,
+                       .sh_entsize = sizeof(Elf64_Sym)},
+        [S_STRINGS] = {.sh_type = SHT_STRTAB, PART(strings)},
+        [S_VERSIONS] = {.sh_type = SHT_GNU_versym, PART(version), .sh_link = S_SYMBOLS,
+                        .sh_entsize = sizeof(Elf64_Half)},
+        [S_VERSION_DEFS] = {.sh_type = SHT_GNU_verdef, PART(version_def), .sh_link = S_STRINGS, .sh_info = 2},
+        [S_DYNAMIC] = {.sh_type = SHT_DYNAMIC, PART(dynamic), .sh_link = S_STRINGS, .sh_entsize = sizeof(Elf64_Dyn)},
+        [S_TEXT] = {.sh_type = SHT_PROGBITS, .sh_addr = offsetof(struct image, code), .sh_flags = SHF_EXECINSTR},
+    };
+    memcpy(im->section, sections, sizeof sections);
+    for (unsigned i = 1; i < NSECTIONS; i++) {
+        Elf64_Shdr *s = &im->section[i];
+        s->sh_name = add_string(im, strings, names[i]);
+        s->sh_offset = s->sh_addr;
+        s->sh_flags |= SHF_ALLOC;
+        s->sh_addralign = i == S_TEXT ? CODE_ALIGN : 4;
+    }
+    im->section[S_SYMBOLS].sh_size = (1 + d->nsymbols) * sizeof(Elf64_Sym);
+    im->section[S_VERSIONS].sh_size = (1 + d->nsymbols) * sizeof(Elf64_Half);
+    im->section[S_TEXT].sh_size = d->nwords * 4;
 }
 
 uint32_t vdso_build(const struct vdso_desc *d, uint16_t machine, uint8_t image[VDSO_BYTES])
@@ -99,6 +134,7 @@ uint32_t vdso_build(const struct vdso_desc *d, uint16_t machine, uint8_t image[V
     memset(&u, 0, sizeof u);
     uint32_t own_name = add_string(im, &strings, soname), version = add_string(im, &strings, d->version);
     add_symbols(im, &strings, d);
+    add_sections(im, &strings, d);
     define_version(im, 0, VERSION_BASE, VER_FLG_BASE, soname, own_name);
     define_version(im, 1, VERSION_OURS, 0, d->version, version);
     memcpy(im->code, d->code, d->nwords * 4);
@@ -112,7 +148,10 @@ uint32_t vdso_build(const struct vdso_desc *d, uint16_t machine, uint8_t image[V
         .e_ehsize = sizeof(Elf64_Ehdr),
         .e_phentsize = sizeof(Elf64_Phdr),
         .e_phnum = ARRAY_SIZE(im->segment),
+        .e_shoff = offsetof(struct image, section),
         .e_shentsize = sizeof(Elf64_Shdr),
+        .e_shnum = NSECTIONS,
+        .e_shstrndx = S_STRINGS,
     };
     im->segment[0] = (Elf64_Phdr){
         .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = size, .p_memsz = size, .p_align = VDSO_BYTES};

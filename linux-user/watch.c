@@ -33,14 +33,17 @@ bool is_vdso_call(const struct task *t, int call)
     return false;
 }
 
-/* What seccomp says; true: the call is to be made. */
-static bool judge(struct task *t, uint64_t *number, uint64_t a[6], int64_t *result)
+/* What seccomp says; true: the call is to be made. trap: a signal that it causes; without a number: none. */
+static bool judge(struct task *t, uint64_t *number, uint64_t a[6], int64_t *result, siginfo_t *trap)
 {
     for (bool asked = false;; asked = true) {
-        enum seccomp_verdict v = seccomp_judge(t, *number, a, result);
+        siginfo_t info;
+        enum seccomp_verdict v = seccomp_judge(t, *number, a, result, &info);
         bool skip = false;
+        if (v == VERDICT_TRAP)
+            *trap = info;
         if (v != VERDICT_TRACE || asked)
-            return v != VERDICT_DONE;
+            return v != VERDICT_DONE && v != VERDICT_TRAP;
         uint32_t data = (uint32_t)*result;
         *result = -ENOSYS;
         if (!tracee_seccomp(t, data, number, a, &skip))
@@ -94,6 +97,7 @@ int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6])
     int64_t result = -SYS_KEEP_REGS;
     uint64_t first = a[0], asked = number;
     bool debugged = t->watch & WATCH_DEBUG;
+    siginfo_t trap = {.si_signo = 0};
     if (is_vdso_call(t, call_of(t, number)))
         return dispatch_number(t, number, a);
     if (t->watch & WATCH_DISPATCH && user_dispatch_takes(t, number))
@@ -108,7 +112,7 @@ int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6])
             return result;
     }
     if ((!(t->watch & WATCH_TRACE) || tracee_enter(t, &number, a)) &&
-        (!(t->watch & WATCH_SECCOMP) || tracee_suspends_seccomp(t) || judge(t, &number, a, &result))) {
+        (!(t->watch & WATCH_SECCOMP) || tracee_suspends_seccomp(t) || judge(t, &number, a, &result, &trap))) {
         first = a[0];
         result = run(t, number, a);
     }
@@ -116,5 +120,7 @@ int64_t watched_syscall(struct task *t, uint64_t number, uint64_t a[6])
         result = tracee_exit(t, result, first);
     if (debugged && !t->exiting)
         result = debug_returned(t, asked, result);
+    if (trap.si_signo)
+        signal_force_info(t, &trap);
     return result;
 }
