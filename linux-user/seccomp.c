@@ -107,7 +107,8 @@ static enum seccomp_verdict notify(struct task *t, const struct seccomp_data *d,
     return *result == CONTINUE_ERROR ? VERDICT_RUN : VERDICT_DONE;
 }
 
-enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64_t a[6], int64_t *result, siginfo_t *info)
+enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64_t a[6], int64_t *result,
+                                   siginfo_t *info)
 {
     struct seccomp_data d = {
         .nr = (int)number,

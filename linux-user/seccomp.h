@@ -34,7 +34,8 @@ enum seccomp_verdict {
 };
 
 /* What the thread's filters say of a call. Does not return where they end the thread or the process. */
-enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64_t a[6], int64_t *result, siginfo_t *info);
+enum seccomp_verdict seccomp_judge(struct task *t, uint64_t number, const uint64_t a[6], int64_t *result,
+                                   siginfo_t *info);
 
 /* prctl(PR_SET_SECCOMP) and prctl(PR_GET_SECCOMP). */
 int64_t seccomp_prctl_set(struct task *t, uint64_t mode, uint64_t program);

@@ -426,8 +426,12 @@ bool tracee_restore(struct task *t, FILE *f)
     struct saved_tracee s;
     if (fread(&s, sizeof s, 1, f) != 1)
         return false;
-    t->tracee = (struct tracee){.active = s.active, .seized = s.seized, .options = s.options, .resume = s.resume,
-                                .number = s.number, .message = s.message};
+    t->tracee = (struct tracee){.active = s.active,
+                                .seized = s.seized,
+                                .options = s.options,
+                                .resume = s.resume,
+                                .number = s.number,
+                                .message = s.message};
     if (s.active)
         t->watch |= WATCH_TRACE;
     return true;

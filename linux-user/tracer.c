@@ -155,6 +155,33 @@ static bool forking(const struct tracee_entry *e)
     return e->at && remote_read(e->tid, &yes, e->at + offsetof(struct tracee, forking), sizeof yes) && yes;
 }
 
+/* The status as wait4 would have it, of a siginfo of waitid's. */
+static int status_of(const siginfo_t *info)
+{
+    switch (info->si_code) {
+    case CLD_EXITED: return (info->si_status & 0xff) << 8;
+    case CLD_CONTINUED: return 0xffff;
+    case CLD_STOPPED:
+    case CLD_TRAPPED: return info->si_status << 8 | STOPPED;
+    default: return info->si_status;
+    }
+}
+
+static int look(struct task *t, pid_t tid, int status);
+
+/*
+ * Its first stop is the host's affair, and its maker waits for it to begin: it is sent on here, as the guest may be
+ * waiting for the maker alone. One that has an entry was seen already.
+ */
+static void attend_newborn(struct task *t, pid_t tid)
+{
+    siginfo_t info = {.si_signo = 0};
+    if (host_call(SYS_waitid, P_PID, tid, (uintptr_t)&info, WSTOPPED | WEXITED | WNOWAIT | __WALL, 0))
+        forget(t->process, tid); /* it has ended, and been waited for */
+    else if (info.si_code == CLD_TRAPPED)
+        look(t, tid, status_of(&info));
+}
+
 static int host_event(struct task *t, struct tracee_entry *e, unsigned event, int signo)
 {
     unsigned long message = 0;
@@ -170,10 +197,13 @@ static int host_event(struct task *t, struct tracee_entry *e, unsigned event, in
         e->now.message = message;
         return show(e, STOP_EVENT, event_status(event, SIGTRAP));
     }
-    if (event == PTRACE_EVENT_CLONE && !forking(e)) { /* a thread of the emulator's own */
+    if (event == PTRACE_EVENT_CLONE) {
+        bool seen = find(t->process, (pid_t)message);
         struct tracee_entry *new = find_or_add(t->process, (pid_t)message);
         if (new)
-            new->internal = true;
+            new->internal = !forking(e); /* a thread of the emulator's own */
+        if (new && !seen)
+            attend_newborn(t, (pid_t)message);
     }
     if (event == PTRACE_EVENT_EXEC) {
         e->at = 0; /* gone with the old program; the new one shows its own */
@@ -302,18 +332,6 @@ int64_t sys_wait4(struct task *t, const uint64_t a[6])
             status |= WCOREFLAG;
         if (status != HIDDEN)
             return a[1] && put_user(t, status, a[1]) ? -EFAULT : ret;
-    }
-}
-
-/* The status as wait4 would have it, of a siginfo of waitid's. */
-static int status_of(const siginfo_t *info)
-{
-    switch (info->si_code) {
-    case CLD_EXITED: return (info->si_status & 0xff) << 8;
-    case CLD_CONTINUED: return 0xffff;
-    case CLD_STOPPED:
-    case CLD_TRAPPED: return info->si_status << 8 | STOPPED;
-    default: return info->si_status;
     }
 }
 

@@ -96,14 +96,17 @@ static void add_symbols(struct image *im, size_t *strings, const struct vdso_des
 /* The names are in the one table of strings. */
 static void add_sections(struct image *im, size_t *strings, const struct vdso_desc *d)
 {
-    static const char *const names[NSECTIONS] = {"",           ".hash",         ".dynsym",  ".dynstr",
-                                                 ".gnu.version", ".gnu.version_d", ".dynamic", ".text"};
+    static const char *const names[NSECTIONS] = {"",         ".hash",        ".dynsym",
+                                                 ".dynstr",  ".gnu.version", ".gnu.version_d",
+                                                 ".dynamic", ".text"};
     const Elf64_Shdr sections[NSECTIONS] = {
         [S_HASH] = {.sh_type = SHT_HASH, PART(hash), .sh_link = S_SYMBOLS, .sh_entsize = sizeof(uint32_t)},
-        [S_SYMBOLS] = {.sh_type = SHT_DYNSYM, PART(symbol), .sh_link = S_STRINGS, .sh_info = 1,
-                       .sh_entsize = sizeof(Elf64_Sym)},
+        [S_SYMBOLS] =
+            {.sh_type = SHT_DYNSYM, PART(symbol), .sh_link = S_STRINGS, .sh_info = 1, .sh_entsize = sizeof(Elf64_Sym)},
         [S_STRINGS] = {.sh_type = SHT_STRTAB, PART(strings)},
-        [S_VERSIONS] = {.sh_type = SHT_GNU_versym, PART(version), .sh_link = S_SYMBOLS,
+        [S_VERSIONS] = {.sh_type = SHT_GNU_versym,
+                        PART(version),
+                        .sh_link = S_SYMBOLS,
                         .sh_entsize = sizeof(Elf64_Half)},
         [S_VERSION_DEFS] = {.sh_type = SHT_GNU_verdef, PART(version_def), .sh_link = S_STRINGS, .sh_info = 2},
         [S_DYNAMIC] = {.sh_type = SHT_DYNAMIC, PART(dynamic), .sh_link = S_STRINGS, .sh_entsize = sizeof(Elf64_Dyn)},
