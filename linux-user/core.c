@@ -459,9 +459,6 @@ void core_dump(struct task *t, const siginfo_t *info)
     struct rlimit limit;
     if (getrlimit(RLIMIT_CORE, &limit) || limit.rlim_cur < PAGE || prctl(PR_GET_DUMPABLE) != 1)
         return;
-    /* One thread dumps; another that gets here meanwhile waits for the end. */
-    if (__atomic_exchange_n(&t->process->dying, true, __ATOMIC_SEQ_CST))
-        task_park(t);
     struct output o = {
         .fd = open_core(t, info->si_signo),
         .mem = open("/proc/thread-self/mem", O_RDONLY | O_CLOEXEC),

@@ -431,6 +431,7 @@ void signal_die(struct task *t, const siginfo_t *info)
     struct rlimit no_core = {0, 0}, limit;
     uint64_t none = 0;
     int signo = info->si_signo;
+    process_ends(t);
     if (CORE_SIGNALS & SIGNAL_BIT(signo))
         core_dump(t, info);
     if (log_on(LOG_STRACE))

@@ -50,8 +50,35 @@ void process_save(struct task *t)
         exec_save(t->process->exec, true);
 }
 
+/* Stops the thread for good. */
+static void __attribute__((noreturn)) park(struct task *t)
+{
+    uint64_t all = ~UINT64_C(0);
+    host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
+    __atomic_store_n(&t->parked, true, __ATOMIC_SEQ_CST);
+    for (;;)
+        host_call(SYS_ppoll, 0, 0, 0, 0, 0);
+}
+
+void process_ends(struct task *t)
+{
+    struct process *p = t->process;
+    struct task *nobody = NULL;
+    if (!__atomic_compare_exchange_n(&p->dying, &nobody, t, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        if (nobody != t)
+            park(t);
+        return;
+    }
+    pthread_mutex_lock(&p->lock);
+    for (struct task *other = p->tasks; other; other = other->next)
+        if (other != t)
+            cpu_kick(other->cpu);
+    pthread_mutex_unlock(&p->lock);
+}
+
 void process_exit(struct task *t, int code)
 {
+    process_ends(t);
     debug_ended(t, GDB_EXITED, code & 0xff);
     process_save(t);
     if (log_on(LOG_JIT_STATS) && !t->process->vfork_child)
@@ -92,15 +119,6 @@ static void use_wait_mask(struct task *t)
         if (at && !get_user(t, mask, at))
             signal_use_mask(t, mask);
     }
-}
-
-void task_park(struct task *t)
-{
-    uint64_t all = ~UINT64_C(0);
-    host_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
-    __atomic_store_n(&t->parked, true, __ATOMIC_SEQ_CST);
-    for (;;)
-        host_call(SYS_ppoll, 0, 0, 0, 0, 0);
 }
 
 static void run_syscall(struct task *t)
@@ -225,7 +243,7 @@ void task_run(struct task *t)
         signals_deliver(t, false, 0);
     while (!t->exiting) {
         if (UNLIKELY(__atomic_load_n(&t->process->dying, __ATOMIC_RELAXED)))
-            task_park(t);
+            park(t);
         if (UNLIKELY(t->watch & (WATCH_STEP | WATCH_DEBUG | WATCH_POINTS)))
             run_watched(t);
         else

@@ -49,7 +49,7 @@ struct process {
     struct process_limits limits;
     uint32_t personality;
     uint32_t inherited_mdwe;   /* MDWE_… of mm.h, from when the program is loaded */
-    bool dying;                /* threads stop for good in front of their next guest instruction: a core is being dumped */
+    struct task *dying;        /* ends the process: the others stop for good in front of their next guest instruction; NULL: none */
     bool vfork_child;          /* shares mm and exec with the process that made it */
 
     struct debug *debug;       /* -g; NULL: nobody debugs */
@@ -124,11 +124,13 @@ void task_free(struct task *t); /* its cpu too */
 /* Does what cpu_run() or cpu_step() has returned for: system calls, faults. On the thread of t. */
 void task_handle_exit(struct task *t, enum cpu_exit reason);
 
-/* Stops the thread for good: p->dying. */
-void task_park(struct task *t) __attribute__((noreturn));
-
 /* The process is about to end: its new translations are stored. */
 void process_save(struct task *t);
+/*
+ * The process is about to end, as t wants it: the other threads do nothing more for the guest. Does not return where
+ * another thread has come first.
+ */
+void process_ends(struct task *t);
 /* Ends the process as exit_group does. */
 void process_exit(struct task *t, int code) __attribute__((noreturn));
 

@@ -449,6 +449,7 @@ static bool sharing_prepare(struct sharing_start *start, struct task *t, const s
     memcpy(start->process, t->process, sizeof *start->process);
     pthread_mutex_init(&start->process->lock, NULL);
     start->process->tasks = NULL;
+    start->process->dying = NULL;
     tracer_forget_all(start->process);
     start->process->stacks = NULL;
     start->process->vfork_child = true;
@@ -571,6 +572,7 @@ static void forked_child(struct task *t, const struct clone_request *r)
     user_dispatch_watch(t);
     t->stack = NULL; /* the first thread of its process now */
     p->vfork_child = false;
+    p->dying = NULL;
     t->signals.held = 0;
     child_registers(t, r);
     child_words(t, r);

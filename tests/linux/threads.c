@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -482,6 +483,40 @@ static void *map_and_unmap(void *arg)
     return NULL;
 }
 
+/* Once a thread has asked for the process's end the others get no further. */
+static atomic_int ending;
+static void *kills_at_the_end(void *arg)
+{
+    struct timespec from, now;
+    while (!ending)
+        ;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    do
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((now.tv_sec - from.tv_sec) * 1000000000L + now.tv_nsec - from.tv_nsec < 100000);
+    kill(getpid(), SIGKILL);
+    return arg;
+}
+
+static void end_of_all(void)
+{
+    enum { ROUNDS = 40, EXPECTED = 30 }; /* the one that ends it may be made to wait in front of that */
+    int ended = 0, status;
+    for (int i = 0; i < ROUNDS; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            pthread_t t;
+            pthread_create(&t, NULL, kills_at_the_end, NULL);
+            sched_yield();
+            ending = 1;
+            _exit(7);
+        }
+        CHECK(waitpid(pid, &status, 0) == pid);
+        ended += WIFEXITED(status) && WEXITSTATUS(status) == 7;
+    }
+    CHECK(ended >= EXPECTED);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], "ids")) {
@@ -499,6 +534,7 @@ int main(int argc, char **argv)
     cancellation();
     run_all(set_ids);
     run_all(fork_and_wait);
+    end_of_all();
     first_thread_ends();
     exec_from_thread();
     ids_first();
