@@ -365,9 +365,11 @@ int64_t sys_waitid(struct task *t, const uint64_t a[6])
     }
 }
 
+/* False, too, while the lock is taken: who forks holds it while it waits for others. */
 static bool nth_tracee(struct process *p, size_t n, pid_t *tid)
 {
-    pthread_mutex_lock(&p->lock);
+    if (pthread_mutex_trylock(&p->lock))
+        return false;
     struct tracee_entry *e = p->tracees;
     while (e && n--)
         e = e->next;
