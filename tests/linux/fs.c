@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdint.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -194,6 +195,41 @@ static void proc(const char *argv0)
     CHECK(contains("/proc/cpuinfo", "processor"));
 }
 
+/* Attributes by folder and name, since Linux 6.13 and 6.17. */
+static void attributes_at(void)
+{
+    enum { SETXATTRAT = 463, GETXATTRAT, LISTXATTRAT, REMOVEXATTRAT, OPEN_TREE_ATTR, FILE_GETATTR, FILE_SETATTR };
+    int folder = open(".", O_RDONLY | O_DIRECTORY), file = open("data", O_RDONLY);
+    char text[64] = "";
+    struct {
+        uint64_t value;
+        uint32_t size, flags;
+    } set = {(uintptr_t)"worth", 5, 0}, get = {(uintptr_t)text, sizeof text, 0};
+    CHECK(folder >= 0 && file >= 0);
+    if (!syscall(SETXATTRAT, folder, "data", 0, "user.metic", &set, sizeof set)) {
+        CHECK(syscall(GETXATTRAT, folder, "data", 0, "user.metic", &get, sizeof get) == 5 && !memcmp(text, "worth", 5));
+        CHECK(syscall(LISTXATTRAT, file, "", AT_EMPTY_PATH, text, sizeof text) >= 11 && memmem(text, 64, "user.metic", 11));
+        set.flags = 1; /* XATTR_CREATE */
+        FAILS(syscall(SETXATTRAT, folder, "data", 0, "user.metic", &set, sizeof set), EEXIST);
+        FAILS(syscall(GETXATTRAT, folder, "data", 0, "user.metic", BAD_POINTER, sizeof get), EFAULT);
+        CHECK(syscall(REMOVEXATTRAT, folder, "data", 0, "user.metic") == 0);
+        FAILS(syscall(REMOVEXATTRAT, folder, "data", 0, "user.metic"), ENODATA);
+    } else {
+        CHECK(errno == ENOSYS || errno == EOPNOTSUPP);
+    }
+    struct {
+        uint64_t xflags;
+        uint32_t more[4];
+    } attr = {~UINT64_C(0), {0}};
+    if (!syscall(FILE_GETATTR, folder, "data", &attr, sizeof attr, 0))
+        CHECK(attr.xflags != ~UINT64_C(0) && syscall(FILE_SETATTR, folder, "data", &attr, sizeof attr, 0) == 0);
+    else
+        CHECK(errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOTTY);
+    CHECK(syscall(OPEN_TREE_ATTR, folder, "nothing", 0, NULL, 0) == -1 && (errno == ENOENT || errno == ENOSYS || errno == EPERM));
+    close(folder);
+    close(file);
+}
+
 int main(int argc, char **argv)
 {
     proc(argv[0]);
@@ -203,6 +239,7 @@ int main(int argc, char **argv)
     stats();
     names();
     data();
+    attributes_at();
     watch();
     CHECK(chdir("/") == 0);
     char cmd[100];
