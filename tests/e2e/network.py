@@ -72,7 +72,7 @@ def command(words, native):
 
 # What passes by itself: times, ages, and the numbers that the kernel gives to what is made anew.
 PASSING = re.compile(r"\b(lastsnd|lastrcv|lastack|rtt|minrtt|rcv_rtt|busy|pacing_rate|delivery_rate|send|timer|dsack_dups|used|unreachable)[: ]?\(?[\d./a-zA-Z]+\)?|"
-                     r"\w+_timer +\S+|(?<=expires )\d+sec|\b(lastuse|use|add|ino|sk|updated|reach|delay|ageing|ref)[: ]\S+|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\b10000\b|\b999\d\b")
+                     r"\w+_timer\"?[: ]+[\d.]+|(?<=expires )\d+sec|\b(lastuse|use|add|ino|sk|updated|reach|delay|ageing|ref)[: ]\S+|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\b10000\b|\b999\d\b")
 
 
 def run(words, native):
