@@ -223,7 +223,7 @@ bool trace_special(struct task *t, struct trace_line *l, unsigned i, int64_t ret
     case CALL_listxattr:
     case CALL_llistxattr:
     case CALL_flistxattr: /* asked only for the size */
-        if (d->kind != KIND_bufout || l->a[d->count])
+        if ((d->kind != KIND_bufout && d->kind != KIND_xattrout) || l->a[d->count])
             return false;
         trace_address(l, l->a[i]);
         return true;

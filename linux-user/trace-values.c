@@ -222,6 +222,15 @@ static void put_memory(struct task *t, struct trace_line *l, uint64_t addr, uint
 
 void trace_buffer(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n) { put_memory(t, l, addr, n, false); }
 
+/* strace(1) takes 0 in the last byte that it shows for the end of a string. */
+static void put_attribute(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n)
+{
+    uint64_t shown = n < l->options->string_limit ? n : l->options->string_limit;
+    char last;
+    bool ends = shown && !copy_from_guest(t, &last, addr + shown - 1, 1) && !last;
+    trace_buffer(t, l, addr, ends ? shown - 1 : n);
+}
+
 static void put_string(struct task *t, struct trace_line *l, uint64_t addr, size_t limit)
 {
     unsigned char *bytes = addr ? malloc(limit + 1) : NULL;
@@ -670,6 +679,7 @@ static bool put_output(struct task *t, struct trace_line *l, struct arg_desc d, 
     switch (d.kind) {
     case KIND_bufout:
     case KIND_randout:
+    case KIND_xattrout:
     case KIND_msgbufout:
     case KIND_dirents:
     case KIND_strout:
@@ -691,6 +701,7 @@ static bool put_output(struct task *t, struct trace_line *l, struct arg_desc d, 
     switch (d.kind) {
     case KIND_bufout: trace_buffer(t, l, v, (uint64_t)ret); break;
     case KIND_randout: put_memory(t, l, v, (uint64_t)ret, true); break;
+    case KIND_xattrout: put_attribute(t, l, v, (uint64_t)ret); break;
     case KIND_msgbufout: put_message(t, l, v, (uint64_t)ret); break;
     case KIND_dirents: put_dirents(t, l, v, ret); break;
     case KIND_strout: put_string(t, l, v, l->options->string_limit); break;
@@ -715,6 +726,7 @@ static bool put_input(struct task *t, struct trace_line *l, struct arg_desc d, u
     case KIND_rawpath: put_string(t, l, v, PATH_MAX - 1); break;
     case KIND_str: put_string(t, l, v, l->options->string_limit); break;
     case KIND_bufin: trace_buffer(t, l, v, l->a[d.count]); break;
+    case KIND_xattrin: put_attribute(t, l, v, l->a[d.count]); break;
     case KIND_msgbufin: put_message(t, l, v, l->a[d.count]); break;
     case KIND_in:
     case KIND_io: put_structs(t, l, d.ref, v, count_of(l, d), d.count != NO_COUNT); break;

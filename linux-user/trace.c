@@ -140,6 +140,7 @@ static bool written_by_call(unsigned kind)
     switch (kind) {
     case KIND_bufout:
     case KIND_randout:
+    case KIND_xattrout:
     case KIND_strout:
     case KIND_out:
     case KIND_io:

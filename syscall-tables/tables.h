@@ -14,7 +14,7 @@
 #define VALUE_KINDS(X) \
     X(none) \
     X(fd) X(dirfd) X(path) X(lpath) X(rawpath) X(str) X(strout) X(int) X(uint) X(long) X(ulong) X(hex) X(ptr) X(off) \
-        X(size) X(mode) X(perms) X(dev) X(pid) X(uid) X(gid) X(sig) X(flags) X(enum) X(perm) X(named) X(ioprio) X(quota) X(bufin) X(bufout) X(randout) \
+        X(size) X(mode) X(perms) X(dev) X(pid) X(uid) X(gid) X(sig) X(flags) X(enum) X(perm) X(named) X(ioprio) X(quota) X(bufin) X(bufout) X(randout) X(xattrin) X(xattrout) \
             X(in) X(out) X(io) X(len) X(pos) X(iovin) X(iovout) X(sain) X(saout) X(msgin) X(msgout) X(mmsgin) \
                 X(mmsgout) X(sockoptname) X(sockoptin) X(sockoptout) X(ioctl) X(ioarg) X(strv) X(envp) X(fdset) \
                     X(sigsetin) X(sigsetout) X(sigmask) X(sigactin) X(sigactout) X(cpusetin) X(cpusetout) X(capsin) \

@@ -216,7 +216,7 @@ class Tables:
 
     def arg(self, where, s):
         """(kind, count, ref) of an argument as C."""
-        m = re.fullmatch(r'(buf|iov|sa|msg|mmsg|sigset|sigact|cpuset|sockopt|rand|caps|msgbuf|str|nodes|iocbs)([<>])(\d?)', s)
+        m = re.fullmatch(r'(buf|iov|sa|msg|mmsg|sigset|sigact|cpuset|sockopt|rand|xattr|caps|msgbuf|str|nodes|iocbs)([<>])(\d?)', s)
         if m:
             kind = m[1] + ('in' if m[2] == '<' else 'out')
             return kind, m[3] or 'NO_COUNT', '0'

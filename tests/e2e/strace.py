@@ -6,6 +6,7 @@ usage: strace.py GUEST     (as root: it uses chroot)
 """
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,10 @@ import strace  # noqa: E402
 
 TIMEOUT = 300
 WORK = '/folder'
+BEGIN = r'^(?!.*execve\().*"' + WORK  # the first line that is compared, where there is one
 ENV = {'PATH': '/usr/bin:/usr/sbin:/bin', 'LC_ALL': 'C', 'TZ': 'UTC', 'PYTHONHASHSEED': '0'}
-PACKAGES = 'dash coreutils libc-bin python3-minimal'.split()
+PACKAGES = '''dash coreutils libc-bin python3-minimal bash procps util-linux sqlite3 openssl tar make git perl-base acl attr
+              bsdutils mount findutils grep sed gawk gzip'''.split()
 SCRIPT = '''import os, select, socket, sys
 a, b = socket.socketpair()
 a.sendall(b"ping")
@@ -56,6 +59,37 @@ PROGRAMS = [
     ['sort', '-r', f'{WORK}/file'],
     ['sh', f'{WORK}/script.sh'],
     ['python3', '-S', '-B', f'{WORK}/script.py'],
+    ['tar', 'czf', f'{WORK}/a.tgz', '-C', WORK, 'file'],
+    ['find', WORK, '-name', 'f*', '-exec', 'true', '{}', ';'],
+    ['setfacl', '-m', 'u:7:r', f'{WORK}/file'],
+    ['getfacl', '-c', f'{WORK}/file'],
+    ['setfattr', '-n', 'user.a', '-v', 'b', f'{WORK}/file'],
+    ['getfattr', '-d', f'{WORK}/file'],
+    ['sqlite3', f'{WORK}/db', 'create table t(a); insert into t values(1); select * from t;'],
+    ['bash', '-c', f'cd {WORK}; sleep 0.1 & wait; echo $(<file) | grep -c line; printf x >&2; [[ -r file ]]; ulimit -n'],
+    ['perl', '-e', f'chdir "{WORK}"; open F, "<", "file"; flock F, 1; print -s F; symlink "file", "s"; print readlink "s"; unlink "s"; utime 1, 2, "file"; print `echo x`; kill 0, $$; print getpwuid(0)'],
+    ['make', '-C', WORK, '-f', f'{WORK}/Makefile', 'all'],
+    ['git', '-C', WORK, 'init', '-q', f'{WORK}/repository'],
+    ['openssl', 'dgst', '-sha256', f'{WORK}/file'],
+    ['chrt', '-o', '0', 'test', '-f', f'{WORK}/file'],
+    ['taskset', '1', 'test', '-f', f'{WORK}/file'],
+    ['ionice', '-c2', '-n3', 'test', '-f', f'{WORK}/file'],
+    ['prlimit', '--nofile=64:64', 'test', '-f', f'{WORK}/file'],
+    ['setsid', '-w', 'test', '-f', f'{WORK}/file'],
+    ['flock', f'{WORK}/file', 'true'],
+    ['fallocate', '-l', '8192', f'{WORK}/room'],
+    ['unshare', '-nu', 'test', '-f', f'{WORK}/file'],
+    ['dd', f'if={WORK}/file', f'of={WORK}/copy', 'bs=512', 'conv=fsync', 'status=none'],
+    ['truncate', '-s', '100', f'{WORK}/copy'],
+    ['ln', '-s', 'file', f'{WORK}/link'],
+    ['stat', '-f', '-c', '%T', f'{WORK}/file'],
+    ['df', '--output=target', WORK],
+    ['mkfifo', f'{WORK}/fifo'],
+    ['chmod', 'go-rwx', WORK],
+    ['chown', '-h', '7:7', f'{WORK}/link'],
+    ['gzip', '-k', f'{WORK}/copy'],
+    ['../sbin/losetup', '-l', f'{WORK}/file'],
+    ['../sbin/blkid', f'{WORK}/file'],
 ]
 
 
@@ -63,7 +97,7 @@ def run(side, root, before, program):
     log = root / 'tmp/strace-log'
     command = ['chroot', str(root), *before[1:], f'/usr/bin/{program[0]}', *program[1:]]
     r = subprocess.run([*before[0], *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, env=ENV)
-    lines = strace.normalise(side, log, r'^(?!execve).*"' + WORK, RULES)
+    lines = strace.normalise(side, log, BEGIN if re.search(BEGIN, log.read_text(errors='replace'), re.M) else '', RULES)
     log.unlink()
     return r.returncode, r.stdout, r.stderr, lines
 
@@ -76,6 +110,7 @@ def prepare(root):
     work.mkdir(parents=True)
     (work / 'file').write_text(''.join(f'line {i}\n' for i in range(100)))
     (work / 'script.py').write_text(SCRIPT)
+    (work / 'Makefile').write_text('all: out\nout: file\n\tcp $< $@; sort $@ >/dev/null\n')
     (work / 'script.sh').write_text('cd /folder\necho one | while read x; do echo got $x; done\n(exit 3)\necho $?\nread line <file\necho "$line" >/dev/null\n'
                                     'for i in 1 2; do kill -0 $$; done\ntrap "echo caught" USR1\nkill -USR1 $$\n')
     for path in work.iterdir():

@@ -44,8 +44,12 @@ int main(int argc, char **argv)
     after("blocked");
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     after("unblocked");
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
     setitimer(ITIMER_REAL, &soon, NULL);
-    pause();
+    sigemptyset(&set);
+    sigsuspend(&set);
     after("timer");
     if (argc > 1 && !strcmp(argv[1], "segv"))
         *(volatile int *)16 = 1;
