@@ -1,6 +1,6 @@
 /*
- * Descriptors of views of /proc after they are opened. A view is a memory file named after what it shows; the kernel makes the
- * content of such files when they are read from their beginning, and so it is made again then.
+ * Descriptors of views of /proc after they are opened. A view is a memory file named after what it shows; the kernel
+ * makes the content of such files when they are read from their beginning, and so it is made again then.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,7 +26,8 @@ void procfs_note_view(struct process *p, int fd)
 
 int64_t procfs_view_link(char *link, int64_t n)
 {
-    const int64_t prefix = (int64_t)strlen(before), suffix = (int64_t)strlen(behind), scheme = (int64_t)strlen("/memfd:");
+    const int64_t prefix = (int64_t)strlen(before), suffix = (int64_t)strlen(behind),
+                  scheme = (int64_t)strlen("/memfd:");
     if (n < prefix || memcmp(link, before, (size_t)prefix))
         return n;
     if (n >= prefix + suffix && !memcmp(link + n - suffix, behind, (size_t)suffix))

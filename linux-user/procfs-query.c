@@ -1,6 +1,6 @@
 /*
- * PROCMAP_QUERY of linux/fs.h: one mapping of a process, asked for by address with ioctl on its maps (Linux 6.11). Answered by what the
- * view of maps says.
+ * PROCMAP_QUERY of linux/fs.h: one mapping of a process, asked for by address with ioctl on its maps (Linux 6.11).
+ * Answered by what the view of maps says.
  */
 #include <elf.h>
 #include <errno.h>
@@ -48,11 +48,11 @@ static const char *take_line(struct query *q, char *line)
 {
     char prot[5] = "";
     int at = 0;
-    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %" SCNx32 ":%" SCNx32 " %" SCNu64 " %n", &q->start, &q->end, prot,
-               &q->offset, &q->major, &q->minor, &q->inode, &at) < 7)
+    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %" SCNx32 ":%" SCNx32 " %" SCNu64 " %n", &q->start,
+               &q->end, prot, &q->offset, &q->major, &q->minor, &q->inode, &at) < 7)
         q->start = q->end = 0;
-    q->vma_flags = (prot[0] == 'r' ? READABLE : 0) | (prot[1] == 'w' ? WRITABLE : 0) | (prot[2] == 'x' ? EXECUTABLE : 0) |
-                   (prot[3] == 's' ? SHARED : 0);
+    q->vma_flags = (prot[0] == 'r' ? READABLE : 0) | (prot[1] == 'w' ? WRITABLE : 0) |
+                   (prot[2] == 'x' ? EXECUTABLE : 0) | (prot[3] == 's' ? SHARED : 0);
     q->page_size = PAGE;
     return line + at;
 }
@@ -72,11 +72,14 @@ static int build_id_of(const char *path, uint8_t *id, uint32_t room)
     int got = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return 0;
-    bool ok = pread(fd, &e, sizeof e, 0) == sizeof e && !memcmp(e.e_ident, ELFMAG, SELFMAG) && e.e_ident[EI_CLASS] == ELFCLASS64;
+    bool ok = pread(fd, &e, sizeof e, 0) == sizeof e && !memcmp(e.e_ident, ELFMAG, SELFMAG) &&
+              e.e_ident[EI_CLASS] == ELFCLASS64;
     for (unsigned i = 0; ok && !got && i < e.e_phnum; i++) {
         char notes[PAGE];
         ok = pread(fd, &p, sizeof p, (off_t)(e.e_phoff + i * sizeof p)) == sizeof p;
-        ssize_t n = ok && p.p_type == PT_NOTE && p.p_filesz <= sizeof notes ? pread(fd, notes, p.p_filesz, (off_t)p.p_offset) : 0;
+        ssize_t n = ok && p.p_type == PT_NOTE && p.p_filesz <= sizeof notes
+                        ? pread(fd, notes, p.p_filesz, (off_t)p.p_offset)
+                        : 0;
         for (size_t at = 0; !got && n > 0 && at + sizeof(Elf64_Nhdr) <= (size_t)n;) {
             Elf64_Nhdr h;
             memcpy(&h, notes + at, sizeof h);
@@ -110,7 +113,8 @@ static int64_t read_query(struct task *t, struct query *q, uint64_t at, size_t *
     for (size_t i = 0; i < more; i++)
         if (rest[i])
             return -E2BIG;
-    return q->flags & ~(uint64_t)ALL_FLAGS || !q->name != !q->name_size || !q->build_id != !q->build_id_size ? -EINVAL : 0;
+    return q->flags & ~(uint64_t)ALL_FLAGS || !q->name != !q->name_size || !q->build_id != !q->build_id_size ? -EINVAL
+                                                                                                             : 0;
 }
 
 int64_t procfs_query(struct task *t, int fd, uint64_t at)

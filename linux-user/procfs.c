@@ -73,7 +73,8 @@ static void view_auxv(const struct view *v)
     size_t n = p->auxv_end - p->auxv_start;
     if (v->other)
         n = guest_auxv(v->pid, v->other, copy, sizeof copy);
-    else if (n > sizeof copy || copy_recoverably(copy, (const void *)(uintptr_t)p->auxv_start, n)) /* perhaps given_auxv */
+    else if (n > sizeof copy ||
+             copy_recoverably(copy, (const void *)(uintptr_t)p->auxv_start, n)) /* perhaps given_auxv */
         return;
     if (write(v->out, copy, n) < 0)
         return;
@@ -602,8 +603,8 @@ void procfs_rewrite(struct task *t, int fd, const char *path)
 }
 
 /*
- * The program's path of the caller's process or of another guest's. One without a name is found by a descriptor of the process that
- * executes it.
+ * The program's path of the caller's process or of another guest's. One without a name is found by a descriptor of the
+ * process that executes it.
  */
 static bool exe_of(struct task *t, pid_t pid, bool own, char out[PATH_MAX])
 {
@@ -637,7 +638,7 @@ bool procfs_exe(struct task *t, int dirfd, const char *path, char out[PATH_MAX])
 {
     char folder[PATH_MAX], name[PATH_MAX];
     const char *last = last_component(path), *rest = name;
-    pid_t pid, tid;
+    pid_t pid = 0, tid = 0;
     if (last[0] != 'e' || strcmp(last, "exe"))
         return false;
     snprintf(folder, sizeof folder, "%.*s", (int)(last - path), path);

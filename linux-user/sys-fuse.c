@@ -1,6 +1,6 @@
 /*
- * What a FUSE server reads from its device: requests (linux/fuse.h) that carry a file's open flags in the host kernel's bits. They
- * are the guest's where its architecture has others, as everywhere else.
+ * What a FUSE server reads from its device: requests (linux/fuse.h) that carry a file's open flags in the host kernel's
+ * bits. They are the guest's where its architecture has others, as everywhere else.
  */
 #include <linux/fuse.h>
 #include <stddef.h>
