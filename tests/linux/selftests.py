@@ -53,7 +53,7 @@ GROUPS = {
               *tests("pidfd", "pidfd_test pidfd_wait", limit=180), *tests("nsfs", "owner pidns"), *tests("core", "close_range_test unshare_test"),
               test("kcmp/kcmp_test"), test("rlimits/rlimits-per-userns"), test("sched/cs_prctl_test")],
     "timers": [*tests("timers", "inconsistency-check", command="{} -t 3"), *tests("timers", "mqueue-lat nanosleep posix_timers"),
-               test("timers/threadtest", "{} -t 5 -n 4"), *tests("timens", "timens timer timerfd clock_nanosleep procfs futex exec vfork_exec")],
+               test("timers/threadtest", "{} -t 5 -n 4"), *tests("timens", "timens timer timerfd clock_nanosleep procfs futex exec vfork_exec", command="unshare -r {}")],
     "futex": tests("futex/functional", "futex_requeue futex_requeue_pi futex_requeue_pi_mismatched_ops futex_requeue_pi_signal_restart futex_wait "
                    "futex_wait_private_mapped_file futex_wait_timeout futex_wait_uninitialized_heap futex_wait_wouldblock futex_waitv"),
     "memory": [*tests("mm", "cow droppable gup_longterm hugetlb-madvise ksm_functional_tests madv_populate map_fixed_noreplace map_hugetlb map_populate mdwe_test "
