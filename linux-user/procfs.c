@@ -658,7 +658,7 @@ bool procfs_exe_opened(struct task *t, int fd, char out[PATH_MAX])
 {
     char name[PATH_MAX], folder[PATH_MAX];
     const char *rest = name;
-    pid_t pid, tid;
+    pid_t pid = 0, tid = 0;
     if (!procfs_name(fd, name) || !procfs_take_process(&rest, &pid, &tid) || strcmp(rest, "exe"))
         return false;
     snprintf(folder, sizeof folder, "task/%d/exe", tid);
