@@ -547,8 +547,8 @@ static void forked_tracee(struct task *t, const struct clone_request *r)
     signal_hold_messages(false);
 }
 
-/* Only this thread lives on in the child. */
-static void forked_child(struct task *t, const struct clone_request *r)
+/* Only this thread lives on in the child. held: signals that were held for the parent; others have come for the child. */
+static void forked_child(struct task *t, const struct clone_request *r, uint64_t held)
 {
     struct process *p = t->process;
     pthread_mutex_init(&p->lock, NULL);
@@ -573,7 +573,7 @@ static void forked_child(struct task *t, const struct clone_request *r)
     t->stack = NULL; /* the first thread of its process now */
     p->vfork_child = false;
     p->dying = NULL;
-    t->signals.held = 0;
+    __atomic_fetch_and(&t->signals.held, ~held, __ATOMIC_SEQ_CST);
     child_registers(t, r);
     child_words(t, r);
     signals_fork_child(p);
@@ -594,6 +594,7 @@ int64_t process_fork(struct task *t, const struct clone_request *r)
     mm_fork_begin(p->mm);
     exec_fork_prepare(p->exec);
     mm_fork_prepare(p->mm);
+    const uint64_t held = t->signals.held;
     signal_hold_messages(true);
     /* The C library's fork keeps its own locks in order; other kinds of child it doesn't know. */
     if (!(r->flags & ~done_here) && r->exit_signal == SIGCHLD && !r->nset_tid) {
@@ -609,7 +610,7 @@ int64_t process_fork(struct task *t, const struct clone_request *r)
         mm_forget_not_forked(p->mm);
         mm_fork_child(p->mm);
         mm_fork_done(p->mm);
-        forked_child(t, r);
+        forked_child(t, r, held);
         signal_set_mask(t, t->signals.mask);
         return -SYS_KEEP_REGS;
     }

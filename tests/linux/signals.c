@@ -622,6 +622,22 @@ static void sent_to_oneself(void)
     sigaction(SIGBUS, &old, NULL);
 }
 
+/* To a child that has just been made, which may not have come far. */
+static void to_newborn(void)
+{
+    const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGTERM};
+    for (int i = 0; i < 80; i++) {
+        int status, signo = signals[i % 4];
+        pid_t pid = fork();
+        if (pid == 0) {
+            alarm(20);
+            for (;;)
+                pause();
+        }
+        CHECK(pid > 0 && kill(pid, signo) == 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == signo);
+    }
+}
+
 int main(void)
 {
     dispositions();
@@ -638,5 +654,6 @@ int main(void)
     nesting();
     endings();
     sent_to_oneself();
+    to_newborn();
     DONE();
 }
