@@ -15,6 +15,7 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "base/own-fds.h"
 #include "binfmt/plan.h"
 #include "exec/target.h"
 #include "linux-user/dispatch.h"
@@ -251,23 +252,41 @@ static int64_t check_loadable(struct task *t, const char *path)
 
 /* --- running it --- */
 
-static int64_t host_exec(struct task *t, const char *path, const char *const *argv, uint64_t envp)
+static const char self_exe[] = "/proc/thread-self/exe"; /* the process's first thread may have ended */
+
+void self_keep(struct process *p)
+{
+    if (p->self_fd < 0) {
+        int fd = open(self_exe, O_PATH | O_CLOEXEC);
+        if (fd < 0 && p->self)
+            fd = open(p->self[0], O_PATH | O_CLOEXEC);
+        p->self_fd = fd < 0 ? -1 : fd_hide(fd);
+    }
+}
+
+/* With AT_EMPTY_PATH among the flags and an empty path it is the descriptor's file. */
+static int64_t host_exec_at(struct task *t, int fd, const char *path, const char *const *argv, uint64_t envp, int flags)
 {
     if (!signal_block_all(t))
         return -SYS_RESTART_ALWAYS;
     if (!t->process->vfork_child)
         exec_save(t->process->exec, false);
     signals_before_exec(t);
-    int64_t ret = safe_syscall(t, SYS_execve, (uintptr_t)path, (uintptr_t)argv, envp, 0, 0, 0);
+    int64_t ret = safe_syscall(t, SYS_execveat, fd, (uintptr_t)path, (uintptr_t)argv, envp, flags, 0);
     signals_after_failed_exec(t);
     return ret == -SYS_RESTART ? -SYS_RESTART_ALWAYS : ret;
 }
 
-/* The emulator at `metic`, or where landlock's rules, which were made without knowing it, forbid that a copy. */
-static int64_t exec_metic(struct task *t, const char *metic, const char *const *argv, uint64_t envp)
+static int64_t host_exec(struct task *t, const char *path, const char *const *argv, uint64_t envp)
+{
+    return host_exec_at(t, AT_FDCWD, path, argv, envp, 0);
+}
+
+/* The emulator at `metic`, or by the descriptor fd if that is none's number, or where landlock's rules, which were made without knowing it, forbid that a copy. */
+static int64_t exec_metic(struct task *t, const char *metic, int by, const char *const *argv, uint64_t envp)
 {
     char copy[40];
-    int64_t ret = host_exec(t, metic, argv, envp);
+    int64_t ret = by < 0 ? host_exec(t, metic, argv, envp) : host_exec_at(t, by, "", argv, envp, AT_EMPTY_PATH);
     int fd = ret == -EACCES ? self_image_open(&t->process->self_image) : -1;
     if (fd < 0)
         return ret;
@@ -326,14 +345,18 @@ static void copy_log(const struct task *t, int copies[2])
 static int64_t exec_guest(struct task *t, const struct target *guest, const struct named_program *p,
                           struct arg_list *args, uint64_t envp)
 {
-    static const char self_exe[] = "/proc/thread-self/exe"; /* the process's first thread may have ended */
     const char *const *self = t->process->self;
     const char *metic = !faccessat(AT_FDCWD, self_exe, X_OK, 0) ? self_exe : self ? self[0] : NULL;
     char limits[LIMITS_WORD];
     struct arg_list l = {0};
     int64_t ret = -ENOMEM;
-    if (!self || faccessat(AT_FDCWD, metic, X_OK, 0))
-        return exec_host(t, p->path, args, envp);
+    int by = -1;
+    if (!self || faccessat(AT_FDCWD, metic, X_OK, 0)) {
+        ret = exec_host(t, p->path, args, envp);
+        by = ret == -ENOEXEC && self && t->process->self_fd >= 0 ? fcntl(t->process->self_fd, F_DUPFD, STDERR_FILENO + 1) : -1;
+        if (by < 0)
+            return ret;
+    }
     bool ok = put_arg(&l, "metic"); /* the file may have the name of one guest's emulator */
     for (unsigned i = 1; guest == t->abi->target && self[i]; i++)
         ok = ok && put_arg(&l, self[i]);
@@ -341,7 +364,10 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const stru
     ok = ok && put_arg(&l, "-rlimit") && put_arg(&l, limits);
     if (strcmp(p->execfn, p->path))
         ok = ok && put_arg(&l, "-execfn") && put_arg(&l, p->execfn);
-    char number[12], log[32];
+    char number[12], log[32], own[12];
+    snprintf(own, sizeof own, "%d", by);
+    if (by >= 0)
+        ok = ok && put_arg(&l, "-self-fd") && put_arg(&l, own);
     debug_exec_begin(t);
     int logs[2], kept = inherit_save(t);
     if (kept >= 0) {
@@ -356,8 +382,10 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const stru
     for (size_t i = 1; i < args->n; i++)
         ok = ok && put_arg(&l, args->v[i]);
     if (ok && put_arg(&l, NULL))
-        ret = exec_metic(t, metic, l.v, envp);
+        ret = exec_metic(t, metic, by, l.v, envp);
     free(l.v);
+    if (by >= 0)
+        close(by);
     if (kept >= 0)
         close(kept);
     for (unsigned i = 0; i < ARRAY_SIZE(logs); i++)

@@ -17,6 +17,7 @@
 #include <linux/binfmts.h>
 
 #include "base/bits.h"
+#include "base/own-fds.h"
 #include "base/late.h"
 #include "base/log.h"
 #include "cmd/command.h"
@@ -241,7 +242,7 @@ static char *own_name(bool by_kernel)
  */
 static const char *const *self_command(const struct options *o, const char *name)
 {
-    if (!name && access(self_exe, F_OK))
+    if (!name && !o->self_fd && access(self_exe, F_OK))
         return NULL;
     size_t n = 0;
     while (o->again[n])
@@ -405,6 +406,7 @@ int main(int argc, char **argv, char **envp)
     prctl(PR_SET_NAME, slash ? slash + 1 : prog.name); /* as execve does; metic may have been started by another name */
     process.options = &options;
     process.self = self_command(&options, own_name(by_kernel));
+    process.self_fd = options.self_fd ? fd_hide(options.self_fd) : -1;
     process.uname_release = options.release;
     char *absolute = program_name(&prog);
     process.exe_path = absolute ? absolute : prog.path;

@@ -36,6 +36,7 @@ static const uint64_t max_stack = UINT64_C(1) << 36, max_cache = UINT64_C(1) << 
     X(STRACE_WITH, "-strace-with", "words", "METIC_STRACE", 1, "log system calls as these words of strace(1) say (\"help\" lists them)") \
     X(LOG, "-d", "topic,...", "QEMU_LOG", 1, "log topics (\"help\" lists them)") \
     X(LOG_FILE, "-D", "file", "QEMU_LOG_FILENAME", 1, "log into a file; %d in its name: a file per thread") \
+    X(SELF_FD, "-self-fd", "fd", NULL, 0, "a descriptor of metic's own file, for roots without it; metic itself gives it") \
     X(LOG_FD, "-log-fd", "log,trace", NULL, 0, "descriptors of an open log; metic itself gives them") \
     X(ONE_INSN, "-one-insn-per-tb", NULL, "QEMU_ONE_INSN_PER_TB", 1, "translate each instruction by itself") \
     X(INTERP, "--interp", NULL, NULL, 1, "interpret instead of generating code") \
@@ -305,6 +306,9 @@ static enum options_result apply(struct options *o, enum option option, const ch
         return OPTIONS_BAD;
     case OPT_INHERIT:
         o->inherit = atoi(value);
+        return OPTIONS_RUN;
+    case OPT_SELF_FD:
+        o->self_fd = atoi(value);
         return OPTIONS_RUN;
     case OPT_RELEASE:
         o->release = value;

@@ -21,6 +21,7 @@ struct options {
     uint64_t stack_size;    /* bytes; 0: by the resource limit */
     const char *execfn;     /* what the program sees as its file's name; NULL: the name given */
     int inherit;            /* descriptor of inherit.h; 0: none */
+    int self_fd;            /* descriptor of metic's own file; 0: none */
     struct process_limits limits;
     const char *code_cache;   /* folder of translations; "off": none; NULL: default */
     uint64_t code_cache_size; /* bytes; 0: default */

@@ -122,6 +122,32 @@ int64_t sys_chdir(struct task *t, const uint64_t a[6])
     return host == a[0] ? ret : host_call(SYS_chdir, host);
 }
 
+/* -- the root: what may leave the process where no path leads to metic's file */
+
+int64_t sys_chroot(struct task *t, const uint64_t a[6])
+{
+    self_keep(t->process);
+    return host_call(SYS_chroot, a[0]);
+}
+
+int64_t sys_pivot_root(struct task *t, const uint64_t a[6])
+{
+    self_keep(t->process);
+    return host_call(SYS_pivot_root, a[0], a[1]);
+}
+
+int64_t sys_mount(struct task *t, const uint64_t a[6])
+{
+    self_keep(t->process);
+    return host_call(SYS_mount, a[0], a[1], a[2], a[3], a[4]);
+}
+
+int64_t sys_umount2(struct task *t, const uint64_t a[6])
+{
+    self_keep(t->process);
+    return host_call(SYS_umount2, a[0], a[1]);
+}
+
 /* -- fcntl */
 
 int64_t sys_fcntl(struct task *t, const uint64_t a[6])

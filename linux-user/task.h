@@ -35,6 +35,7 @@ struct process {
     const struct options *options;
     const char *const *self;   /* how to start metic again with the same options: path, options; NULL: the kernel does it */
     struct self_image self_image;
+    int self_fd;               /* metic's file, once no path may lead to it soon (self_keep), or -1 */
     const char *exe_path;      /* absolute host path of the program: /proc/self/exe */
     const char *sysroot;       /* NULL: none */
     const char *uname_release; /* NULL: the host's */
@@ -133,5 +134,11 @@ void process_save(struct task *t);
 void process_ends(struct task *t);
 /* Ends the process as exit_group does. */
 void process_exit(struct task *t, int code) __attribute__((noreturn));
+
+/*
+ * In front of a call behind which no path may lead to metic's file any more (chroot, pivot_root, umount, mount): keeps it
+ * open, for programs to be executed there.
+ */
+void self_keep(struct process *p);
 
 #endif

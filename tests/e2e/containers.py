@@ -45,6 +45,13 @@ nobody bwrap --unshare-user --dev-bind / / sh -c 'exit 5'; echo $?
 bwrap --ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib $([ -d /lib64 ] && echo --symlink usr/lib64 /lib64) --proc /proc /bin/sh -c 'echo *' | sed 's/ lib64//'
 $in --info-fd 5 true 5> /run/info; grep -c child-pid /run/info; $in --json-status-fd 5 sh -c 'exit 3' 5> /run/json; grep exit-code /run/json
 """,
+    "roots without /proc": """root=$(mktemp -d); mount -t tmpfs x $root; cp -a /usr/lib/locale $root 2>/dev/null; mkdir $root/usr
+mount --rbind /usr $root/usr; ln -s usr/bin usr/lib $root; [ -d /usr/lib64 ] && ln -s usr/lib64 $root
+printf '#!/bin/sh\necho script "$0" "$*"; exec sh -c "echo further"\n' > $root/script; chmod +x $root/script
+chroot $root /script a b; chroot $root env -i /bin/sh -c '/script c; sh -c "(exit 3)"; echo $?'
+bwrap --ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib $([ -d /lib64 ] && echo --symlink usr/lib64 /lib64) /bin/sh -c 'sh -c "ls /usr | grep -v lib64"'
+umount -l /proc; sh -c 'ls /proc | wc -l'; chroot $root /script d
+""",
     "systemd --test of the system": "nobody /usr/lib/systemd/systemd --test --system; echo exit code $?",
     "systemd --test of a user": "nobody /usr/lib/systemd/systemd --test --user; echo exit code $?",
     "systemd's tools": """systemd-analyze calendar --base-time='2026-01-01 UTC' --iterations=3 'Mon *-*-01 12:00' 'hourly' | grep -v 'From now'

@@ -16,7 +16,7 @@ MISTAKES = [
     ('calls.tbl', 'sync                pass', 'sync                pas', 'support is pass, hand or an error'),
     ('calls.tbl', 'getpid              pass', 'getpid              pass+soon', 'unknown way to block'),
     ('calls.tbl', 'getpid              pass', 'getpidd             pass', 'has no number'),
-    ('calls.tbl', 'chroot              pass           rawpath', 'chroot  pass  raw', 'unknown kind'),
+    ('calls.tbl', 'swapon              pass           rawpath', 'swapon  pass  raw', 'unknown kind'),
     ('calls.tbl', 'out:sysinfo', 'out:sysinf', 'unknown struct'),
     ('calls.tbl', 'flags:flock', 'flags:flok', 'unknown set'),
     ('calls.tbl', 'rand>1 size flags:getrandom', 'rand>7 size flags:getrandom', 'does not exist'),
