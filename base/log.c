@@ -115,9 +115,13 @@ void log_fork(void)
 
 void log_write(const char *text, size_t n)
 {
-    FILE *f = log_stream();
-    fwrite(text, 1, n, f);
-    fflush(f);
+    /* Not through the stream, whose lock a process may have that shares memory and is stopped. */
+    int fd = fileno(log_stream());
+    for (ssize_t done; n && ((done = write(fd, text, n)) > 0 || errno == EINTR);)
+        if (done > 0) {
+            text += done;
+            n -= (size_t)done;
+        }
 }
 
 void log_printf(const char *fmt, ...)

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/own-fds.h"
+#include "linux-user/tracer.h"
 
 enum {
     LOCK_PATIENCE = 10000000, /* ns between looks whether who holds the lock is alive */
@@ -82,6 +83,8 @@ static void lock(int32_t tid)
         if (atomic_compare_exchange_strong(&shared->lock, &holder, tid))
             return;
         long r = syscall(SYS_futex, &shared->lock, FUTEX_WAIT, holder, &patience, NULL, 0);
+        if (r < 0)
+            tracer_attend(); /* the holder may be stopped, for this thread to send on */
         bool dead = r < 0 && errno == ETIMEDOUT && (++looks == LOCK_LOOKS || (kill(holder, 0) && errno == ESRCH));
         if (dead && atomic_compare_exchange_strong(&shared->lock, &holder, tid))
             return;
