@@ -1,4 +1,5 @@
-/* See shared-lock.h; futex(2). One word says who holds the lock, so that there is no moment at which that is unknown. */
+/* See shared-lock.h; futex(2). One word says who holds the lock, so that there is no moment at which that is unknown.
+ */
 #define _GNU_SOURCE
 #include "base/shared-lock.h"
 

@@ -1,7 +1,7 @@
 /*
- * A lock in memory that several processes may share (vfork, clone with CLONE_VM), and a condition to go with it. Two things
- * happen there that the C library's are not made for: the holder is stopped by a debugger that itself wants the lock, and
- * the holder is killed while the others go on.
+ * A lock in memory that several processes may share (vfork, clone with CLONE_VM), and a condition to go with it. Two
+ * things happen there that the C library's are not made for: the holder is stopped by a debugger that itself wants the
+ * lock, and the holder is killed while the others go on.
  */
 #ifndef BASE_SHARED_LOCK_H
 #define BASE_SHARED_LOCK_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct shared_lock {
-    uint64_t holder;      /* 0, or the address of its thread's own variables and, in bit 0, whether others may be waiting */
+    uint64_t holder; /* 0, or the address of its thread's own variables and, in bit 0, whether others may be waiting */
     void (*attend)(void); /* called again and again by a thread that waits, or NULL */
 };
 

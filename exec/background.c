@@ -23,11 +23,11 @@
 #include "host/cpu.h"
 
 enum {
-    MAX_ASKED = 64,            /* requests at a time; more are asked for again later */
-    IDLE_NS = 20000000,        /* the thread ends after so long without work */
+    MAX_ASKED = 64,     /* requests at a time; more are asked for again later */
+    IDLE_NS = 20000000, /* the thread ends after so long without work */
     STACK_BYTES = 512 << 10,
-    ROOM = 256 << 10,          /* bytes of a unit's code */
-    MAX_CELLS = 1024,          /* exits of a unit */
+    ROOM = 256 << 10, /* bytes of a unit's code */
+    MAX_CELLS = 1024, /* exits of a unit */
 };
 
 /* What the thread compiles into. The cells stand for those the unit gets when it is moved. */

@@ -34,8 +34,8 @@ enum {
 #define UNFINISHED  ".new"
 
 /*
- * Host addresses for code: 1 << 14 places of DISK_SPAN, above what guests are given and below what the host places. Some
- * guests (address sanitizers) want places of their own anywhere below.
+ * Host addresses for code: 1 << 14 places of DISK_SPAN, above what guests are given and below what the host places.
+ * Some guests (address sanitizers) want places of their own anywhere below.
  */
 static const uint64_t first_centre = UINT64_C(0x700000000000);
 enum { PLACES = 1 << 14 };
@@ -176,7 +176,8 @@ struct disk *disk_new(const struct disk_options *o)
         close(fd);
     }
     fd = open_folder(d->user, false);
-    /* A folder given by name is made where the one above it is there, which it is not in a sandbox below the first root. */
+    /* A folder given by name is made where the one above it is there, which it is not in a sandbox below the first
+     * root. */
     if (fd < 0 && d->user && make_folder(d->user, o->folder ? 0 : MAX_PARENTS))
         fd = open_folder(d->user, false);
     if (fd >= 0) {

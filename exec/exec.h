@@ -32,8 +32,8 @@ struct exec_options {
     void (*first_thread)(void *opaque);
     void *first_thread_opaque;
     /*
-     * Called again and again while a thread waits for what another one does that may have been stopped, for the waiting one
-     * to send it on: a debugger in the same memory. NULL: nobody debugs.
+     * Called again and again while a thread waits for what another one does that may have been stopped, for the waiting
+     * one to send it on: a debugger in the same memory. NULL: nobody debugs.
      */
     void (*waiting)(void);
     const struct disk *disk; /* translations on disk, or NULL; outlives the struct exec */
@@ -106,7 +106,8 @@ bool exec_stop_background(struct exec *x);
 /* May there be such a thread? One that runs is ended: for processes whose every thread is looked at from outside. */
 void exec_allow_background(struct exec *x, bool may);
 
-/* By the thread that waited for a child in the same memory (vfork), which may have been killed in the middle of anything. */
+/* By the thread that waited for a child in the same memory (vfork), which may have been killed in the middle of
+ * anything. */
 void exec_child_ended(struct exec *x);
 
 /* Around fork(): prepare takes the locks, parent/child release them; the child drops the cpus of other threads. */

@@ -13,8 +13,8 @@ struct task;
 
 /*
  * The process is about to die by info->si_signo, raised on t's thread (process_ends()): waits until its other threads
- * have stopped and writes the core file if the resource limit and the process's dumpable state allow one. A failure to write is silent, as the
- * kernel's is.
+ * have stopped and writes the core file if the resource limit and the process's dumpable state allow one. A failure to
+ * write is silent, as the kernel's is.
  */
 void core_dump(struct task *t, const siginfo_t *info);
 

@@ -17,11 +17,11 @@ struct task;
 
 /* Negative results of the kernel's own convention (include/linux/errno.h). */
 enum {
-    SYS_RESTART = 512,         /* restart if SA_RESTART or no handler runs, else EINTR */
-    SYS_RESTART_ALWAYS = 513,  /* restart after any handler */
-    SYS_RESTART_NOHAND = 514,  /* restart only if no handler runs, else EINTR */
-    SYS_RESTART_BLOCK = 516,   /* like NOHAND, but restart_syscall goes on with what is left of the time: task.restart */
-    SYS_KEEP_REGS = 600,       /* the handler has set the guest's registers (rt_sigreturn, execve) */
+    SYS_RESTART = 512,        /* restart if SA_RESTART or no handler runs, else EINTR */
+    SYS_RESTART_ALWAYS = 513, /* restart after any handler */
+    SYS_RESTART_NOHAND = 514, /* restart only if no handler runs, else EINTR */
+    SYS_RESTART_BLOCK = 516,  /* like NOHAND, but restart_syscall goes on with what is left of the time: task.restart */
+    SYS_KEEP_REGS = 600,      /* the handler has set the guest's registers (rt_sigreturn, execve) */
 };
 
 typedef int64_t syscall_fn(struct task *t, const uint64_t a[6]);

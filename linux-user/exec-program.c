@@ -165,8 +165,8 @@ static bool is_being_written(int fd)
 }
 
 /*
- * Since Linux 6.14 the kernel judges itself, without executing anything; those who watch the file (fanotify(7)) see that
- * it is opened to be executed.
+ * Since Linux 6.14 the kernel judges itself, without executing anything; those who watch the file (fanotify(7)) see
+ * that it is opened to be executed.
  */
 static int64_t may_execute(int fd, const char *path)
 {
@@ -282,7 +282,8 @@ static int64_t host_exec(struct task *t, const char *path, const char *const *ar
     return host_exec_at(t, AT_FDCWD, path, argv, envp, 0);
 }
 
-/* The emulator at `metic`, or by the descriptor fd if that is none's number, or where landlock's rules, which were made without knowing it, forbid that a copy. */
+/* The emulator at `metic`, or by the descriptor fd if that is none's number, or where landlock's rules, which were made
+ * without knowing it, forbid that a copy. */
 static int64_t exec_metic(struct task *t, const char *metic, int by, const char *const *argv, uint64_t envp)
 {
     char copy[40];
@@ -322,7 +323,8 @@ static int64_t exec_host(struct task *t, const char *path, struct arg_list *args
     if (exists)
         limits_after_failed_exec(&saved);
     args->n--;
-    /* What may be executed but not read may be a guest's program that the host does not know: it can't be loaded here. */
+    /* What may be executed but not read may be a guest's program that the host does not know: it can't be loaded here.
+     */
     return ret == -ENOEXEC && faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) && errno == EACCES ? -EACCES : ret;
 }
 
@@ -353,7 +355,9 @@ static int64_t exec_guest(struct task *t, const struct target *guest, const stru
     int by = -1;
     if (!self || faccessat(AT_FDCWD, metic, X_OK, 0)) {
         ret = exec_host(t, p->path, args, envp);
-        by = ret == -ENOEXEC && self && t->process->self_fd >= 0 ? fcntl(t->process->self_fd, F_DUPFD, STDERR_FILENO + 1) : -1;
+        by = ret == -ENOEXEC && self && t->process->self_fd >= 0
+                 ? fcntl(t->process->self_fd, F_DUPFD, STDERR_FILENO + 1)
+                 : -1;
         if (by < 0)
             return ret;
     }

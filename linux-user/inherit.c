@@ -35,8 +35,8 @@ int inherit_save(const struct task *t)
         return INHERIT_NOTHING;
     int fd = memfd_create("inherit", 0), copy = fd < 0 ? -1 : dup(fd);
     FILE *f = copy < 0 ? NULL : fdopen(copy, "w");
-    bool ok = f && fwrite(magic, sizeof magic, 1, f) == 1 && fwrite(&p, sizeof p, 1, f) == 1 &&
-              seccomp_save(t, f) && tracee_save(t, f) && debug_save(t, f);
+    bool ok = f && fwrite(magic, sizeof magic, 1, f) == 1 && fwrite(&p, sizeof p, 1, f) == 1 && seccomp_save(t, f) &&
+              tracee_save(t, f) && debug_save(t, f);
     ok = f && !fclose(f) && ok;
     if (ok && !lseek(fd, 0, SEEK_SET))
         return fd;
@@ -51,8 +51,8 @@ bool inherit_restore(struct task *t, int fd)
     struct saved_process p;
     FILE *f = fdopen(fd, "r");
     bool ok = f && fread(head, sizeof head, 1, f) == 1 && !memcmp(head, magic, sizeof head) &&
-              fread(&p, sizeof p, 1, f) == 1 && seccomp_restore(t, f) &&
-              tracee_restore(t, f) && debug_restore(t->process, f);
+              fread(&p, sizeof p, 1, f) == 1 && seccomp_restore(t, f) && tracee_restore(t, f) &&
+              debug_restore(t->process, f);
     if (ok) {
         t->process->personality = p.personality;
         t->process->inherited_mdwe = p.mdwe;

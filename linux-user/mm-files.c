@@ -93,7 +93,8 @@ uint64_t mm_file_place(struct mm *mm, int fd, uint64_t len)
     id.ctime = id.dev = id.ino = 0; /* a copy may have the same address */
     id.mtime -= id.mtime % SECOND;
     for (unsigned try = 0; try < TRIES; try++) {
-        uint64_t at = mm->places.start + (hash_bytes(mm->secret + try, &id, sizeof id) % mm->places.n << FILE_PLACE_SHIFT);
+        uint64_t at =
+            mm->places.start + (hash_bytes(mm->secret + try, &id, sizeof id) % mm->places.n << FILE_PLACE_SHIFT);
         if (!areas_first(&mm->list, at, at + len) && !areas_first(&mm->foreign, at, at + len))
             return at;
     }

@@ -42,12 +42,13 @@ enum {
 #define MAX_WINDOW (UINT64_C(64) << 30)
 
 /*
- * Which part of the space is for what: docs/design/address-space.rst. A guest whose space ends below metic's own memory has
- * things where Linux has them, which sanitizers take for granted.
+ * Which part of the space is for what: docs/design/address-space.rst. A guest whose space ends below metic's own memory
+ * has things where Linux has them, which sanitizers take for granted.
  */
 static void lay_out(struct mm *mm, unsigned bits, uint64_t seed)
 {
-    const uint64_t window = mm->limit >> 4 < MAX_WINDOW ? mm->limit >> 4 : MAX_WINDOW; /* at the top: all but the program */
+    const uint64_t window =
+        mm->limit >> 4 < MAX_WINDOW ? mm->limit >> 4 : MAX_WINDOW; /* at the top: all but the program */
     uint64_t files, files_size, programs;
     if (bits <= OWN_BITS) {
         mm->top = mm->limit;
@@ -63,7 +64,8 @@ static void lay_out(struct mm *mm, unsigned bits, uint64_t seed)
         mm->programs.n = UINT64_C(1) << (bits - 6 - 12);
     }
     uint64_t mask = mm->programs.n - 1; /* two numbers of as many pages are left to chance */
-    uint64_t r1 = seed * UINT64_C(0x9e3779b97f4a7c15) >> 20 & mask, r2 = seed * UINT64_C(0xbf58476d1ce4e5b9) >> 20 & mask;
+    uint64_t r1 = seed * UINT64_C(0x9e3779b97f4a7c15) >> 20 & mask,
+             r2 = seed * UINT64_C(0xbf58476d1ce4e5b9) >> 20 & mask;
     mm->top = ALIGN_DOWN(mm->top, (uint64_t)PAGE) - r1 * PAGE;
     mm->programs.start = ALIGN_DOWN(programs, (uint64_t)PAGE);
     mm->program_base = mm->programs.start + r2 * PAGE;
@@ -204,7 +206,7 @@ static bool is_reservation(uint32_t prot, uint32_t flags)
 /* As the kernel's map_deny_write_exec(). */
 static bool denies(const struct mm *mm, uint32_t old, uint32_t new)
 {
-    return mm->mdwe && new & PROT_EXEC && (new & PROT_WRITE || !(old & PROT_EXEC));
+    return mm->mdwe && new &PROT_EXEC && (new &PROT_WRITE || !(old & PROT_EXEC));
 }
 
 static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset,
@@ -518,15 +520,9 @@ void mm_child_ended(struct mm *mm)
         shared_lock_give(&mm->op);
 }
 
-void mm_fork_begin(struct mm *mm)
-{
-    shared_lock_take(&mm->op);
-}
+void mm_fork_begin(struct mm *mm) { shared_lock_take(&mm->op); }
 
-void mm_fork_prepare(struct mm *mm)
-{
-    shared_lock_take(&mm->areas_lock);
-}
+void mm_fork_prepare(struct mm *mm) { shared_lock_take(&mm->areas_lock); }
 
 void mm_fork_child(struct mm *mm)
 {

@@ -29,25 +29,31 @@ static const uint64_t max_stack = UINT64_C(1) << 36, max_cache = UINT64_C(1) << 
     X(STACK, "-s", "size", "QEMU_STACK_SIZE", 1, "stack size in bytes, or with K, M, G") \
     X(EXECFN, "-execfn", "name", NULL, 0, "the program file's name, as the program sees it (AT_EXECFN, comm)") \
     X(RLIMIT, "-rlimit", "as=soft:hard,...", NULL, 0, "limits of the program's memory in bytes: as, data, stack") \
-    X(INHERIT, "-inherit", "fd", NULL, 0, "a descriptor with what the process keeps over execve; metic itself gives it") \
+    X(INHERIT, "-inherit", "fd", NULL, 0, \
+      "a descriptor with what the process keeps over execve; metic itself gives it") \
     X(RELEASE, "-r", "release", "QEMU_UNAME", 1, "what uname -r answers") \
     X(CPU, "-cpu", "model", "QEMU_CPU", 1, "processor model (\"help\" lists them)") \
     X(STRACE, "-strace", NULL, "QEMU_STRACE", 1, "log system calls") \
-    X(STRACE_WITH, "-strace-with", "words", "METIC_STRACE", 1, "log system calls as these words of strace(1) say (\"help\" lists them)") \
+    X(STRACE_WITH, "-strace-with", "words", "METIC_STRACE", 1, \
+      "log system calls as these words of strace(1) say (\"help\" lists them)") \
     X(LOG, "-d", "topic,...", "QEMU_LOG", 1, "log topics (\"help\" lists them)") \
     X(LOG_FILE, "-D", "file", "QEMU_LOG_FILENAME", 1, "log into a file; %d in its name: a file per thread") \
-    X(SELF_FD, "-self-fd", "fd", NULL, 0, "a descriptor of metic's own file, for roots without it; metic itself gives it") \
+    X(SELF_FD, "-self-fd", "fd", NULL, 0, \
+      "a descriptor of metic's own file, for roots without it; metic itself gives it") \
     X(LOG_FD, "-log-fd", "log,trace", NULL, 0, "descriptors of an open log; metic itself gives them") \
     X(ONE_INSN, "-one-insn-per-tb", NULL, "QEMU_ONE_INSN_PER_TB", 1, "translate each instruction by itself") \
     X(INTERP, "--interp", NULL, NULL, 1, "interpret instead of generating code") \
     X(VERIFY, "--verify", NULL, NULL, 1, "run generated code and the interpreter in lock-step and compare") \
-    X(TIER, "-tier", "tier", "METIC_TIER", 1, "generate code quick, hot (well) or auto: quick, then hot where it pays") \
+    X(TIER, "-tier", "tier", "METIC_TIER", 1, \
+      "generate code quick, hot (well) or auto: quick, then hot where it pays") \
     X(HOT_AFTER, "-hot-after", "n", "METIC_HOT_AFTER", 1, "entries of quick code before it is taken for hot") \
     X(CODE_CACHE, "-code-cache", "folder", "METIC_CODE_CACHE", 1, "folder where translations are kept, or \"off\"") \
-    X(CODE_CACHE_SIZE, "-code-cache-size", "size", "METIC_CODE_CACHE_SIZE", 1, "bound of that folder in bytes, or with K, M, G") \
+    X(CODE_CACHE_SIZE, "-code-cache-size", "size", "METIC_CODE_CACHE_SIZE", 1, \
+      "bound of that folder in bytes, or with K, M, G") \
     X(GDB, "-g", "port", "METIC_GDB QEMU_GDB", 0, "wait for a debugger on a TCP port, HOST:PORT or unix:PATH") \
     X(SEED, "-seed", "number", "QEMU_RAND_SEED", 1, "what is random for the program's start comes from this number") \
-    X(GUEST_BASE, "-B", "address", "QEMU_GUEST_BASE", 0, "nothing, for scripts: the program's addresses are those of the host") \
+    X(GUEST_BASE, "-B", "address", "QEMU_GUEST_BASE", 0, \
+      "nothing, for scripts: the program's addresses are those of the host") \
     X(RESERVED_VA, "-R", "size", "QEMU_RESERVED_VA", 0, "nothing, for scripts: no address space is reserved") \
     X(TB_SIZE, "-tb-size", "size", "QEMU_TB_SIZE", 0, "nothing, for scripts: memory for code grows as it is needed") \
     X(PAGE_SIZE, "-p", "size", NULL, 0, "nothing, for scripts: pages have their architecture's size") \
@@ -304,12 +310,8 @@ static enum options_result apply(struct options *o, enum option option, const ch
             return OPTIONS_RUN;
         report_error("-rlimit %s: not as=soft:hard,data=soft:hard,stack=soft:hard in bytes", value);
         return OPTIONS_BAD;
-    case OPT_INHERIT:
-        o->inherit = atoi(value);
-        return OPTIONS_RUN;
-    case OPT_SELF_FD:
-        o->self_fd = atoi(value);
-        return OPTIONS_RUN;
+    case OPT_INHERIT: o->inherit = atoi(value); return OPTIONS_RUN;
+    case OPT_SELF_FD: o->self_fd = atoi(value); return OPTIONS_RUN;
     case OPT_RELEASE:
         o->release = value;
         return OPTIONS_RUN;

@@ -377,8 +377,7 @@ bool seccomp_ioctl(struct task *t, int fd, uint32_t command, uint64_t arg, int64
     case (uint32_t)SECCOMP_IOCTL_NOTIF_SEND: *result = answer(t, fd, arg); return true;
     case (uint32_t)SECCOMP_IOW(2, __u64): /* SECCOMP_IOCTL_NOTIF_ID_VALID, and with the direction it first had */
     case (uint32_t)SECCOMP_IOR(2, __u64):
-    case (uint32_t)SECCOMP_IOW(4, __u64): /* SECCOMP_IOCTL_NOTIF_SET_FLAGS */
-        break;
+    case (uint32_t)SECCOMP_IOW(4, __u64): /* SECCOMP_IOCTL_NOTIF_SET_FLAGS */ break;
     default: /* the struct of this one may grow, and the kernel doesn't look at the direction */
         if ((command ^ SECCOMP_IOCTL_NOTIF_ADDFD) & ~(uint32_t)(IOCSIZE_MASK | IOC_INOUT))
             return false;

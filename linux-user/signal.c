@@ -207,8 +207,7 @@ static int64_t give_host_action(const struct process *p, int signo, const struct
     bool dumps = a->handler == HANDLER_DEFAULT && CORE_SIGNALS & SIGNAL_BIT(signo); /* not the emulator's core */
     bool debugged = a->handler == HANDLER_DEFAULT && debug_catches(p, signo);
     struct host_sigaction h = {.handler = a->handler, .flags = a->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)};
-    if (is_caught(a) || dumps || debugged || ends_itself(p, signo, a) || is_shown(signo, a) ||
-        sync_index(signo) >= 0) {
+    if (is_caught(a) || dumps || debugged || ends_itself(p, signo, a) || is_shown(signo, a) || sync_index(signo) >= 0) {
         h.handler = (uintptr_t)host_handler;
         /* SA_RESTART: the kernel shows by what it does which calls it would restart (host/calls.h). */
         h.flags |= SA_SIGINFO | SA_ONSTACK | SA_RESTART;
@@ -221,10 +220,7 @@ static int64_t give_host_action(const struct process *p, int signo, const struct
  * The first process of a pid namespace is spared what it has no handler for: there the kernel has to see that it has
  * none.
  */
-static bool may_catch_defaults(const struct process *p)
-{
-    return getpid() != 1 && !p->actions.leaves_defaults;
-}
+static bool may_catch_defaults(const struct process *p) { return getpid() != 1 && !p->actions.leaves_defaults; }
 
 void signals_start(struct process *p)
 {
@@ -235,8 +231,7 @@ void signals_start(struct process *p)
             continue;
         p->actions.action[s] = (struct linux_sigaction){.handler = old.handler == HANDLER_IGNORE};
         const struct linux_sigaction *a = &p->actions.action[s];
-        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s) || debug_catches(p, s) || ends_itself(p, s, a) ||
-            is_shown(s, a))
+        if ((SYNC_MASK | CORE_SIGNALS) & SIGNAL_BIT(s) || debug_catches(p, s) || ends_itself(p, s, a) || is_shown(s, a))
             give_host_action(p, s, a);
     }
 }
@@ -439,7 +434,8 @@ void signal_die(struct task *t, const siginfo_t *info)
     process_save(t);
     /*
      * What the host would dump is the emulator: not to a file, not to a program either. A tracer has to look into the
-     * process once more, which only its like may with one that can't be dumped; a limit of 1 keeps programs from it, too.
+     * process once more, which only its like may with one that can't be dumped; a limit of 1 keeps programs from it,
+     * too.
      */
     if (t->tracee.active && !getrlimit(RLIMIT_CORE, &limit) && limit.rlim_max)
         no_core = (struct rlimit){1, limit.rlim_max};
@@ -494,9 +490,7 @@ static void finish_call(struct task *t, int64_t result, const struct linux_sigac
     case -SYS_RESTART:
         restart = !a || a->flags & SA_RESTART;
         break;
-    case -SYS_RESTART_ALWAYS:
-        restart = true;
-        break;
+    case -SYS_RESTART_ALWAYS: restart = true; break;
     case -SYS_RESTART_BLOCK:
         if (a)
             t->restart.call = CALL_unknown;
@@ -504,9 +498,7 @@ static void finish_call(struct task *t, int64_t result, const struct linux_sigac
             t->abi->set_number(t->cpu, restart_number(t->abi->syscalls));
         restart = !a;
         break;
-    case -SYS_RESTART_NOHAND:
-        restart = !a;
-        break;
+    case -SYS_RESTART_NOHAND: restart = !a; break;
     default:
         t->abi->set_result(t->cpu, result);
         return;

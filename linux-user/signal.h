@@ -34,7 +34,7 @@ struct linux_sigaction {
 
 struct signal_actions {
     struct linux_sigaction action[LINUX_NSIG + 1]; /* by number */
-    bool ends_itself; /* where a signal's default action ends the process, metic does: see signals_end_in_order */
+    bool ends_itself;     /* where a signal's default action ends the process, metic does: see signals_end_in_order */
     bool leaves_defaults; /* for good: see signals_leave_defaults */
 };
 
@@ -86,8 +86,9 @@ bool signal_disguise(int signo, siginfo_t *info);
 /* Takes over the dispositions the process was started with. */
 void signals_start(struct process *p);
 /*
- * Signals that end the process by default do so at a precise point from now on: for one whose memory others go on to use.
- * Where it is killed in the middle of something they have its locks (base/shared-lock.h), but perhaps half of its changes.
+ * Signals that end the process by default do so at a precise point from now on: for one whose memory others go on to
+ * use. Where it is killed in the middle of something they have its locks (base/shared-lock.h), but perhaps half of its
+ * changes.
  */
 void signals_end_in_order(struct process *p);
 /*

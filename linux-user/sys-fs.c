@@ -98,7 +98,8 @@ int64_t sys_openat2(struct task *t, const uint64_t a[6])
 int64_t sys_readlinkat(struct task *t, const uint64_t a[6])
 {
     char path[PATH_MAX], found[PATH_MAX];
-    if (read_path(t, a[1], path) && (path[0] ? procfs_exe(t, (int)a[0], path, found) : procfs_exe_opened(t, (int)a[0], found))) {
+    if (read_path(t, a[1], path) &&
+        (path[0] ? procfs_exe(t, (int)a[0], path, found) : procfs_exe_opened(t, (int)a[0], found))) {
         if ((int)a[3] <= 0)
             return -EINVAL;
         procfs_exe_name(found);

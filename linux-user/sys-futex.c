@@ -12,8 +12,8 @@
 #include "linux-user/uaccess.h"
 
 /*
- * FUTEX_WAIT with the time-out, as begun_syscall answers. Interrupted it goes on with what is then left, unless a handler
- * runs.
+ * FUTEX_WAIT with the time-out, as begun_syscall answers. Interrupted it goes on with what is then left, unless a
+ * handler runs.
  */
 int64_t futex_wait_for(struct task *t, const uint64_t a[6], const struct timespec *time)
 {

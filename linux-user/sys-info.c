@@ -293,12 +293,9 @@ int64_t sys_prctl(struct task *t, const uint64_t a[6])
         return seccomp_prctl_get(t);
     case PR_SET_SECCOMP:
         return seccomp_prctl_set(t, a[1], a[2]);
-    case PR_SET_SYSCALL_USER_DISPATCH:
-        return user_dispatch_prctl(t, a);
-    case PR_SET_MDWE_REQUEST:
-        return a[2] || a[3] || a[4] ? -EINVAL : mm_set_mdwe(t->process->mm, a[1]);
-    case PR_GET_MDWE_REQUEST:
-        return a[1] || a[2] || a[3] || a[4] ? -EINVAL : (int64_t)mm_mdwe(t->process->mm);
+    case PR_SET_SYSCALL_USER_DISPATCH: return user_dispatch_prctl(t, a);
+    case PR_SET_MDWE_REQUEST: return a[2] || a[3] || a[4] ? -EINVAL : mm_set_mdwe(t->process->mm, a[1]);
+    case PR_GET_MDWE_REQUEST: return a[1] || a[2] || a[3] || a[4] ? -EINVAL : (int64_t)mm_mdwe(t->process->mm);
     case PR_SET_MM:
         return set_mm(t, a);
     case PR_GET_AUXV_REQUEST:

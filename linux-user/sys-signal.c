@@ -208,7 +208,9 @@ int64_t sys_rt_sigreturn(struct task *t, const uint64_t a[6])
     struct signal_frame f;
     if (t->abi->restore_frame(t, &f)) {
         uint64_t at = t->abi->stack_pointer(t->cpu);
-        int code = !t->abi->bad_frame_faults ? SI_KERNEL : mm_ends_behind(t->process->mm, at) ? SEGV_ACCERR : SEGV_MAPERR;
+        int code = !t->abi->bad_frame_faults            ? SI_KERNEL
+                   : mm_ends_behind(t->process->mm, at) ? SEGV_ACCERR
+                                                        : SEGV_MAPERR;
         signal_force(t, SIGSEGV, code, at);
         return -SYS_KEEP_REGS;
     }

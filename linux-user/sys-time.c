@@ -1,6 +1,6 @@
 /*
- * Clocks, sleeping, and what is left of interrupted waits. Clock reads go through the host's vDSO (the C library's clock_gettime), so that they cost no
- * host system call; the layouts are the same on both sides.
+ * Clocks, sleeping, and what is left of interrupted waits. Clock reads go through the host's vDSO (the C library's
+ * clock_gettime), so that they cost no host system call; the layouts are the same on both sides.
  */
 #include <errno.h>
 #include <string.h>
@@ -67,7 +67,8 @@ struct timespec restart_left(const struct task *t)
  * A sleep that a signal ends has to tell what is left, also when the signal came before the host's call began: then
  * everything is.
  */
-static int64_t sleep_for(struct task *t, int call, const uint64_t a[6], clockid_t clock, const struct timespec *time, uint64_t rest)
+static int64_t sleep_for(struct task *t, int call, const uint64_t a[6], clockid_t clock, const struct timespec *time,
+                         uint64_t rest)
 {
     struct timespec left = *time;
     int64_t ret = safe_syscall(t, SYS_clock_nanosleep, (uint64_t)clock, 0, (uintptr_t)time, (uintptr_t)&left, 0, 0);
@@ -82,9 +83,8 @@ static int64_t sleep_for(struct task *t, int call, const uint64_t a[6], clockid_
 int64_t sys_nanosleep(struct task *t, const uint64_t a[6])
 {
     struct timespec time;
-    return copy_from_guest(t, &time, a[0], sizeof time)
-               ? -EFAULT
-               : sleep_for(t, CALL_nanosleep, a, CLOCK_MONOTONIC, &time, a[1]);
+    return copy_from_guest(t, &time, a[0], sizeof time) ? -EFAULT
+                                                        : sleep_for(t, CALL_nanosleep, a, CLOCK_MONOTONIC, &time, a[1]);
 }
 
 int64_t sys_clock_nanosleep(struct task *t, const uint64_t a[6])

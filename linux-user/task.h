@@ -49,8 +49,9 @@ struct process {
     struct guest_record record; /* for other processes */
     struct process_limits limits;
     uint32_t personality;
-    uint32_t inherited_mdwe;   /* MDWE_… of mm.h, from when the program is loaded */
-    struct task *dying;        /* ends the process: the others stop for good in front of their next guest instruction; NULL: none */
+    uint32_t inherited_mdwe; /* MDWE_… of mm.h, from when the program is loaded */
+    struct task
+        *dying; /* ends the process: the others stop for good in front of their next guest instruction; NULL: none */
     bool vfork_child;          /* shares mm and exec with the process that made it */
 
     struct debug *debug;       /* -g; NULL: nobody debugs */
@@ -66,7 +67,7 @@ struct process {
     uint32_t unknown_ioctls[32]; /* that the log has told of: a ring */
     unsigned nunknown_ioctls;
     uint64_t views[16]; /* a bit for each descriptor below 1024 that became a view of /proc: procfs-fds.c */
-    bool fuse_piped; /* requests of a FUSE device were moved into a pipe: sys-fuse.c */
+    bool fuse_piped;    /* requests of a FUSE device were moved into a pipe: sys-fuse.c */
 };
 
 /* An interrupted call with a time-out, which restart_syscall(2) continues. */
@@ -136,8 +137,8 @@ void process_ends(struct task *t);
 void process_exit(struct task *t, int code) __attribute__((noreturn));
 
 /*
- * In front of a call behind which no path may lead to metic's file any more (chroot, pivot_root, umount, mount): keeps it
- * open, for programs to be executed there.
+ * In front of a call behind which no path may lead to metic's file any more (chroot, pivot_root, umount, mount): keeps
+ * it open, for programs to be executed there.
  */
 void self_keep(struct process *p);
 

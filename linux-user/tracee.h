@@ -15,7 +15,10 @@ struct process;
 struct clone_request;
 struct cpu_watcher;
 
-enum { TRACE_SYSEMU = 31, TRACE_O_SUSPEND_SECCOMP = 1 << 21 }; /* PTRACE_…, also where the host's C library lacks them */
+enum {
+    TRACE_SYSEMU = 31,
+    TRACE_O_SUSPEND_SECCOMP = 1 << 21
+}; /* PTRACE_…, also where the host's C library lacks them */
 
 /*
  * Both sides speak by SIGSEGV, which no guest blocks on the host. si_errno marks the message, which the kernel never
@@ -29,10 +32,10 @@ enum {
     MESSAGE_START = TRACE_MESSAGE | 3 << 8,     /* tracer: you are traced now; si_int: START_… */
     MESSAGE_INTERRUPT = TRACE_MESSAGE | 4 << 8, /* tracer: PTRACE_INTERRUPT */
     MESSAGE_REDIRECT = TRACE_MESSAGE | 5 << 8,  /* tracer: the signal in the low byte has come for you */
-    MESSAGE_WAKE = TRACE_MESSAGE | 6 << 8,      /* the process itself: look what is to be done (debug.h, begun_syscall) */
-    MESSAGE_CODE = TRACE_MESSAGE | 7 << 8,      /* anybody, to a process: its struct code_changes is pending */
-    MESSAGE_DUMPED = TRACE_MESSAGE | 8 << 8,    /* a child or tracee: si_pid is about to die and has left a core file */
-    REDIRECT_ERRNO = 0x80, /* beside the signal: its own si_errno stands behind the fields of its kind, */
+    MESSAGE_WAKE = TRACE_MESSAGE | 6 << 8,   /* the process itself: look what is to be done (debug.h, begun_syscall) */
+    MESSAGE_CODE = TRACE_MESSAGE | 7 << 8,   /* anybody, to a process: its struct code_changes is pending */
+    MESSAGE_DUMPED = TRACE_MESSAGE | 8 << 8, /* a child or tracee: si_pid is about to die and has left a core file */
+    REDIRECT_ERRNO = 0x80,  /* beside the signal: its own si_errno stands behind the fields of its kind, */
     REDIRECT_ERRNO_AT = 32, /* at this byte of the siginfo */
     START_SEIZED = 1,
     START_STOP = 2, /* PTRACE_ATTACH: stop with SIGSTOP */

@@ -26,7 +26,6 @@
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"
 
-
 enum { SET_USER_DISPATCH = 0x4210, GET_USER_DISPATCH = 0x4211 }; /* PTRACE_…_SYSCALL_USER_DISPATCH_CONFIG */
 
 enum {

@@ -27,8 +27,8 @@ struct tracee_entry {
 };
 
 /*
- * Sends on those of the current thread's tracees that the host has stopped for something that the guest is not told of: for
- * threads that wait for what such a tracee, in the same memory, holds.
+ * Sends on those of the current thread's tracees that the host has stopped for something that the guest is not told of:
+ * for threads that wait for what such a tracee, in the same memory, holds.
  */
 void tracer_attend(void);
 /* Forgets all: a child does not trace what its parent does. */

@@ -51,10 +51,7 @@ static void set_result(struct cpu *cpu, int64_t value)
     a64(cpu)->x[0] = (uint64_t)value;
 }
 
-static void set_number(struct cpu *cpu, uint64_t number)
-{
-    a64(cpu)->x[8] = number;
-}
+static void set_number(struct cpu *cpu, uint64_t number) { a64(cpu)->x[8] = number; }
 
 static void restart_syscall(struct cpu *cpu)
 {

@@ -28,10 +28,7 @@ static void set_result(struct cpu *cpu, int64_t value)
     rv(cpu)->x[REG_A0] = (uint64_t)value;
 }
 
-static void set_number(struct cpu *cpu, uint64_t number)
-{
-    rv(cpu)->x[REG_A7] = number;
-}
+static void set_number(struct cpu *cpu, uint64_t number) { rv(cpu)->x[REG_A7] = number; }
 
 static void restart_syscall(struct cpu *cpu)
 {

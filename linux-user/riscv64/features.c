@@ -57,9 +57,7 @@ static bool probe(int64_t key, uint64_t *value)
     case KEY_ZICBOZ_BLOCK_SIZE:
         *value = RV_CACHE_BLOCK;
         return true;
-    case KEY_HIGHEST_VIRT_ADDRESS:
-        *value = (UINT64_C(1) << RV_USER_ADDRESS_BITS) - 1;
-        return true;
+    case KEY_HIGHEST_VIRT_ADDRESS: *value = (UINT64_C(1) << RV_USER_ADDRESS_BITS) - 1; return true;
     case KEY_TIME_CSR_FREQ:
         *value = RV_TIME_FREQUENCY;
         return true;

@@ -21,24 +21,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "slurp.h"
 
-static char self[4096], text[1 << 20];
-
-/* The whole file, NUL behind it: its length, -1: can't be opened. */
-static ssize_t slurp_fd(int fd)
-{
-    size_t n = 0;
-    ssize_t got;
-    if (fd < 0)
-        return -1;
-    while (n < sizeof text - 1 && (got = read(fd, text + n, sizeof text - 1 - n)) > 0)
-        n += (size_t)got;
-    text[n] = 0;
-    close(fd);
-    return (ssize_t)n;
-}
-
-static ssize_t slurp(const char *path) { return slurp_fd(open(path, O_RDONLY)); }
+static char self[4096];
 
 static const char *base(const char *path) { return strrchr(path, '/') ? strrchr(path, '/') + 1 : path; }
 

@@ -25,23 +25,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "slurp.h"
 
-static char self[4096], text[1 << 20], folder[] = "/tmp/metic-ways-XXXXXX";
-
-static ssize_t slurp_fd(int fd)
-{
-    size_t n = 0;
-    ssize_t got;
-    if (fd < 0)
-        return -1;
-    while (n < sizeof text - 1 && (got = read(fd, text + n, sizeof text - 1 - n)) > 0)
-        n += (size_t)got;
-    text[n] = 0;
-    close(fd);
-    return (ssize_t)n;
-}
-
-static ssize_t slurp(const char *path) { return slurp_fd(open(path, O_RDONLY | O_CLOEXEC)); }
+static char self[4096], folder[] = "/tmp/metic-ways-XXXXXX";
 
 /* A file of maps is the program's: its code is there, by its name, and its first line is of its file. */
 static bool ours(void)
