@@ -17,14 +17,12 @@
  */
 int64_t futex_wait_for(struct task *t, const uint64_t a[6], const struct timespec *time)
 {
-    struct timespec begin, now;
+    struct timespec begin;
     clock_gettime(CLOCK_MONOTONIC, &begin);
     int64_t ret = begun_syscall(t, SYS_futex, a[0], a[1], a[2], (uintptr_t)time, a[4], a[5]);
     if (ret != -EINTR && ret != -SYS_RESTART)
         return ret;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const struct timespec waited = time_span(&begin, &now), left = time_span(&waited, time);
-    restart_later(t, CALL_futex, a, CLOCK_MONOTONIC, &left);
+    restart_later(t, CALL_futex, a, CLOCK_MONOTONIC, &begin, time);
     return -SYS_RESTART_BLOCK;
 }
 

@@ -44,15 +44,14 @@ struct timespec time_span(const struct timespec *from, const struct timespec *to
     return s < 0 ? (struct timespec){0, 0} : (struct timespec){s, ns};
 }
 
-void restart_later(struct task *t, int call, const uint64_t a[6], clockid_t clock, const struct timespec *left)
+void restart_later(struct task *t, int call, const uint64_t a[6], clockid_t clock, const struct timespec *begin,
+                   const struct timespec *time)
 {
     struct task_restart *r = &t->restart;
-    *r = (struct task_restart){.call = call, .clock = clock};
+    int64_t ns = begin->tv_nsec + time->tv_nsec;
+    *r = (struct task_restart){.call = call, .clock = clock, .until.tv_nsec = ns % SECOND};
     memcpy(r->a, a, sizeof r->a);
-    clock_gettime(clock, &r->until);
-    int64_t ns = r->until.tv_nsec + left->tv_nsec;
-    r->until.tv_nsec = ns % SECOND;
-    if (__builtin_add_overflow(r->until.tv_sec, left->tv_sec + ns / SECOND, &r->until.tv_sec))
+    if (__builtin_add_overflow(begin->tv_sec, time->tv_sec + ns / SECOND, &r->until.tv_sec))
         r->until.tv_sec = INT64_MAX;
 }
 
@@ -70,13 +69,14 @@ struct timespec restart_left(const struct task *t)
 static int64_t sleep_for(struct task *t, int call, const uint64_t a[6], clockid_t clock, const struct timespec *time,
                          uint64_t rest)
 {
-    struct timespec left = *time;
+    struct timespec begin = {0}, left = *time;
+    clock_gettime(clock, &begin);
     int64_t ret = safe_syscall(t, SYS_clock_nanosleep, (uint64_t)clock, 0, (uintptr_t)time, (uintptr_t)&left, 0, 0);
     if (ret != -EINTR && ret != -SYS_RESTART)
         return ret;
     if (rest && copy_to_guest(t, rest, &left, sizeof left))
         return -EFAULT;
-    restart_later(t, call, a, clock, &left);
+    restart_later(t, call, a, clock, &begin, time);
     return -SYS_RESTART_BLOCK;
 }
 

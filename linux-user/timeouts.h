@@ -9,8 +9,9 @@ struct task;
 
 /* The time from `from` to `to`; 0 if that is past. */
 struct timespec time_span(const struct timespec *from, const struct timespec *to);
-/* The call, with its arguments, is to be continued as long as `left` from now by the clock. */
-void restart_later(struct task *t, int call, const uint64_t a[6], clockid_t clock, const struct timespec *left);
+/* The call, with its arguments, is to be continued until `time` after `begin` by the clock, however long it was stopped. */
+void restart_later(struct task *t, int call, const uint64_t a[6], clockid_t clock, const struct timespec *begin,
+                   const struct timespec *time);
 /* What is left of that. */
 struct timespec restart_left(const struct task *t);
 /* FUTEX_WAIT of those arguments with another time-out. */

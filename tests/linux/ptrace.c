@@ -746,8 +746,8 @@ static pid_t start_loop(bool waits)
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        going = write(ready[1], "", 1);
-        _exit(loops(waits));
+        going = 1;
+        _exit(write(ready[1], "", 1) == 1 ? loops(waits) : 1);
     }
     CHECK(read(ready[0], &c, 1) == 1 && close(ready[0]) == 0 && close(ready[1]) == 0);
     nanosleep(&t, NULL);

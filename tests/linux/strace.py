@@ -87,7 +87,7 @@ def normalise(side, log, begin, rules):
         out.append(f'-- {names[pid]}')
         for line in ends_of_children_last(processes[pid]):
             line = re.sub(r' {2,}= ', ' = ', line)
-            line = re.sub(r'\b\d+\b', lambda m: names.get(int(m[0]), m[0]), line)
+            line = re.sub(r'\b[1-9]\d*\b', lambda m: names.get(int(m[0]), m[0]), line)
             for rule_side, pattern, replacement in rules:
                 if rule_side not in (side, 'both'):
                     continue
