@@ -117,7 +117,7 @@ void log_write(const char *text, size_t n)
 {
     /* Not through the stream, whose lock a process may have that shares memory and is stopped. */
     int fd = fileno(log_stream());
-    for (ssize_t done; n && ((done = write(fd, text, n)) > 0 || errno == EINTR);)
+    for (ssize_t done; n && ((done = write(fd, text, n)) > 0 || (done < 0 && errno == EINTR));)
         if (done > 0) {
             text += done;
             n -= (size_t)done;

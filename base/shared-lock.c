@@ -1,5 +1,4 @@
-/* See shared-lock.h; futex(2). One word says who holds the lock, so that there is no moment at which that is unknown.
- */
+/* See shared-lock.h; futex(2). One word says who holds the lock: there is no moment at which that is unknown. */
 #define _GNU_SOURCE
 #include "base/shared-lock.h"
 

@@ -287,8 +287,7 @@ static void keep_over_exec(const struct debug *d, bool keep)
             fcntl(d->others[i].fd, F_SETFD, flags);
 }
 
-/* The session's thread ends, so that no byte is lost, or pauses, if it is another process's; the next program reads on.
- */
+/* The session's thread ends, so that no byte is lost, or pauses, if it is another process's; the next program reads. */
 void debug_exec_begin(struct task *t)
 {
     struct debug *d = t->process->debug;

@@ -15,7 +15,6 @@
 
 #include "base/bits.h"
 #include "base/log.h"
-#include "base/own-fds.h"
 #include "binfmt/plan.h"
 #include "exec/target.h"
 #include "linux-user/dispatch.h"
@@ -23,6 +22,7 @@
 #include "linux-user/inherit.h"
 #include "linux-user/load.h"
 #include "linux-user/options.h"
+#include "linux-user/self-file.h"
 #include "linux-user/sysroot.h"
 #include "linux-user/task.h"
 #include "linux-user/trace-log.h"
@@ -252,18 +252,6 @@ static int64_t check_loadable(struct task *t, const char *path)
 
 /* --- running it --- */
 
-static const char self_exe[] = "/proc/thread-self/exe"; /* the process's first thread may have ended */
-
-void self_keep(struct process *p)
-{
-    if (p->self_fd < 0) {
-        int fd = open(self_exe, O_PATH | O_CLOEXEC);
-        if (fd < 0 && p->self)
-            fd = open(p->self[0], O_PATH | O_CLOEXEC);
-        p->self_fd = fd < 0 ? -1 : fd_hide(fd);
-    }
-}
-
 /* With AT_EMPTY_PATH among the flags and an empty path it is the descriptor's file. */
 static int64_t host_exec_at(struct task *t, int fd, const char *path, const char *const *argv, uint64_t envp, int flags)
 {
@@ -286,13 +274,11 @@ static int64_t host_exec(struct task *t, const char *path, const char *const *ar
  * without knowing it, forbid that a copy. */
 static int64_t exec_metic(struct task *t, const char *metic, int by, const char *const *argv, uint64_t envp)
 {
-    char copy[40];
     int64_t ret = by < 0 ? host_exec(t, metic, argv, envp) : host_exec_at(t, by, "", argv, envp, AT_EMPTY_PATH);
-    int fd = ret == -EACCES ? self_image_open(&t->process->self_image) : -1;
+    int fd = ret == -EACCES ? self_copy(t->process) : -1;
     if (fd < 0)
         return ret;
-    snprintf(copy, sizeof copy, "/proc/self/fd/%d", fd);
-    ret = host_exec(t, copy, argv, envp);
+    ret = host_exec_at(t, fd, "", argv, envp, AT_EMPTY_PATH);
     close(fd);
     return ret;
 }
@@ -323,8 +309,7 @@ static int64_t exec_host(struct task *t, const char *path, struct arg_list *args
     if (exists)
         limits_after_failed_exec(&saved);
     args->n--;
-    /* What may be executed but not read may be a guest's program that the host does not know: it can't be loaded here.
-     */
+    /* What may be executed but not read may be a guest's program that the host doesn't know: it can't be loaded. */
     return ret == -ENOEXEC && faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) && errno == EACCES ? -EACCES : ret;
 }
 

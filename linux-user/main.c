@@ -29,6 +29,7 @@
 #include "linux-user/load.h"
 #include "linux-user/mm.h"
 #include "linux-user/options.h"
+#include "linux-user/self-file.h"
 #include "linux-user/sysroot.h"
 #include "linux-user/task.h"
 #include "linux-user/trace.h"
@@ -190,8 +191,6 @@ static int find_loader(struct process *p, struct program *prog, const char *want
 }
 
 /* --- the process --- */
-
-static const char self_exe[] = "/proc/self/exe";
 
 /*
  * The absolute name without links that the kernel knows an open file by, from its link below /proc; owned by the

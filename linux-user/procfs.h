@@ -29,8 +29,7 @@ bool procfs_interesting(const char *path);
 /* Is it a file of a mount of /proc? */
 bool procfs_is(int fd);
 
-/* The name of a view's descriptor as readlink tells it: n bytes of "/memfd:…" at link become it. The new length, or n.
- */
+/* The name of a view's descriptor for readlink: n bytes of "/memfd:…" at link become it. The new length, or n. */
 int64_t procfs_view_link(char *link, int64_t n);
 
 enum { PROCMAP_QUERY_COMMAND = (int)0xc0686611 }; /* PROCMAP_QUERY of newer headers */

@@ -16,6 +16,7 @@
 #include "linux-user/host.h"
 #include "linux-user/mm.h"
 #include "linux-user/procfs.h"
+#include "linux-user/self-file.h"
 #include "linux-user/sysroot.h"
 #include "linux-user/task.h"
 #include "linux-user/uaccess.h"

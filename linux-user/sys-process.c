@@ -11,6 +11,7 @@
 #include "exec/exec.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/host.h"
+#include "linux-user/self-file.h"
 #include "linux-user/task.h"
 #include "linux-user/thread.h"
 #include "linux-user/uaccess.h"
@@ -52,7 +53,7 @@ static int64_t create(struct task *t, const struct clone_request *r)
 
 int64_t sys_landlock_restrict_self(struct task *t, const uint64_t a[6])
 {
-    self_image_keep(&t->process->self_image);
+    self_keep(t->process);
     return host_call(SYS_landlock_restrict_self, a[0], a[1]);
 }
 

@@ -13,7 +13,6 @@
 #include "linux-user/guest-process.h"
 #include "linux-user/limits.h"
 #include "linux-user/seccomp.h"
-#include "linux-user/self-image.h"
 #include "linux-user/signal.h"
 #include "linux-user/tracee.h"
 #include "linux-user/tracer.h"
@@ -34,8 +33,7 @@ struct process {
     struct mm *mm;
     const struct options *options;
     const char *const *self;   /* how to start metic again with the same options: path, options; NULL: the kernel does it */
-    struct self_image self_image;
-    int self_fd;               /* metic's file, once no path may lead to it soon (self_keep), or -1 */
+    int self_fd;               /* metic's file, once kept for execve (self-file.h), or -1 */
     const char *exe_path;      /* absolute host path of the program: /proc/self/exe */
     const char *sysroot;       /* NULL: none */
     const char *uname_release; /* NULL: the host's */
@@ -50,8 +48,7 @@ struct process {
     struct process_limits limits;
     uint32_t personality;
     uint32_t inherited_mdwe; /* MDWE_… of mm.h, from when the program is loaded */
-    struct task
-        *dying; /* ends the process: the others stop for good in front of their next guest instruction; NULL: none */
+    struct task *dying; /* ends the process: the others stop for good before their next instruction; NULL: none */
     bool vfork_child;          /* shares mm and exec with the process that made it */
 
     struct debug *debug;       /* -g; NULL: nobody debugs */
@@ -135,11 +132,5 @@ void process_save(struct task *t);
 void process_ends(struct task *t);
 /* Ends the process as exit_group does. */
 void process_exit(struct task *t, int code) __attribute__((noreturn));
-
-/*
- * In front of a call behind which no path may lead to metic's file any more (chroot, pivot_root, umount, mount): keeps
- * it open, for programs to be executed there.
- */
-void self_keep(struct process *p);
 
 #endif

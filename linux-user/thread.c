@@ -547,8 +547,7 @@ static void forked_tracee(struct task *t, const struct clone_request *r)
     signal_hold_messages(false);
 }
 
-/* Only this thread lives on in the child. held: signals that were held for the parent; others have come for the child.
- */
+/* Only this thread lives on in the child. held: signals held for the parent; others have come for the child. */
 static void forked_child(struct task *t, const struct clone_request *r, uint64_t held)
 {
     struct process *p = t->process;

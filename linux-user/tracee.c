@@ -1,5 +1,4 @@
-/* The traced thread's side of ptrace(2): see tracee.h. A stop is a signal to itself that the host's ptrace intercepts.
- */
+/* The traced thread's side of ptrace(2): see tracee.h. A stop is a signal to itself that the host intercepts. */
 #include "linux-user/tracee.h"
 
 #include <errno.h>

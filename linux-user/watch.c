@@ -1,5 +1,4 @@
-/* Watched system calls: in the order of the kernel's syscall_enter_from_user_mode(), tracer, filters, the call, tracer.
- */
+/* Watched system calls, in the kernel's order (syscall_enter_from_user_mode()): tracer, filters, the call, tracer. */
 #include "linux-user/watch.h"
 
 #include <errno.h>
