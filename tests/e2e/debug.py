@@ -64,18 +64,8 @@ class Place:
 
 
 def normalise(side, output, rules):
-    lines = []
-    for line in output.splitlines():
-        line = " ".join(line.split())  # columns are as wide as the longest number
-        for rule_side, pattern, replacement in rules:
-            if rule_side not in (side, "both"):
-                continue
-            if replacement is None and pattern.search(line):
-                break
-            line = pattern.sub(replacement or "", line)
-        else:
-            lines.append(line)
-    return lines
+    lines = (" ".join(line.split()) for line in output.splitlines())  # columns are as wide as the longest number
+    return [line for line in (strace.ruled(side, line, rules) for line in lines) if line is not None]
 
 
 def main():

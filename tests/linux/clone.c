@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "child.h"
 
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000ULL
@@ -51,13 +52,6 @@ static inline __attribute__((always_inline)) long clone3(struct args *a, size_t 
     __asm__ volatile("ecall" : "+r"(ret) : "r"(a1), "r"(a7) : "memory");
 #endif
     return ret;
-}
-
-static int code_of(pid_t pid)
-{
-    int status = -1;
-    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -status;
 }
 
 static void plain(void)

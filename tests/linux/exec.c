@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "child.h"
 
 extern char **environ;
 static char self[4096];
@@ -63,13 +64,6 @@ static int play(int argc, char **argv)
     if (!strcmp(argv[1], "last"))
         return 20;
     return 99;
-}
-
-static int code_of(pid_t pid)
-{
-    int status = -1;
-    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -status;
 }
 
 static void limits(void)

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "child.h"
 
 extern char **environ;
 static char self[4096], folder[] = "/tmp/metic-execs-XXXXXX";
@@ -105,13 +106,6 @@ static int play(int argc, char **argv)
 }
 
 /* -- how they are started */
-
-static int code_of(pid_t pid)
-{
-    int status = -1;
-    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -status;
-}
 
 #define IN_CHILD(...)                     \
     __extension__({                       \
@@ -220,18 +214,15 @@ static void scripts(void)
     snprintf(line, sizeof line, "#!/%0300d\n", 0);
     write_file(name, line, 0700);
     CHECK(IN_CHILD(execl(name, "zero", NULL)) == ENOEXEC);
-    write_file(name, "#!\n", 0700);
-    CHECK(IN_CHILD(execl(name, "zero", NULL)) == ENOEXEC);
-    write_file(name, "#! \t \n", 0700);
-    CHECK(IN_CHILD(execl(name, "zero", NULL)) == ENOEXEC);
-    write_file(name, "#!/nowhere/at/all\n", 0700);
-    CHECK(IN_CHILD(execl(name, "zero", NULL)) == ENOENT);
-    write_file(name, "#!/\n", 0700);
-    CHECK(IN_CHILD(execl(name, "zero", NULL)) == EACCES);
-    write_file(name, "words\n", 0700);
-    CHECK(IN_CHILD(execl(name, "zero", NULL)) == ENOEXEC);
-    write_file(name, "", 0700);
-    CHECK(IN_CHILD(execl(name, "zero", NULL)) == ENOEXEC);
+    static const struct {
+        const char *script;
+        int error;
+    } refused[] = {{"#!\n", ENOEXEC}, {"#! \t \n", ENOEXEC}, {"#!/nowhere/at/all\n", ENOENT},
+                   {"#!/\n", EACCES}, {"words\n", ENOEXEC},  {"", ENOEXEC}};
+    for (unsigned i = 0; i < sizeof refused / sizeof *refused; i++) {
+        write_file(name, refused[i].script, 0700);
+        CHECK(IN_CHILD(execl(name, "zero", NULL)) == refused[i].error);
+    }
     unlink(name);
     /* scripts of scripts, as deep as the kernel goes, and one deeper */
     CHECK(snprintf(line, sizeof line, "#!%s good\n", self) < 255);

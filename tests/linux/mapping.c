@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "child.h"
 
 enum { PAGE = 4096, RW = PROT_READ | PROT_WRITE, ANON = MAP_PRIVATE | MAP_ANONYMOUS, SYS_MSEAL = 462 };
 #ifndef MADV_COLD
@@ -34,13 +35,6 @@ static char *map(unsigned pages, int prot)
     char *p = mmap(NULL, pages * PAGE, prot, ANON, -1, 0);
     CHECK(p != MAP_FAILED);
     return p;
-}
-
-static int code_of(pid_t pid)
-{
-    int status = -1;
-    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -status;
 }
 
 static void seals(void)

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "child.h"
 
 #if defined __x86_64__
 #define NATIVE 1
@@ -42,13 +43,6 @@ struct attr {
     uint32_t priority;
     uint64_t runtime, deadline, period;
 };
-
-static int code_of(pid_t pid)
-{
-    int status = -1;
-    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -status;
-}
 
 /* Kernels before 6.13 can't tell of a process through its descriptor. */
 static bool pidfd_info_missing(void)

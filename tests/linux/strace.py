@@ -36,6 +36,17 @@ def read_rules(path):
     return rules
 
 
+def ruled(side, line, rules):
+    """The line as the rules leave it; None: it is dropped."""
+    for rule_side, pattern, replacement in rules:
+        if rule_side not in (side, 'both'):
+            continue
+        if replacement is None and pattern.search(line):
+            return None
+        line = pattern.sub(replacement or '', line)
+    return line
+
+
 RULES = read_rules(Path(__file__).parent / 'strace-differences.txt')
 
 
@@ -88,13 +99,8 @@ def normalise(side, log, begin, rules):
         for line in ends_of_children_last(processes[pid]):
             line = re.sub(r' {2,}= ', ' = ', line)
             line = re.sub(r'\b[1-9]\d*\b', lambda m: names.get(int(m[0]), m[0]), line)
-            for rule_side, pattern, replacement in rules:
-                if rule_side not in (side, 'both'):
-                    continue
-                if replacement is None and pattern.search(line):
-                    break
-                line = pattern.sub(replacement or '', line)
-            else:
+            line = ruled(side, line, rules)
+            if line is not None:
                 out.append(line)
     return out
 

@@ -29,15 +29,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "child.h"
 
 static char folder[] = "/tmp/metic-watch-XXXXXX", file[64];
-
-static int code_of(pid_t pid)
-{
-    int status = -1;
-    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -status;
-}
 
 static void facts(int dir)
 {
