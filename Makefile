@@ -23,6 +23,7 @@ check: all ## unit tests and a quick set of real guest programs
 	meson test -C $(BUILD) --print-errorlogs
 
 check-all: all ## everything: full roots, storms, foreign test suites; takes hours
+	tests/install-deps all
 	meson test -C $(BUILD) --print-errorlogs --setup all
 
 check-tiers: all ## instructions, system calls and Debian's programs with each tier forced, and hot at once; takes hours

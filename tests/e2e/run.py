@@ -43,7 +43,7 @@ SETS = {
     "full": """busybox bash dash coreutils grep sed gawk mawk findutils tar gzip xz-utils zstd bzip2 openssl perl
                python3 lua5.4 sqlite3 git file gcc libc6-dev make libc-bin bsdutils util-linux procps hostname
                libpython3.13-testsuite luajit""".split(),
-    "real": """busybox bash coreutils grep sed gawk libc-bin procps util-linux golang-go nodejs npm openjdk-21-jdk-headless
+    "real": """busybox bash dash coreutils grep sed gawk libc-bin procps util-linux golang-go nodejs npm openjdk-21-jdk-headless
                openjdk-25-jdk-headless rustc cargo ruby gcc g++ libc6-dev make git redis-server redis-tools""".split(),
     "stress": "bash coreutils libc-bin mount procps stress-ng util-linux".split(),
 }
