@@ -21,6 +21,7 @@
 #include "linux-user/areas.h"
 #include "linux-user/procfs.h"
 #include "linux-user/sysroot.h"
+#include "linux-user/self-file.h"
 #include "linux-user/task.h"
 #include "linux-user/trace-log.h"
 #include "linux-user/uaccess.h"
