@@ -359,12 +359,13 @@ class Cache(unittest.TestCase):
         want = self.answer()
         metic = self.folder / "metic"
         shutil.copy(METIC, metic)
+        program = shutil.copy(STATIC, self.folder)  # the build folder may be out of the user's reach
         os.chmod(self.folder, 0o755)
         os.chown(metic, 12345, 12345)
         os.chmod(metic, 0o4755)
         self.cache.mkdir(0o777)
         os.chmod(self.cache, 0o777)
-        self.assertEqual(self.run_guest(metic=str(metic)), want)
+        self.assertEqual(self.run_guest(metic=str(metic), program=program), want)
         self.assertEqual(list(self.cache.iterdir()), [])
 
 
