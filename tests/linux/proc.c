@@ -336,7 +336,7 @@ static void whole_process(void)
     unsigned long n, a[6], sp, pc, sum;
     pthread_t thread;
     for (unsigned i = 0; i < 20000000; i++) /* an emulator has made a thread to compile this */
-        busy += i;
+        busy = busy + i;
     CHECK(entries("/proc/self/task", false) == 1);
     CHECK(pthread_create(&thread, NULL, count_threads, NULL) == 0 && pthread_join(thread, NULL) == 0);
     CHECK(slurp("/proc/self/sched") > 0 && (!strstr(text, "#threads") || strstr(text, "#threads: 1)")));

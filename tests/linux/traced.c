@@ -275,8 +275,10 @@ static void signals(void)
     CALL(rt_sigtimedwait, &set, &info, &(struct timespec){0, 0}, 8);
     CALL(sigaltstack, &(stack_t){.ss_sp = NULL, .ss_flags = SS_DISABLE}, NULL);
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
-    CALL(rt_sigqueueinfo, getpid(), SIGUSR2,
-         &(siginfo_t){.si_signo = SIGUSR2, .si_code = SI_QUEUE, .si_pid = getpid(), .si_value = {.sival_int = 7}});
+    info = (siginfo_t){.si_signo = SIGUSR2, .si_code = SI_QUEUE};
+    info.si_pid = getpid();
+    info.si_value.sival_int = 7;
+    CALL(rt_sigqueueinfo, getpid(), SIGUSR2, &info);
     struct itimerval it = {{0, 0}, {0, 10000}};
     sigaction(SIGALRM, &(struct sigaction){.sa_handler = handler}, NULL);
     CALL(setitimer, ITIMER_REAL, &it, NULL);
