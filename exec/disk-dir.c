@@ -176,8 +176,10 @@ struct disk *disk_new(const struct disk_options *o)
         close(fd);
     }
     fd = open_folder(d->user, false);
-    /* A folder given by name is made where the one above it is there, which it is not in a sandbox below the first
-     * root. */
+    /*
+     * A folder given by name is made where the one above it is there, which it is not in a sandbox below the first
+     * root.
+     */
     if (fd < 0 && d->user && make_folder(d->user, o->folder ? 0 : MAX_PARENTS))
         fd = open_folder(d->user, false);
     if (fd >= 0) {

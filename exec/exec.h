@@ -106,8 +106,10 @@ bool exec_stop_background(struct exec *x);
 /* May there be such a thread? One that runs is ended: for processes whose every thread is looked at from outside. */
 void exec_allow_background(struct exec *x, bool may);
 
-/* By the thread that waited for a child in the same memory (vfork), which may have been killed in the middle of
- * anything. */
+/*
+ * By the thread that waited for a child in the same memory (vfork), which may have been killed in the middle of
+ * anything.
+ */
 void exec_child_ended(struct exec *x);
 
 /* Around fork(): prepare takes the locks, parent/child release them; the child drops the cpus of other threads. */

@@ -270,8 +270,10 @@ static int64_t host_exec(struct task *t, const char *path, const char *const *ar
     return host_exec_at(t, AT_FDCWD, path, argv, envp, 0);
 }
 
-/* The emulator at `metic`, or by the descriptor fd if that is none's number, or where landlock's rules, which were made
- * without knowing it, forbid that a copy. */
+/*
+ * The emulator: at `metic`, or by a descriptor of its file if `by` is one (not -1). Where landlock's rules, which were
+ * made without knowing it, forbid that, a copy.
+ */
 static int64_t exec_metic(struct task *t, const char *metic, int by, const char *const *argv, uint64_t envp)
 {
     int64_t ret = by < 0 ? host_exec(t, metic, argv, envp) : host_exec_at(t, by, "", argv, envp, AT_EMPTY_PATH);

@@ -47,8 +47,8 @@ enum {
  */
 static void lay_out(struct mm *mm, unsigned bits, uint64_t seed)
 {
-    const uint64_t window =
-        mm->limit >> 4 < MAX_WINDOW ? mm->limit >> 4 : MAX_WINDOW; /* at the top: all but the program */
+    /* at the top: all but the program */
+    const uint64_t window = mm->limit >> 4 < MAX_WINDOW ? mm->limit >> 4 : MAX_WINDOW;
     uint64_t files, files_size, programs;
     if (bits <= OWN_BITS) {
         mm->top = mm->limit;
@@ -204,9 +204,9 @@ static bool is_reservation(uint32_t prot, uint32_t flags)
 }
 
 /* As the kernel's map_deny_write_exec(). */
-static bool denies(const struct mm *mm, uint32_t old, uint32_t new)
+static bool denies(const struct mm *mm, uint32_t before, uint32_t now)
 {
-    return mm->mdwe && new &PROT_EXEC && (new &PROT_WRITE || !(old & PROT_EXEC));
+    return mm->mdwe && now & PROT_EXEC && (now & PROT_WRITE || !(before & PROT_EXEC));
 }
 
 static int64_t map(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uint64_t offset,

@@ -34,8 +34,10 @@ enum { MM_NO_FREE_AREA = -12 }; /* -ENOMEM */
 
 /* seed: 0: no randomisation of addresses. waiting: as in struct exec_options. NULL without memory. */
 struct mm *mm_new(unsigned address_bits, uint64_t seed, void (*waiting)(void));
-/* By the thread that waited for a child in the same memory (vfork), which may have been killed in the middle of
- * anything. */
+/*
+ * By the thread that waited for a child in the same memory (vfork), which may have been killed in the middle of
+ * anything.
+ */
 void mm_child_ended(struct mm *mm);
 /* Translations to drop when guest code changes. Once, before the guest runs. */
 void mm_set_exec(struct mm *mm, struct exec *x);

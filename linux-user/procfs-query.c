@@ -113,8 +113,8 @@ static int64_t read_query(struct task *t, struct query *q, uint64_t at, size_t *
     for (size_t i = 0; i < more; i++)
         if (rest[i])
             return -E2BIG;
-    return q->flags & ~(uint64_t)ALL_FLAGS || !q->name != !q->name_size || !q->build_id != !q->build_id_size ? -EINVAL
-                                                                                                             : 0;
+    bool valid = !(q->flags & ~(uint64_t)ALL_FLAGS) && !q->name == !q->name_size && !q->build_id == !q->build_id_size;
+    return valid ? 0 : -EINVAL;
 }
 
 int64_t procfs_query(struct task *t, int fd, uint64_t at)
