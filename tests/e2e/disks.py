@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "tools"))
@@ -18,9 +19,8 @@ import roots  # noqa: E402
 
 SKIPPED = 77  # to meson
 PACKAGES = ["libc-bin", "btrfs-progs", "e2fsprogs", "xfsprogs", "util-linux", "coreutils", "mount"]
-UUIDS = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
-# What the guest does, then what both show: {i} the disk's image, {d} its loop device, {m} where it is mounted, {n} what has a native
-# and a guest's name (changes that both make).
+UUID = str(uuid.uuid4())  # two disks of one would not be mounted, should another run of this be there
+# What the guest does, then what both show: {i} the disk's image, {d} its loop device, {m} where it is mounted, {u} its UUID.
 DISKS = {
     "btrfs": {
         "make": "mkfs.btrfs -q -f -U {u} -L before {d}",
@@ -81,7 +81,7 @@ def run(words, native):
 
 
 def look(kind, folder):
-    names = {"i": f"{folder}/{kind}", "m": f"{folder}/at", "u": UUIDS[0], "d": ""}
+    names = {"i": f"{folder}/{kind}", "m": f"{folder}/at", "u": UUID, "d": ""}
     with open(names["i"], "wb") as f:
         f.truncate(400 << 20)
     os.makedirs(names["m"], exist_ok=True)
@@ -95,9 +95,12 @@ def look(kind, folder):
         if (made := run(DISKS[kind]["make"].format(**names), False))[0]:
             print(f"{DISKS[kind]['make']}: {made}")
             return 1
-        if subprocess.run(["mount", names["d"], names["m"]], capture_output=True).returncode:
-            print(f"the kernel has no {kind}")
-            return 0
+        mounted = subprocess.run(["mount", names["d"], names["m"]], capture_output=True, text=True)
+        if mounted.returncode:
+            known = f"\t{kind}\n" in pathlib.Path("/proc/filesystems").read_text()
+            print(f"{kind}: {mounted.stderr}" if known else f"the kernel has no {kind}")
+            return int(known)
+        subprocess.run(["losetup", "-d", names["d"]], check=True)  # when it is no longer mounted
         for words in DISKS[kind]["change"]:
             words = words.format(**names)
             code, out, errors = run(words, False)
@@ -120,10 +123,12 @@ guest = sys.argv[1]
 if os.getuid() or not os.path.exists("/dev/loop-control"):
     print("needs root and loop devices")
     sys.exit(SKIPPED)
+if sys.argv[2:3] != ["inside"]:  # mounts of its own, which end with a run that is ended early
+    sys.exit(subprocess.run(["unshare", "--mount", sys.executable, __file__, guest, "inside", *sys.argv[2:]]).returncode)
 guest_root, native_root = (pathlib.Path(roots.root(g, "disks", PACKAGES)) for g in (guest, "amd64"))
 failed = 0
 with tempfile.TemporaryDirectory(prefix="metic-disks-") as folder:
-    for kind in sys.argv[2:] or DISKS:
+    for kind in sys.argv[3:] or DISKS:
         one = look(kind, folder)
         if one is None:
             sys.exit(SKIPPED)

@@ -132,5 +132,6 @@ unshare = ["unshare", "--net", "--mount", *([] if os.getuid() == 0 else ["--map-
 if subprocess.run([*unshare, "true"], capture_output=True).returncode:
     print("no network namespaces here")
     sys.exit(SKIPPED)
-sys.exit(subprocess.run([*unshare, "sh", "-c", 'mount -t sysfs sysfs /sys 2>/dev/null; exec "$@"', "sh",
+# A /run of its own: the names of `ip netns` are files there, which would outlive a run that is ended early.
+sys.exit(subprocess.run([*unshare, "sh", "-c", 'mount -t tmpfs tmpfs /run && { mount -t sysfs sysfs /sys 2>/dev/null; exec "$@"; }', "sh",
                          sys.executable, __file__, guest, "inside"]).returncode)
