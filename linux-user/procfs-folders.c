@@ -74,13 +74,8 @@ static int64_t hide(struct task *t, int fd, uint64_t at, int64_t n)
     if (!procfs_name(fd, path) || !procfs_take_process(&name, &v.pid, &v.tid))
         return n;
     bool threads = !strcmp(name, "task"), mappings = !strcmp(name, "map_files");
-    if (!threads && !mappings)
+    if ((!threads && !mappings) || !view_process(&v, &record))
         return n;
-    if (v.pid != getpid()) {
-        if (!guest_record_read(v.pid, &record))
-            return n;
-        v.other = &record;
-    }
     char *entries = malloc((size_t)n);
     if (entries && (threads || view_areas(&v, &areas)) && !copy_from_guest(t, entries, at, (size_t)n)) {
         n = (int64_t)keep(entries, (size_t)n, &v, &areas, threads ? shows_thread : shows_mapping);

@@ -143,6 +143,16 @@ static bool see(const struct view *v, struct seen *s)
     return ok;
 }
 
+bool view_threads(const struct view *v, unsigned *threads)
+{
+    struct seen s;
+    if (!see(v, &s))
+        return false;
+    *threads = s.threads;
+    free(s.copy);
+    return true;
+}
+
 /* Of the line with the name; 0: there is none. */
 static uint64_t number_in(const char *status, const char *name)
 {
@@ -479,6 +489,13 @@ bool procfs_take_process(const char **name, pid_t *pid, pid_t *tid)
         *name = *end == '/' ? end + 1 : end;
     }
     return true;
+}
+
+bool view_process(struct view *v, struct guest_record *record)
+{
+    if (v->pid != getpid() && guest_record_read(v->pid, record))
+        v->other = record;
+    return v->pid == getpid() || v->other;
 }
 
 /*

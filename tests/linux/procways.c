@@ -1,12 +1,13 @@
 /*
- * Ways into /proc that don't name the file: descriptors opened again, links from elsewhere, mounts at other places, a folder as root,
- * the links themselves; reading again from the beginning; what changes by writing; queries of mappings; limits and open flags as
- * told there. A process looks at itself, at a thread of its and at a child.
+ * Ways into /proc that don't name the file: descriptors opened again, links from elsewhere, mounts at other places, a
+ * folder as root, the links themselves; reading again from the beginning; what changes by writing; queries of mappings;
+ * limits and open flags as told there; what stat tells. A process looks at itself, at a thread of its and at a child.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <sched.h>
@@ -21,6 +22,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -108,8 +110,75 @@ static void ways(const char *of)
     close(d);
 }
 
+static bool same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_mode == b->st_mode && a->st_nlink == b->st_nlink &&
+           a->st_size == b->st_size && a->st_uid == b->st_uid;
+}
+
+/* What is told of open files is what is told of their names. */
+static void told(const char *of)
+{
+    static const char *const names[] = {"maps", "status", "stat", "auxv", "limits", "smaps"};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[128], link[40];
+        struct stat named, opened, empty, linked;
+        struct statx sx;
+        struct statfs fs;
+        snprintf(path, sizeof path, "%s/%s", of, names[i]);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        CHECK(stat(path, &named) == 0 && fstat(fd, &opened) == 0 && same(&opened, &named));
+        CHECK(syscall(SYS_newfstatat, fd, "", &empty, AT_EMPTY_PATH) == 0 && same(&empty, &named));
+        CHECK(stat(link, &linked) == 0 && same(&linked, &named));
+        CHECK(statx(fd, "", AT_EMPTY_PATH, STATX_ALL, &sx) == 0 && sx.stx_ino == named.st_ino &&
+              sx.stx_mode == named.st_mode);
+        CHECK(statx(AT_FDCWD, link, 0, STATX_ALL, &sx) == 0 && sx.stx_nlink == 1 && sx.stx_size == 0);
+        CHECK(fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC);
+        CHECK(lstat(link, &linked) == 0 && S_ISLNK(linked.st_mode));
+        close(fd);
+    }
+}
+
+/* A folder task/ has a link for each thread. */
+static void links(const char *of, unsigned threads)
+{
+    char path[128];
+    struct stat st;
+    struct statx sx;
+    const nlink_t want = threads + 2;
+    snprintf(path, sizeof path, "%s/task/", of);
+    int folder_fd = open(of, O_PATH | O_DIRECTORY), fd = open(path, O_RDONLY | O_DIRECTORY);
+    CHECK(stat(path, &st) == 0 && st.st_nlink == want);
+    CHECK(fstat(fd, &st) == 0 && st.st_nlink == want);
+    CHECK(fstatat(folder_fd, "task/.", &st, 0) == 0 && st.st_nlink == want);
+    CHECK(statx(folder_fd, "task", 0, STATX_ALL, &sx) == 0 && sx.stx_nlink == want);
+    CHECK(statx(fd, "", AT_EMPTY_PATH, STATX_ALL, &sx) == 0 && sx.stx_nlink == want);
+    close(fd);
+    close(folder_fd);
+}
+
+/* Also while code gets hot, which an emulator may compile in a thread of its own. */
+static void alone(void)
+{
+    char number[16];
+    volatile long sum = 0;
+    for (int i = 0; i < 20000; i++) {
+        struct stat st;
+        snprintf(number, sizeof number, "%d", i);
+        for (int k = 0; k < 100; k++)
+            sum += atoi(number) + k;
+        if (stat("/proc/self/task", &st) || st.st_nlink != 3) {
+            CHECK(!"one thread");
+            break;
+        }
+    }
+}
+
 static void *in_thread(void *arg)
 {
+    links("/proc/self", 2);
+
     char of[64];
     ways("/proc/thread-self");
     snprintf(of, sizeof of, "/proc/%d/task/%d", getpid(), (int)syscall(SYS_gettid));
@@ -421,11 +490,16 @@ int main(void)
     ways("/proc/self");
     snprintf(of, sizeof of, "/proc/%d", getpid());
     ways(of);
+    told(of);
+    links(of, 1);
+    alone();
     queries(of);
     CHECK(pthread_create(&thread, NULL, in_thread, NULL) == 0 && pthread_join(thread, NULL) == 0);
     pid_t pid = child(&keep);
     snprintf(of, sizeof of, "/proc/%d", pid);
     ways(of);
+    told(of);
+    links(of, 1);
     queries(of);
     end_child(pid, keep);
     read_again();
