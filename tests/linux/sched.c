@@ -229,6 +229,27 @@ static void requests(void)
     CHECK(code_of(pid) == 0);
 }
 
+/* A child gives its session's keys to its parent, which has one thread, whatever an emulator has while code gets hot.
+ */
+static void session_from_child(void)
+{
+    char number[16];
+    volatile long sum = 0;
+    long before = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 1);
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool made = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0;
+        _exit(made && syscall(SYS_keyctl, KEYCTL_SESSION_TO_PARENT) == 0 ? 0 : 1);
+    }
+    for (int i = 0; i < 20000; i++) {
+        snprintf(number, sizeof number, "%d", i);
+        sum += atoi(number);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) != before);
+}
+
 static void keys(void)
 {
     char buf[64] = "", name[32];
@@ -248,6 +269,7 @@ static void keys(void)
     FAILS(syscall(SYS_keyctl, 9999), EOPNOTSUPP);
     FAILS(syscall(SYS_add_key, "user", BAD_POINTER, "x", 1, KEY_SPEC_SESSION_KEYRING), EFAULT);
     FAILS(syscall(SYS_add_key, "no-such-type", name, "x", 1, KEY_SPEC_SESSION_KEYRING), ENODEV);
+    session_from_child();
 }
 
 /* What works natively here may be refused elsewhere, but not in another way than a kernel refuses. */
