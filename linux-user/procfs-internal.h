@@ -26,8 +26,10 @@ char *procfs_read(int fd);
 bool procfs_name(int fd, char name[PATH_MAX]);
 /* "PID/…" or "PID/task/TID/…" at *name: what is behind it stays. False: no process's. */
 bool procfs_take_process(const char **name, pid_t *pid, pid_t *tid);
-/* Whose the view is, by its pid: the caller's own process or another guest, whose record v refers to then. False:
- * neither. */
+/*
+ * Whose the view is, by its pid: the caller's own process or another guest, whose record v refers to then. False:
+ * neither.
+ */
 bool view_process(struct view *v, struct guest_record *record);
 /* How many threads that process has, without the emulator's own. False: its memory can't be read. */
 bool view_threads(const struct view *v, unsigned *threads);

@@ -34,7 +34,7 @@ struct told {
 
 enum { OWN_LINKS = 2 }; /* of any folder: its name and "." */
 
-/* Cheap: no other file may be told otherwise. */
+/* Of what stat says, and so cheap: false: the file is none of these. A view has no name, and so no link. */
 static bool perhaps_ours(unsigned mode, uint64_t links, uint64_t size)
 {
     return (S_ISDIR(mode) && links > OWN_LINKS && !size) || (S_ISREG(mode) && !links);

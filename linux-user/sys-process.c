@@ -152,7 +152,10 @@ static int64_t as_one_thread(struct task *t, long nr, uint64_t x, uint64_t y)
 int64_t sys_unshare(struct task *t, const uint64_t a[6]) { return as_one_thread(t, SYS_unshare, a[0], 0); }
 int64_t sys_setns(struct task *t, const uint64_t a[6]) { return as_one_thread(t, SYS_setns, a[0], a[1]); }
 
-/* A parent is given a session only if it has one thread: a guest's has ours for as long as that has work. */
+/*
+ * A parent is given a session only if it has one thread: a guest's has ours for as long as that has work. A refusal for
+ * another reason has the same number, and comes half a second late.
+ */
 int64_t sys_keyctl(struct task *t, const uint64_t a[6])
 {
     enum { TRIES = 100, PAUSE_US = 5000 };

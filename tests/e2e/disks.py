@@ -114,8 +114,8 @@ def look(kind, folder):
                 failed += 1
                 print(f"{words}\n--- natively {want[0]}\n{want[1]}{want[2]}--- guest {got[0]}\n{got[1]}{got[2]}")
     finally:
-        subprocess.run(["umount", names["m"]], capture_output=True)
-        subprocess.run(["losetup", "-d", names["d"]], capture_output=True)
+        if subprocess.run(["umount", names["m"]], capture_output=True).returncode:  # never mounted: the device is still ours
+            subprocess.run(["losetup", "-d", names["d"]], capture_output=True)
     return failed
 
 
