@@ -24,10 +24,10 @@
 enum { SSOFT = 1, MSOFT = 3, SEXT = 9, MEXT = 11, VIRTUAL = 20 };
 enum { EIDELIVERY = 0x70, EITHRESHOLD = 0x72, EIP = 0x80, EIE = 0xc0, PRIORITIES = 0x30 };
 enum { IMSIC_M = 0x24000000, IMSIC_S = 0x28000000, APLIC_M = 0xc000000 };
-enum { ROUNDS = 2000 };
+enum { ROUNDS = 2000, LAST = 50 };
 
 static volatile uint64_t cause, illegal, taken, identity;
-static volatile uint32_t answers, asked;
+static volatile uint32_t asked;
 
 void trap(struct frame *f)
 {
@@ -117,19 +117,20 @@ static void priorities(void)
     CHECK(get(mtopi) == 0 && get(mtopei) == 0);
 }
 
-/* Another hart answers each message with one. */
+/* Another hart answers each message with one. It is a message that ends it, for none may be left unanswered. */
 void secondary(uint64_t hart)
 {
     choose(EIDELIVERY, 1);
     choose(EIE, UINT64_MAX);
     write_csr(mie, 1 << MEXT);
     asked = 1;
-    while (!answers) {
+    uint64_t id;
+    do {
         while (!(read_csr(mip) >> MEXT & 1))
             __asm__ volatile("wfi");
-        uint64_t id = swap(mtopei, 0) >> 16;
+        id = swap(mtopei, 0) >> 16;
         send(IMSIC_M, 0, (uint32_t)id + 1);
-    }
+    } while (id != LAST);
     for (;;)
         __asm__ volatile("wfi");
 }
@@ -157,9 +158,8 @@ static void two_harts(void)
     while (!(read_csr(mip) >> MEXT & 1))
         __asm__ volatile("wfi");
     CHECK(swap(mtopei, 0) == (10 << 16 | 10));
-    answers = 1;
-    send(IMSIC_M, 1, 1);
-    while (swap(mtopei, 0) != (2 << 16 | 2))
+    send(IMSIC_M, 1, LAST);
+    while (swap(mtopei, 0) != ((LAST + 1) << 16 | (LAST + 1)))
         ;
 }
 
