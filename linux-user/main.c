@@ -32,6 +32,7 @@
 #include "linux-user/self-file.h"
 #include "linux-user/sysroot.h"
 #include "linux-user/task.h"
+#include "linux-user/text-busy.h"
 #include "linux-user/trace.h"
 
 enum {
@@ -337,6 +338,7 @@ static int run(struct process *p, struct program *prog, const struct options *o)
         return refuse(EXIT_CANNOT_RUN, prog->path,
                       e == -ENOMEM ? "its addresses can't be had, or memory is short" : strerror(-e));
     mm_set_mdwe(p->mm, p->inherited_mdwe);
+    text_hold(prog->file.fd);
     program_close(&prog->file);
     program_close(&prog->loader);
     if (log_on(LOG_STRACE))

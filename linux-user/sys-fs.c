@@ -19,6 +19,7 @@
 #include "linux-user/self-file.h"
 #include "linux-user/sysroot.h"
 #include "linux-user/task.h"
+#include "linux-user/text-busy.h"
 #include "linux-user/uaccess.h"
 #include "linux-user/xlat.h"
 
@@ -54,6 +55,29 @@ static enum last_link last_of_open(uint64_t flags)
     return flags & O_NOFOLLOW || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) ? LAST_ITSELF : LAST_FOLLOWED;
 }
 
+static int64_t close_busy(int64_t fd)
+{
+    close((int)fd);
+    return -ETXTBSY;
+}
+
+/* A program that runs is not opened for writing, and not emptied. name: the path. What else is against it comes first.
+ */
+static int64_t open_unless_busy(struct task *t, int dirfd, uint64_t path, const char *name, const struct open_how *how,
+                                bool how_given)
+{
+    struct open_how without = *how;
+    int64_t fd;
+    if (name && how->flags & O_TRUNC && text_at_is_busy(dirfd, name, last_of_open(how->flags) == LAST_FOLLOWED)) {
+        without.flags &= ~(uint64_t)O_TRUNC;
+        fd = open_host(t, dirfd, path, &without, how_given);
+        return fd < 0 ? fd : close_busy(fd);
+    }
+    fd = open_host(t, dirfd, path, how, how_given);
+    bool unasked = name && !(how->flags & O_TRUNC) && (how->flags & O_ACCMODE) != O_RDONLY;
+    return fd >= 0 && unasked && text_is_busy((int)fd) ? close_busy(fd) : fd;
+}
+
 static int64_t open_any(struct task *t, int dirfd, uint64_t addr, const struct open_how *how, bool how_given)
 {
     char path[PATH_MAX], found[PATH_MAX];
@@ -61,11 +85,12 @@ static int64_t open_any(struct task *t, int dirfd, uint64_t addr, const struct o
     uint64_t host = addr;
     if (!how->resolve) /* a path that is not to leave its folder stays as it is */
         host = host_path(t, dirfd, addr, last_of_open(how->flags), found);
-    int64_t fd = open_host(t, dirfd, host, how, how_given);
+    const char *name = !look ? NULL : host != addr ? found : path;
+    int64_t fd = open_unless_busy(t, dirfd, host, name, how, how_given);
     if (fd >= 0)
         mm_note_opened(t->process->mm, (int)fd);
     return fd >= 0 && look && (named || procfs_is((int)fd)) /* a link elsewhere may lead there */
-               ? procfs_opened(t, (int)fd, dirfd, host == addr ? path : found, how->flags & O_CLOEXEC)
+               ? procfs_opened(t, (int)fd, dirfd, name, how->flags & O_CLOEXEC)
                : fd;
 }
 
@@ -94,6 +119,14 @@ int64_t sys_openat2(struct task *t, const uint64_t a[6])
         return -EFAULT;
     how.flags = flags_to_host(t->abi->syscalls, SET_open, how.flags);
     return open_any(t, (int)a[0], a[1], &how, true);
+}
+
+/* What else the kernel has against it comes first. */
+int64_t sys_truncate(struct task *t, const uint64_t a[6])
+{
+    char path[PATH_MAX];
+    bool busy = (int64_t)a[1] >= 0 && read_path(t, a[0], path) && text_at_is_busy(AT_FDCWD, path, true);
+    return busy && !faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) ? -ETXTBSY : host_call(SYS_truncate, a[0], a[1]);
 }
 
 int64_t sys_readlinkat(struct task *t, const uint64_t a[6])

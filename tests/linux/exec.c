@@ -47,6 +47,11 @@ static int play(int argc, char **argv)
                        limit_is(RLIMIT_STACK, STACK, 2 * STACK) && !malloc(AS) && !malloc(DATA)
                    ? 21
                    : 1;
+    if (!strcmp(argv[1], "wait") ||
+        !strcmp(argv[1], "wait-forked")) { /* tells 9 that it runs, waits for standard input */
+        char byte;
+        return (!argv[1][4] || !fork()) && (write(9, "r", 1) != 1 || read(0, &byte, 1) != 1);
+    }
     if (!strcmp(argv[1], "again")) /* through one more program */
         execl(argv[0], argv[0], "limits", NULL);
     if (!strcmp(argv[1], "native")) /* another architecture's shell under metic */
@@ -186,16 +191,24 @@ static void refused(void)
     unlink(name);
 }
 
+/* The descriptor of the copy, which is open for writing. */
+static int copy_self(char name[])
+{
+    static char bytes[1 << 16];
+    ssize_t n;
+    int from = open(self, O_RDONLY), to = mkstemp(name);
+    while ((n = read(from, bytes, sizeof bytes)) > 0)
+        CHECK(write(to, bytes, (size_t)n) == n);
+    CHECK(close(from) == 0 && fchmod(to, 0755) == 0);
+    return to;
+}
+
 /* A program that is being written can't be executed, neither can a script. */
 static void busy(void)
 {
     char program[] = "/tmp/metic-exec-XXXXXX", script[] = "/tmp/metic-exec-XXXXXX";
-    static char bytes[1 << 16];
-    ssize_t n;
-    int from = open(self, O_RDONLY), to = mkstemp(program), line = mkstemp(script);
-    while ((n = read(from, bytes, sizeof bytes)) > 0)
-        CHECK(write(to, bytes, (size_t)n) == n);
-    CHECK(close(from) == 0 && fchmod(to, 0755) == 0 && fchmod(line, 0755) == 0);
+    int to = copy_self(program), line = mkstemp(script);
+    CHECK(fchmod(line, 0755) == 0);
     FAILS(execl(program, program, NULL), ETXTBSY);
     dprintf(line, "#!%s\n", program);
     FAILS(execl(script, script, NULL), ETXTBSY);
@@ -204,6 +217,67 @@ static void busy(void)
     close(to);
     unlink(program);
     unlink(script);
+}
+
+static bool can_be_written(const char *path)
+{
+    int fd = open(path, O_RDWR);
+    return fd >= 0 && close(fd) == 0;
+}
+
+static void refused_while_running(const char *program, const char *linked)
+{
+    struct flock lock = {.l_type = F_RDLCK};
+    struct stat st;
+    FAILS(open(program, O_WRONLY), ETXTBSY);
+    FAILS(open(linked, O_RDWR | O_TRUNC), ETXTBSY);
+    FAILS(open(program, O_WRONLY | O_CREAT, 0755), ETXTBSY);
+    FAILS(open(program, O_RDONLY | O_TRUNC), ETXTBSY);
+    FAILS(open(program, O_WRONLY | O_CREAT | O_EXCL, 0755), EEXIST);
+    FAILS(open(program, O_WRONLY | O_DIRECTORY), ENOTDIR);
+    FAILS(open(linked, O_WRONLY | O_TRUNC | O_NOFOLLOW), ELOOP);
+    FAILS(truncate(linked, 0), ETXTBSY);
+    FAILS(truncate(program, -1), EINVAL);
+    CHECK(stat(program, &st) == 0 && st.st_size > 4096);
+    int fd = open(program, O_RDONLY);
+    CHECK(fcntl(fd, F_SETLK, &lock) == 0 && close(fd) == 0);
+}
+
+/* Nor can one that runs be written, until the last process that runs it has ended. */
+static void running(void)
+{
+    char program[] = "/tmp/metic-exec-XXXXXX", linked[sizeof program + 5], byte;
+    struct stat st;
+    int status, told[2], fd = copy_self(program);
+    CHECK(close(fd) == 0 && pipe(told) == 0 && dup2(told[1], 9) == 9 && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+    snprintf(linked, sizeof linked, "%s-link", program);
+    CHECK(symlink(program, linked) == 0);
+    FAILS(open("/proc/self/exe", O_WRONLY), ETXTBSY);
+    for (unsigned i = 0; i < 60; i++) {
+        int hold[2];
+        CHECK(pipe2(hold, O_CLOEXEC) == 0 && can_be_written(program));
+        pid_t child = fork();
+        if (!child) {
+            dup2(hold[0], 0);
+            execl(program, program, i % 3 ? "wait" : "wait-forked", NULL);
+            _exit(1);
+        }
+        CHECK(read(told[0], &byte, 1) == 1); /* it runs */
+        if (i % 3 == 0)
+            CHECK(waitpid(child, &status, 0) == child && status == 0); /* its child goes on */
+        refused_while_running(program, linked);
+        CHECK(i % 3 == 1 ? kill(child, SIGKILL) == 0 : write(hold[1], "x", 1) == 1);
+        CHECK(waitpid(-1, &status, 0) > 0 && status == (i % 3 == 1 ? SIGKILL : 0) && can_be_written(program));
+        close(hold[0]);
+        close(hold[1]);
+    }
+    CHECK((fd = open(program, O_WRONLY | O_TRUNC)) >= 0 && fstat(fd, &st) == 0 && st.st_size == 0);
+    close(fd);
+    close(9);
+    close(told[0]);
+    close(told[1]);
+    unlink(linked);
+    unlink(program);
 }
 
 /* Who watches the file is told that it is executed. Natively the kernel does that; under an emulator it needs Linux 6.14. */
@@ -298,6 +372,7 @@ int main(int argc, char **argv)
     names();
     refused();
     busy();
+    running();
     watched();
     closed_script();
     execute_or_write();
