@@ -55,27 +55,34 @@ static enum last_link last_of_open(uint64_t flags)
     return flags & O_NOFOLLOW || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) ? LAST_ITSELF : LAST_FOLLOWED;
 }
 
-static int64_t close_busy(int64_t fd)
+static int64_t close_after(int64_t fd, int64_t ret)
 {
     close((int)fd);
-    return -ETXTBSY;
+    return ret;
 }
 
-/* A program that runs is not opened for writing, and not emptied. name: the path. What else is against it comes first.
+/*
+ * A program that runs is not opened for writing. One that may run is not emptied in front of asking whether it does,
+ * and not opened twice for that, which others could watch. name: the path; NULL: there is nothing to ask.
  */
 static int64_t open_unless_busy(struct task *t, int dirfd, uint64_t path, const char *name, const struct open_how *how,
                                 bool how_given)
 {
-    struct open_how without = *how;
-    int64_t fd;
-    if (name && how->flags & O_TRUNC && text_at_is_busy(dirfd, name, last_of_open(how->flags) == LAST_FOLLOWED)) {
-        without.flags &= ~(uint64_t)O_TRUNC;
-        fd = open_host(t, dirfd, path, &without, how_given);
-        return fd < 0 ? fd : close_busy(fd);
-    }
-    fd = open_host(t, dirfd, path, how, how_given);
-    bool unasked = name && !(how->flags & O_TRUNC) && (how->flags & O_ACCMODE) != O_RDONLY;
-    return fd >= 0 && unasked && text_is_busy((int)fd) ? close_busy(fd) : fd;
+    struct open_how gently = *how;
+    bool writes = (how->flags & O_ACCMODE) != O_RDONLY, follow = last_of_open(how->flags) == LAST_FOLLOWED;
+    bool empties = name && how->flags & O_TRUNC && text_may_run(dirfd, name, follow);
+    if (empties)
+        gently.flags &= ~(uint64_t)O_TRUNC;
+    int64_t fd = open_host(t, dirfd, path, &gently, how_given);
+    if (fd < 0 || !name || !(how->flags & O_TRUNC ? empties : writes))
+        return fd;
+    if (text_is_busy((int)fd))
+        return close_after(fd, -ETXTBSY);
+    if (!empties)
+        return fd;
+    if (!writes)
+        return close_after(fd, open_host(t, dirfd, path, how, how_given));
+    return ftruncate((int)fd, 0) ? close_after(fd, -errno) : fd;
 }
 
 static int64_t open_any(struct task *t, int dirfd, uint64_t addr, const struct open_how *how, bool how_given)
@@ -125,8 +132,13 @@ int64_t sys_openat2(struct task *t, const uint64_t a[6])
 int64_t sys_truncate(struct task *t, const uint64_t a[6])
 {
     char path[PATH_MAX];
-    bool busy = (int64_t)a[1] >= 0 && read_path(t, a[0], path) && text_at_is_busy(AT_FDCWD, path, true);
-    return busy && !faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) ? -ETXTBSY : host_call(SYS_truncate, a[0], a[1]);
+    bool looks = (int64_t)a[1] >= 0 && read_path(t, a[0], path) && text_may_run(AT_FDCWD, path, true) &&
+                 !faccessat(AT_FDCWD, path, W_OK, AT_EACCESS);
+    int fd = looks ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    bool busy = fd >= 0 && text_is_busy(fd);
+    if (fd >= 0)
+        close(fd);
+    return busy ? -ETXTBSY : host_call(SYS_truncate, a[0], a[1]);
 }
 
 int64_t sys_readlinkat(struct task *t, const uint64_t a[6])

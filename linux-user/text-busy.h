@@ -14,10 +14,9 @@
  */
 void text_hold(int fd);
 
-/* Some process runs the file that fd has open, in whatever way. */
+/* A regular file with an execute permission, which most files are not. */
+bool text_may_run(int dirfd, const char *path, bool follow);
+/* It may run, and some process runs the file that fd has open. */
 bool text_is_busy(int fd);
-/* The same of a regular file's name. Nothing else is opened, and nobody who watches files that can't be executed sees
- * it. */
-bool text_at_is_busy(int dirfd, const char *path, bool follow);
 
 #endif

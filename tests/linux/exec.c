@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/fanotify.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -243,11 +244,31 @@ static void refused_while_running(const char *program, const char *linked)
     CHECK(fcntl(fd, F_SETLK, &lock) == 0 && close(fd) == 0);
 }
 
+/* When it runs no more, and as those see it who watch the file: it is opened once. */
+static void emptied(const char *program)
+{
+    char events[4096];
+    struct stat st;
+    uint32_t seen = 0;
+    int watch = inotify_init1(IN_NONBLOCK), fd;
+    CHECK(inotify_add_watch(watch, program, IN_OPEN | IN_MODIFY | IN_CLOSE) >= 0);
+    CHECK((fd = open(program, O_WRONLY | O_TRUNC)) >= 0 && fstat(fd, &st) == 0 && st.st_size == 0 && st.st_mode & 0100);
+    CHECK(write(fd, "x", 1) == 1 && lseek(fd, 0, SEEK_CUR) == 1 && close(fd) == 0);
+    ssize_t n = read(watch, events, sizeof events);
+    for (ssize_t at = 0; at < n;) {
+        const struct inotify_event *e = (const void *)(events + at);
+        CHECK(!(seen & e->mask & (IN_OPEN | IN_CLOSE)));
+        seen |= e->mask;
+        at += (ssize_t)(sizeof *e + e->len);
+    }
+    CHECK(seen == (IN_OPEN | IN_MODIFY | IN_CLOSE_WRITE) && close(watch) == 0);
+    CHECK((fd = open(program, O_RDONLY | O_TRUNC)) >= 0 && fstat(fd, &st) == 0 && st.st_size == 0 && close(fd) == 0);
+}
+
 /* Nor can one that runs be written, until the last process that runs it has ended. */
 static void running(void)
 {
     char program[] = "/tmp/metic-exec-XXXXXX", linked[sizeof program + 5], byte;
-    struct stat st;
     int status, told[2], fd = copy_self(program);
     CHECK(close(fd) == 0 && pipe(told) == 0 && dup2(told[1], 9) == 9 && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     snprintf(linked, sizeof linked, "%s-link", program);
@@ -271,8 +292,7 @@ static void running(void)
         close(hold[0]);
         close(hold[1]);
     }
-    CHECK((fd = open(program, O_WRONLY | O_TRUNC)) >= 0 && fstat(fd, &st) == 0 && st.st_size == 0);
-    close(fd);
+    emptied(program);
     close(9);
     close(told[0]);
     close(told[1]);
