@@ -3,14 +3,17 @@
  * Guest memory is read through copy_from_guest, so a bad pointer prints as an address, as strace does.
  */
 #include <ctype.h>
+#include <endian.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -36,11 +39,26 @@ void trace_address(struct trace_line *l, uint64_t v)
         trace_put(l, "NULL");
 }
 
-/* What is not in the set: the number, and which names it might have had. */
-static void put_unknown(struct trace_line *l, const struct flag_set *s, uint64_t v)
+/* Which names something that is not in the set might have had: the words that all have in common, or the first one's
+ * first. */
+void trace_unknown_name(struct trace_line *l, const struct flag_set *s)
 {
-    const char *name = s->flags[0].name;
-    trace_put(l, "%#" PRIx64 " /* %.*s_??? */", v, (int)strcspn(name, "_"), name);
+    const char *first = s->flags[0].name;
+    size_t common = strlen(first);
+    for (unsigned i = 1; i < s->nflags; i++)
+        while (strncmp(first, s->flags[i].name, common))
+            common--;
+    while (common && first[common - 1] != '_')
+        common--;
+    trace_put(l, "%.*s_???", common ? (int)common - 1 : (int)strcspn(first, "_"), first);
+}
+
+/* What is not in the set: the number, and that. */
+void trace_unknown(struct trace_line *l, const struct flag_set *s, uint64_t v)
+{
+    trace_put(l, "%#" PRIx64 " /* ", v);
+    trace_unknown_name(l, s);
+    trace_put(l, " */");
 }
 
 void trace_flags(struct trace_line *l, const struct flag_set *s, uint64_t v)
@@ -58,7 +76,7 @@ void trace_flags(struct trace_line *l, const struct flag_set *s, uint64_t v)
         rest &= ~f->value;
     }
     if (rest && !*sep)
-        put_unknown(l, s, rest);
+        trace_unknown(l, s, rest);
     else if (rest || !*sep)
         trace_put(l, "%s%#" PRIx64, sep, rest);
 }
@@ -77,7 +95,7 @@ bool trace_name(struct trace_line *l, const struct flag_set *s, uint64_t v)
 static void put_enum(struct trace_line *l, const struct flag_set *s, uint64_t v)
 {
     if (!trace_name(l, s, v))
-        put_unknown(l, s, (uint32_t)v);
+        trace_unknown(l, s, (uint32_t)v);
 }
 
 /* A number that may have a name, and else is one like others. */
@@ -86,6 +104,35 @@ static void put_named(struct trace_line *l, const struct flag_set *s, uint64_t v
     if (!trace_name(l, s, (uint64_t)(int32_t)v))
         trace_put(l, "%" PRId32, (int32_t)v);
 }
+
+/* --- of networks --- */
+
+/* Its name in the network of the call's socket. */
+void trace_ifindex(struct trace_line *l, uint32_t v)
+{
+    struct ifreq r = {.ifr_ifindex = (int)v};
+    if (v && !ioctl((int)l->a[0], SIOCGIFNAME, &r))
+        trace_put(l, "if_nametoindex(\"%.*s\")", IFNAMSIZ, r.ifr_name);
+    else
+        trace_put(l, "%" PRIu32, v);
+}
+
+void trace_mac(struct trace_line *l, const unsigned char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        trace_put(l, i ? ":%02x" : "%02x", bytes[i]);
+}
+
+/* In the network's order of bytes; prefix: of unknown ones. */
+void trace_ethertype(struct trace_line *l, const char *prefix, uint16_t v)
+{
+    trace_put(l, "htons(");
+    if (!trace_name(l, COMMON_SET(ethertype), be16toh(v)))
+        trace_put(l, be16toh(v) ? "%#x /* %s_??? */" : "%x /* %s_??? */", be16toh(v), prefix);
+    trace_put(l, ")");
+}
+
+/* --- other numbers --- */
 
 enum { IOPRIO_CLASS_SHIFT = 13, QUOTA_TYPE_BITS = 8 };
 
@@ -221,6 +268,8 @@ static void put_memory(struct task *t, struct trace_line *l, uint64_t addr, uint
 }
 
 void trace_buffer(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n) { put_memory(t, l, addr, n, false); }
+
+void trace_hex(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n) { put_memory(t, l, addr, n, true); }
 
 /* strace(1) takes 0 in the last byte that it shows for the end of a string. */
 static void put_attribute(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n)
@@ -415,6 +464,10 @@ static void put_field(struct task *t, struct trace_line *l, const struct field_d
         put_escaped(l, (const unsigned char *)at, f->count, true);
         return;
     }
+    if (f->kind == KIND_mac) {
+        trace_mac(l, (const unsigned char *)at, f->count);
+        return;
+    }
     if (f->count > 1)
         trace_put(l, "[");
     for (unsigned k = 0; k < f->count; k++) {
@@ -569,7 +622,7 @@ void trace_iov(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n, 
         uint64_t shown = v[1] < bytes ? v[1] : bytes;
         bytes -= shown;
         trace_put(l, "{iov_base=");
-        trace_buffer(t, l, v[0], shown);
+        trace_payload(t, l, v[0], shown);
         trace_put(l, ", iov_len=%" PRIu64 "}", v[1]);
     }
     trace_put(l, "]");
@@ -699,7 +752,7 @@ static bool put_output(struct task *t, struct trace_line *l, struct arg_desc d, 
     default: return false;
     }
     switch (d.kind) {
-    case KIND_bufout: trace_buffer(t, l, v, (uint64_t)ret); break;
+    case KIND_bufout: trace_payload(t, l, v, (uint64_t)ret); break;
     case KIND_randout: put_memory(t, l, v, (uint64_t)ret, true); break;
     case KIND_xattrout: put_attribute(t, l, v, (uint64_t)ret); break;
     case KIND_msgbufout: put_message(t, l, v, (uint64_t)ret); break;
@@ -725,7 +778,7 @@ static bool put_input(struct task *t, struct trace_line *l, struct arg_desc d, u
     case KIND_lpath:
     case KIND_rawpath: put_string(t, l, v, PATH_MAX - 1); break;
     case KIND_str: put_string(t, l, v, l->options->string_limit); break;
-    case KIND_bufin: trace_buffer(t, l, v, l->a[d.count]); break;
+    case KIND_bufin: trace_payload(t, l, v, l->a[d.count]); break;
     case KIND_xattrin: put_attribute(t, l, v, l->a[d.count]); break;
     case KIND_msgbufin: put_message(t, l, v, l->a[d.count]); break;
     case KIND_in:
@@ -768,6 +821,10 @@ void trace_value(struct task *t, struct trace_line *l, struct arg_desc d, uint64
     case KIND_size: trace_put(l, "%" PRIu64, v); break;
     case KIND_rlim: put_rlim(l, v); break;
     case KIND_hex: trace_put(l, "%#" PRIx64, v); break;
+    case KIND_x08: trace_put(l, "%#08" PRIx32, (uint32_t)v); break;
+    case KIND_ifindex: trace_ifindex(l, (uint32_t)v); break;
+    case KIND_be16: trace_put(l, "htons(%u)", be16toh((uint16_t)v)); break;
+    case KIND_ethertype: trace_ethertype(l, "ETH_P", (uint16_t)v); break;
     case KIND_mode: put_mode(l, &sets[SET_filetype], v); break;
     case KIND_perms: trace_put(l, "%#03" PRIo64, v); break;
     case KIND_dev: put_dev(l, v); break;
@@ -782,6 +839,10 @@ void trace_value(struct task *t, struct trace_line *l, struct arg_desc d, uint64
             put_enum(l, &sets[d.ref], v);
         break;
     case KIND_named: put_named(l, &sets[d.ref], v); break;
+    case KIND_hexed:
+        if (!trace_name(l, &sets[d.ref], v))
+            trace_put(l, "%#" PRIx64, v);
+        break;
     case KIND_ioprio: put_ioprio(l, v); break;
     case KIND_quota: put_quota(l, v); break;
     case KIND_perm: put_perm(l, &sets[d.ref], v); break;

@@ -57,12 +57,21 @@ void trace_value(struct task *t, struct trace_line *l, struct arg_desc d, uint64
 void trace_flags(struct trace_line *l, const struct flag_set *s, uint64_t v);
 /* The name, and whether there is one; without, nothing is printed. */
 bool trace_name(struct trace_line *l, const struct flag_set *s, uint64_t v);
+/* What is in no set: the number and a remark which names it might have had, and the name in that alone. */
+void trace_unknown(struct trace_line *l, const struct flag_set *s, uint64_t v);
+void trace_unknown_name(struct trace_line *l, const struct flag_set *s);
 /* Sets that are the same on every generic architecture, for what has no guest at hand. */
 #define COMMON_SET(name) (&syscall_abi_riscv64.sets[SET_##name])
 void trace_address(struct trace_line *l, uint64_t v);
 void trace_quoted(struct trace_line *l, const void *bytes, size_t n, bool more);
 /* `n` bytes of the guest's memory as a string. */
 void trace_buffer(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n);
+/* The same, every byte in hexadecimal. */
+void trace_hex(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n);
+/* Of networks: an interface by its number, hardware's addresses, protocols in the network's order of bytes. */
+void trace_ifindex(struct trace_line *l, uint32_t v);
+void trace_mac(struct trace_line *l, const unsigned char *bytes, size_t n);
+void trace_ethertype(struct trace_line *l, const char *prefix, uint16_t v);
 void trace_fd(struct task *t, struct trace_line *l, int fd);
 void trace_struct(struct task *t, struct trace_line *l, enum struct_id id, const void *bytes);
 /* Signals: trace-signals.c. Those with _at are in guest memory. */
@@ -74,6 +83,8 @@ void trace_sigmask_at(struct task *t, struct trace_line *l, uint64_t addr); /* p
 void trace_sigaction_at(struct task *t, struct trace_line *l, uint64_t addr);
 /* Values of sockets: trace-sockets.c. False: it is none. */
 bool trace_socket_value(struct task *t, struct trace_line *l, struct arg_desc d, uint64_t v, int64_t ret);
+/* What a call passes: netlink's messages taken apart (trace-netlink.c), any other as a string. */
+void trace_payload(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n);
 void trace_iov(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n, uint64_t bytes);
 /* What arguments are by the values of others, what is peculiar to a call, and what stands behind a result:
  * trace-calls.c. */

@@ -13,13 +13,16 @@
 /* X(NAME): how an argument, a result or a struct's field is passed and printed; calls.tbl explains them. */
 #define VALUE_KINDS(X) \
     X(none) \
-    X(fd) X(dirfd) X(path) X(lpath) X(rawpath) X(str) X(strout) X(int) X(uint) X(long) X(ulong) X(hex) X(ptr) X(off) \
-        X(size) X(mode) X(perms) X(dev) X(pid) X(uid) X(gid) X(sig) X(flags) X(enum) X(perm) X(named) X(ioprio) X(quota) X(bufin) X(bufout) X(randout) X(xattrin) X(xattrout) \
-            X(in) X(out) X(io) X(len) X(pos) X(iovin) X(iovout) X(sain) X(saout) X(msgin) X(msgout) X(mmsgin) \
-                X(mmsgout) X(sockoptname) X(sockoptin) X(sockoptout) X(ioctl) X(ioarg) X(strv) X(envp) X(fdset) \
-                    X(sigsetin) X(sigsetout) X(sigmask) X(sigactin) X(sigactout) X(cpusetin) X(cpusetout) X(capsin) \
-                        X(capsout) X(msgbufin) X(msgbufout) X(dirents) X(nodesin) X(nodesout) X(iocbsin) X(word) X(futexop) X(chars) X(bytes) X(struct) \
-                            X(wstatus) X(rlim) X(date) X(epolldata) X(sigval) X(hidden)
+    X(fd) \
+    X(dirfd) X(path) X(lpath) X(rawpath) X(str) X(strout) X(int) X(uint) X(long) X(ulong) X(hex) X(ptr) X(off) X(size) \
+        X(mode) X(perms) X(dev) X(pid) X(uid) X(gid) X(sig) X(flags) X(enum) X(perm) X(named) X(hexed) X(ioprio) \
+            X(quota) X(bufin) X(bufout) X(randout) X(xattrin) X(xattrout) X(in) X(out) X(io) X(len) X(pos) X(iovin) \
+                X(iovout) X(sain) X(saout) X(msgin) X(msgout) X(mmsgin) X(mmsgout) X(sockoptname) X(sockoptin) \
+                    X(sockoptout) X(ioctl) X(ioarg) X(strv) X(envp) X(fdset) X(sigsetin) X(sigsetout) X(sigmask) \
+                        X(sigactin) X(sigactout) X(cpusetin) X(cpusetout) X(capsin) X(capsout) X(msgbufin) \
+                            X(msgbufout) X(dirents) X(nodesin) X(nodesout) X(iocbsin) X(word) X(futexop) X(chars) \
+                                X(bytes) X(struct) X(ifindex) X(be16) X(ethertype) X(mac) X(x08) X(wstatus) X(rlim) \
+                                    X(date) X(epolldata) X(sigval) X(hidden)
 
 enum value_kind {
 #define X(name) KIND_##name,
@@ -132,6 +135,67 @@ struct sockopt_desc {
     uint16_t ref; /* struct_id of KIND_struct */
 };
 
+/* How an attribute's value looks; netlink.tbl explains them. */
+enum nla_kind {
+    NLA_bytes,
+    NLA_str,
+    NLA_mac,
+    NLA_addr,
+    NLA_addr4,
+    NLA_addr6,
+    NLA_ifindex,
+    NLA_clock,
+    NLA_ethertype,
+    NLA_table,
+    NLA_uint,
+    NLA_sint,
+    NLA_hex,
+    NLA_be,
+    NLA_enum,
+    NLA_flags,
+    NLA_struct,
+    NLA_structs,
+    NLA_nested,
+    NLA_names,
+    NLA_array,
+    NLA_index,
+    NLA_multipath,
+    NLA_via,
+    NLA_linkdata,
+    NLA_slavedata,
+    NLA_afspec,
+    NLA_protinfo,
+    NLA_shutdown,
+    NLA_sockopt,
+    NLA_bytecode,
+};
+
+struct nla_desc {
+    const char *name;
+    uint16_t type;
+    uint8_t kind; /* enum nla_kind */
+    uint8_t size; /* of a number, or an element */
+    bool more;    /* a number: all of up to eight bytes count; NLA_index: it is signed; NLA_array: hexadecimal */
+    uint16_t ref; /* flag_set_id, struct_id or nla_set_id, by kind */
+};
+
+struct nla_set_desc {
+    const char *prefix;           /* of the names of unknown ones */
+    const struct nla_desc *attrs; /* by type, ascending */
+    uint16_t n;
+};
+
+struct nl_protocol_desc {
+    uint16_t protocol, types; /* flag_set_id of the types' names */
+};
+
+/* What messages of these types consist of. */
+struct nl_message_desc {
+    uint16_t protocol, first, last;
+    uint16_t head;  /* struct_id */
+    uint16_t attrs; /* nla_set_id; NLA_SET_COUNT: bytes */
+};
+
 /* One guest's numbers and flag values. */
 struct syscall_abi {
     const char *name;
@@ -157,6 +221,12 @@ extern const struct sockopt_level_desc syscall_sockopt_levels[];
 extern const unsigned syscall_nsockopt_levels;
 extern const struct sockopt_desc syscall_sockopts[];
 extern const unsigned syscall_nsockopts;
+
+extern const struct nl_protocol_desc syscall_nl_protocols[];
+extern const unsigned syscall_nnl_protocols;
+extern const struct nl_message_desc syscall_nl_messages[];
+extern const unsigned syscall_nnl_messages;
+extern const struct nla_set_desc syscall_nla_sets[NLA_SET_COUNT]; /* names of attributes are there as those of flags */
 
 extern const struct syscall_abi syscall_abi_aarch64, syscall_abi_riscv64;
 

@@ -16,7 +16,7 @@ GUESTS = ['aarch64', 'riscv64']
 PROCESSORS = GUESTS + ['x86_64'] # each may be the host
 RESTART = {'wait': 512, 'nohand': 514, 'block': 516}
 SIMPLE = ('none fd dirfd path lpath rawpath str int uint long ulong hex ptr off size mode perms dev pid uid gid sig strv envp '
-          'word wstatus rlim len pos date epolldata sigval chars bytes ioctl ioarg sockoptname dirents futexop sigmask ioprio quota').split()
+          'word wstatus rlim len pos date epolldata sigval chars bytes ifindex be16 ethertype mac x08 ioctl ioarg sockoptname dirents futexop sigmask ioprio quota').split()
 # How `-e trace=%FAMILY` spells them; the first two follow from the kinds of arguments, the others stand in classes.tbl.
 CLASSES = 'file desc clock creds ipc memory network process signal pure'.split()
 WHEN = {'': 'ALWAYS', 'v': 'VERBOSE', 'nz': 'NONZERO', 'vnz': 'VERBOSE_NONZERO'}
@@ -58,6 +58,7 @@ class Tables:
         self.classes = self.read_classes()
         self.variants = self.read_variants()
         self.levels, self.sockopts = self.read_sockopts()
+        self.protocols, self.messages, self.attrs = self.read_netlink()
 
     # -- reading
 
@@ -205,7 +206,7 @@ class Tables:
         return self.kind_ref(where, kind)
 
     def kind_ref(self, where, kind):
-        m = re.fullmatch(r'(flags|enum|perm|named):(\w+)', kind)
+        m = re.fullmatch(r'(flags|enum|perm|named|hexed):(\w+)', kind)
         if m:
             if m[2] not in self.sets:
                 raise Bad(f'{where}: unknown set {m[2]}')
@@ -327,6 +328,55 @@ class Tables:
                 raise Bad(f'{where}: expected `level LEVEL SET` or OPTION kind')
         return levels, out
 
+    def read_netlink(self):
+        """[(protocol, set)], [(protocol, first, last, struct, attributes or None)], {attributes: (prefix, [(name, type, kind)])}"""
+        protocols, messages, attrs, cur = [], [], {}, None
+        rows = [(where, line, line.split()) for where, line in lines(self.dir / 'netlink.tbl')]
+        for where, line, word in rows:
+            if word[0] == 'protocol' and len(word) == 3:
+                if word[2] not in self.sets:
+                    raise Bad(f'{where}: unknown set {word[2]}')
+                protocols.append((self.value(where, 'netlink', word[1]), word[2]))
+                cur = None
+            elif word[0] == 'attrs' and len(word) == 3 and word[1] not in attrs:
+                cur = []
+                attrs[word[1]] = (word[2], cur)
+            elif line.startswith(' ') and cur is not None and 2 <= len(word) <= 3:
+                cur.append((word[0], number(where, word[1]), word[2] if len(word) > 2 else 'bytes', where))
+            elif line.startswith(' ') and protocols and 3 <= len(word) <= 4 and word[2] in self._structs:
+                names = protocols[-1][1]
+                messages.append((protocols[-1][0], self.value(where, names, word[0]), self.value(where, names, word[1]), word[2],
+                                 word[3] if len(word) > 3 else None, where))
+            else:
+                raise Bad(f'{where}: expected `protocol NAME SET`, `attrs NAME PREFIX`, messages or an attribute')
+        for *_, name, where in messages:
+            if name and name not in attrs:
+                raise Bad(f'{where}: unknown attributes {name}')
+        return protocols, messages, {n: (prefix, [(a, t, *self.attr_kind(where, k, attrs)) for a, t, k, where in sorted(rows, key=lambda r: r[1])])
+                                     for n, (prefix, rows) in attrs.items()}
+
+    def attr_kind(self, where, kind, attrs):
+        """(kind, size, whether longer values count, ref) of an attribute as C."""
+        word = kind.split(':')
+        m = re.fullmatch(r'(u|s|x|be)(8|16|32|64)(\+?)', word[1] if len(word) == 3 else word[0])
+        size, open_end = (int(m[2]) // 8, int(bool(m[3]))) if m else (0, 0)
+        if len(word) == 1:
+            if m:
+                return {'u': 'uint', 's': 'sint', 'x': 'hex', 'be': 'be'}[m[1]], size, open_end, '0'
+            if kind in NLA_KINDS:
+                return kind, 0, 0, '0'
+        elif word[0] in ('enum', 'flags', 'index') and len(word) == 3 and m and word[2] in self.sets:
+            return word[0], size, int(m[1] == 's') if word[0] == 'index' else open_end, f'SET_{word[2]}'
+        elif word[0] in ('struct', 'structs') and len(word) == 2 and word[1] in self._structs:
+            return word[0], 0, 0, f'STRUCT_{word[1]}'
+        elif word[0] in ('nested', 'names') and len(word) == 2 and word[1] in attrs:
+            return word[0], 0, 0, f'NLA_SET_{word[1]}'
+        elif word[0] == 'array' and len(word) == 2:
+            m = re.fullmatch(r'(u|x)(8|16|32|64)', word[1])
+            if m:
+                return 'array', int(m[2]) // 8, int(m[1] == 'x'), '0'
+        raise Bad(f'{where}: unknown kind {kind!r}')
+
     def differs(self, name):
         return any(f[3] for f in self.sets[name][1])
 
@@ -374,7 +424,8 @@ class Tables:
              '#define SYSCALL_TABLES_CALLS_H', '', '#include <stdint.h>', '', 'enum syscall_call {', '    CALL_unknown,']
         o += [f'    CALL_{n},' for n in self.calls] + ['    CALL_COUNT', '};', '', 'enum flag_set_id {']
         o += [f'    SET_{n},' for n in self.sets] + ['    SET_COUNT', '};', '', 'enum struct_id {']
-        o += [f'    STRUCT_{n},' for n in self.structs] + ['    STRUCT_COUNT', '};', '']
+        o += [f'    STRUCT_{n},' for n in self.structs] + ['    STRUCT_COUNT', '};', '', 'enum nla_set_id {']
+        o += [f'    NLA_SET_{n},' for n in self.attrs] + ['    NLA_SET_COUNT', '};', '']
         o += ['/* X(NAME) for every family of calls, in the order of the bits of call_desc.classes. */',
               '#define SYSCALL_CLASSES(X) ' + ' '.join(f'X({c})' for c in CLASSES), '']
         o += ['/* X(name) for every call that has a handler. */', '#define SYSCALLS_BY_HAND(X) \\']
@@ -468,7 +519,16 @@ class Tables:
         o += ['};', f'const unsigned syscall_nsockopt_levels = {len(self.levels)};', '',
               'const struct sockopt_desc syscall_sockopts[] = {']
         o += [f'    {{{level}, {option}, KIND_{k}, {r}}},' for level, option, k, r in self.sockopts]
-        o += ['};', f'const unsigned syscall_nsockopts = {len(self.sockopts)};', '']
+        o += ['};', f'const unsigned syscall_nsockopts = {len(self.sockopts)};', '', 'const struct nl_protocol_desc syscall_nl_protocols[] = {']
+        o += [f'    {{{p}, SET_{s}}},' for p, s in self.protocols]
+        o += ['};', f'const unsigned syscall_nnl_protocols = {len(self.protocols)};', '', 'const struct nl_message_desc syscall_nl_messages[] = {']
+        o += [f'    {{{p}, {first}, {last}, STRUCT_{s}, {f"NLA_SET_{a}" if a else "NLA_SET_COUNT"}}},' for p, first, last, s, a, _ in self.messages]
+        o += ['};', f'const unsigned syscall_nnl_messages = {len(self.messages)};', '']
+        for name, (_, rows) in self.attrs.items():
+            o.append(f'static const struct nla_desc attrs_{name}[] LATE = {{')
+            o += [f'    {{"{n}", {t}, NLA_{k}, {size}, {more}, {ref}}},' for n, t, k, size, more, ref in rows] + ['};']
+        o += ['const struct nla_set_desc syscall_nla_sets[NLA_SET_COUNT] = {']
+        o += [f'    [NLA_SET_{n}] = {{"{prefix}", attrs_{n}, {len(rows)}}},' for n, (prefix, rows) in self.attrs.items()] + ['};', '']
         return '\n'.join(o)
 
     def rst(self):
@@ -597,6 +657,9 @@ class Tables:
         return '\n'.join(o + [f'#if __has_include(<{headers[-1]}>)', f'#include <{headers[-1]}>'] + assertions + ['#endif', ''])
 
 
+# Attributes of netlink that are no numbers, structs or sets.
+NLA_KINDS = '''bytes str mac addr addr4 addr6 ifindex clock ethertype table multipath via linkdata slavedata afspec protinfo shutdown sockopt
+    bytecode'''.split()
 # Not for random arguments: they end the program, or the machine's peace.
 NOT_HOSTILE = {'exit', 'exit_group', 'reboot', 'sync', 'vhangup', 'syslog', 'swapon', 'swapoff', 'sigsuspend'}
 # Arguments that have values of their own.
