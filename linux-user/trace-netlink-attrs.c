@@ -23,7 +23,7 @@ static void put_hex(struct nl *c, uint64_t at, uint64_t n) { trace_hex(c->t, c->
 /* --- values --- */
 
 /* Without the zero at its end; "..." where there is none. */
-static void put_string(struct nl *c, uint64_t at, uint64_t n)
+static void put_string(struct nl *c, uint64_t at, uint64_t n, bool word)
 {
     size_t limit = c->l->options->string_limit, shown = n < limit ? n : limit;
     char *bytes = malloc(shown + 1);
@@ -31,7 +31,8 @@ static void put_string(struct nl *c, uint64_t at, uint64_t n)
         trace_address(c->l, at);
     } else {
         bool ends = shown && !bytes[shown - 1];
-        trace_quoted(c->l, bytes, ends ? shown - 1 : shown, !ends);
+        bool cut = word && memchr(bytes, 0, shown);
+        trace_quoted(c->l, bytes, cut ? strlen(bytes) : ends ? shown - 1 : shown, !cut && !ends);
     }
     free(bytes);
 }
@@ -323,7 +324,8 @@ static void put_by_family(struct nl *c, const struct nla_desc *d, uint64_t at, u
 static void put_value(struct nl *c, const struct nla_desc *d, uint64_t at, uint64_t n)
 {
     switch (d->kind) {
-    case NLA_str: put_string(c, at, n); break;
+    case NLA_str:
+    case NLA_word: put_string(c, at, n, d->kind == NLA_word); break;
     case NLA_mac: put_mac(c, at, n); break;
     case NLA_addr: put_address(c, c->family, at, n); break;
     case NLA_addr4: put_address(c, AF_INET, at, n); break;
@@ -411,7 +413,7 @@ void nl_put_attrs(struct nl *c, const struct nla_set_desc *s, uint64_t at, uint6
         else if (value)
             put_hex(c, at + sizeof a, size - sizeof a);
         trace_put(c->l, value ? "]" : "");
-        if (s == &syscall_nla_sets[NLA_SET_ifla_info] && value && (d && d->kind == NLA_str))
+        if (value && d && d->kind == NLA_word)
             keep_string(c, d->type == IFLA_INFO_KIND ? c->kind : c->slave_kind, at + sizeof a, size - sizeof a);
         at += next;
         n -= more ? next : 0;

@@ -401,17 +401,21 @@ static int protocol_of(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) ? -1 : protocol;
 }
 
-void trace_payload(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n)
+void trace_netlink(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n)
 {
-    static const uint16_t calls[] = {CALL_sendto, CALL_recvfrom, CALL_sendmsg, CALL_recvmsg};
-    struct nl c = {.t = t, .l = l, .protocol = -1};
-    for (unsigned i = 0; i < ARRAY_SIZE(calls); i++)
-        if (l->call == calls[i] && addr)
-            c.protocol = protocol_of((int)l->a[0]);
+    struct nl c = {.t = t, .l = l, .protocol = addr ? protocol_of((int)l->a[0]) : -1};
     if (c.protocol < 0 || c.protocol == NETLINK_KOBJECT_UEVENT)
         trace_buffer(t, l, addr, n);
     else if (n < sizeof(struct nlmsghdr))
         trace_hex(t, l, addr, n);
     else
         put_messages(&c, addr, n);
+}
+
+void trace_payload(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n)
+{
+    if (l->call == CALL_sendto || l->call == CALL_recvfrom)
+        trace_netlink(t, l, addr, n);
+    else
+        trace_buffer(t, l, addr, n);
 }

@@ -141,10 +141,13 @@ enum { MSGHDR_SIZE = offsetof(struct message, len) };
 
 static void put_msghdr(struct task *t, struct trace_line *l, const struct message *m, uint64_t bytes)
 {
+    sa_family_t family;
+    bool netlink =
+        m->namelen >= sizeof family && !copy_from_guest(t, &family, m->name, sizeof family) && family == AF_NETLINK;
     trace_put(l, "{msg_name=");
     put_sockaddr(t, l, m->name, m->namelen);
     trace_put(l, ", msg_namelen=%u, msg_iov=", m->namelen);
-    trace_iov(t, l, m->iov, m->iovlen, bytes);
+    trace_iov(t, l, m->iov, m->iovlen, bytes, netlink);
     trace_put(l, ", msg_iovlen=%" PRIu64, m->iovlen);
     if (m->controllen) {
         trace_put(l, ", msg_control=");

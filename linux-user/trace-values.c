@@ -604,7 +604,7 @@ static void put_structs(struct task *t, struct trace_line *l, enum struct_id id,
     free(bytes);
 }
 
-void trace_iov(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n, uint64_t bytes)
+void trace_iov(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n, uint64_t bytes, bool netlink)
 {
     if (!addr) {
         trace_address(l, addr);
@@ -622,7 +622,10 @@ void trace_iov(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n, 
         uint64_t shown = v[1] < bytes ? v[1] : bytes;
         bytes -= shown;
         trace_put(l, "{iov_base=");
-        trace_payload(t, l, v[0], shown);
+        if (netlink)
+            trace_netlink(t, l, v[0], shown);
+        else
+            trace_buffer(t, l, v[0], shown);
         trace_put(l, ", iov_len=%" PRIu64 "}", v[1]);
     }
     trace_put(l, "]");
@@ -748,7 +751,7 @@ static bool put_output(struct task *t, struct trace_line *l, struct arg_desc d, 
         return true;
     case KIND_len: put_changed(t, l, v, 4, l->saved[index_of(l)], failed); return true;
     case KIND_pos: put_changed(t, l, v, 8, l->saved[index_of(l)], failed); return true;
-    case KIND_iovout: trace_iov(t, l, v, l->a[d.count], failed ? 0 : (uint64_t)ret); return true;
+    case KIND_iovout: trace_iov(t, l, v, l->a[d.count], failed ? 0 : (uint64_t)ret, false); return true;
     default: return false;
     }
     switch (d.kind) {
@@ -783,7 +786,7 @@ static bool put_input(struct task *t, struct trace_line *l, struct arg_desc d, u
     case KIND_msgbufin: put_message(t, l, v, l->a[d.count]); break;
     case KIND_in:
     case KIND_io: put_structs(t, l, d.ref, v, count_of(l, d), d.count != NO_COUNT); break;
-    case KIND_iovin: trace_iov(t, l, v, l->a[d.count], UINT64_MAX); break;
+    case KIND_iovin: trace_iov(t, l, v, l->a[d.count], UINT64_MAX, false); break;
     case KIND_strv: put_strings(t, l, v); break;
     case KIND_envp: put_environment(t, l, v); break;
     case KIND_fdset: put_bit_numbers(t, l, v, l->a[d.count], true); break;

@@ -84,8 +84,10 @@ void trace_sigaction_at(struct task *t, struct trace_line *l, uint64_t addr);
 /* Values of sockets: trace-sockets.c. False: it is none. */
 bool trace_socket_value(struct task *t, struct trace_line *l, struct arg_desc d, uint64_t v, int64_t ret);
 /* What a call passes: netlink's messages taken apart (trace-netlink.c), any other as a string. */
+void trace_netlink(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n);
 void trace_payload(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n);
-void trace_iov(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n, uint64_t bytes);
+/* netlink: they are a message to or from one of its addresses. */
+void trace_iov(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n, uint64_t bytes, bool netlink);
 /* What arguments are by the values of others, what is peculiar to a call, and what stands behind a result:
  * trace-calls.c. */
 void trace_refine(struct task *t, struct trace_line *l);

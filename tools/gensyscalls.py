@@ -658,7 +658,7 @@ class Tables:
 
 
 # Attributes of netlink that are no numbers, structs or sets.
-NLA_KINDS = '''bytes str mac addr addr4 addr6 ifindex clock ethertype table multipath via linkdata slavedata afspec protinfo shutdown sockopt
+NLA_KINDS = '''bytes str word mac addr addr4 addr6 ifindex clock ethertype table multipath via linkdata slavedata afspec protinfo shutdown sockopt
     bytecode'''.split()
 # Not for random arguments: they end the program, or the machine's peace.
 NOT_HOSTILE = {'exit', 'exit_group', 'reboot', 'sync', 'vhangup', 'syslog', 'swapon', 'swapoff', 'sigsuspend'}
