@@ -357,7 +357,7 @@ static void put_message(struct nl *c, const struct nlmsghdr *h, uint64_t at, uin
     put_type(c, h->nlmsg_type);
     trace_put(c->l, ", nlmsg_flags=");
     put_message_flags(c, h->nlmsg_type, h->nlmsg_flags);
-    trace_put(c->l, ", nlmsg_seq=%" PRIu32 ", nlmsg_pid=%" PRIu32 "}", h->nlmsg_seq, h->nlmsg_pid);
+    trace_put(c->l, ", nlmsg_seq=%" PRIu32 ", nlmsg_pid=%" PRId32 "}", h->nlmsg_seq, (int32_t)h->nlmsg_pid);
     if (body) {
         trace_put(c->l, ", ");
         put_body(c, h, at + sizeof *h, n - sizeof *h);
