@@ -16,7 +16,7 @@
 
 enum { MOST_MAC = 32, MOST_STRUCT = 512, MOST_DEPTH = 16 };
 
-static const struct flag_set *set_of(const struct nla_desc *d) { return COMMON_SET(nlmsg) - SET_nlmsg + d->ref; }
+static const struct flag_set *set_of(const struct nla_desc *d) { return common_set(d->ref); }
 
 static void put_hex(struct nl *c, uint64_t at, uint64_t n) { trace_hex(c->t, c->l, at, n); }
 
@@ -295,10 +295,7 @@ static void put_bytecode(struct nl *c, uint64_t at, uint64_t n)
 
 static void put_nested(struct nl *c, enum nla_set_id id, uint64_t at, uint64_t n)
 {
-    if (c->depth > MOST_DEPTH)
-        put_hex(c, at, n);
-    else
-        nl_put_attrs(c, &syscall_nla_sets[id], at, n);
+    nl_put_attrs(c, &syscall_nla_sets[id], at, n);
 }
 
 static void put_link_data(struct nl *c, const char *kind, bool slave, uint64_t at, uint64_t n)
@@ -388,6 +385,10 @@ static void put_type(struct nl *c, const struct nla_set_desc *s, const struct nl
 void nl_put_attrs(struct nl *c, const struct nla_set_desc *s, uint64_t at, uint64_t n)
 {
     bool list = false, more = true;
+    if (c->depth > MOST_DEPTH) {
+        put_hex(c, at, n);
+        return;
+    }
     c->depth++;
     for (unsigned i = 0; more && nl_list_next(c, i); i++) {
         struct nlattr a;

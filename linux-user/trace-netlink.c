@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "base/bits.h"
+#include "base/log.h"
 #include "linux-user/abi.h"
 #include "linux-user/dispatch.h"
 #include "linux-user/task.h"
@@ -19,7 +20,7 @@
 #include "linux-user/trace-netlink.h"
 #include "linux-user/uaccess.h"
 
-enum { MOST_DEPTH = 16, SUBSYSTEM_SHIFT = 8 };
+enum { MOST_DEPTH = 16, SUBSYSTEM_SHIFT = 8, MOST_HEAD = 64 };
 
 bool nl_fetch(struct nl *c, void *to, uint64_t at, size_t n)
 {
@@ -66,7 +67,7 @@ static const struct flag_set *types_of(const struct nl *c)
 {
     for (unsigned i = 0; i < syscall_nnl_protocols; i++)
         if (syscall_nl_protocols[i].protocol == c->protocol)
-            return COMMON_SET(nlmsg) - SET_nlmsg + syscall_nl_protocols[i].types;
+            return common_set(syscall_nl_protocols[i].types);
     return NULL;
 }
 
@@ -90,7 +91,7 @@ static const uint16_t subsystems[] = {
 static const struct flag_set *subsystem_of(uint16_t type)
 {
     unsigned i = type >> SUBSYSTEM_SHIFT;
-    return i && i < ARRAY_SIZE(subsystems) ? COMMON_SET(nlmsg) - SET_nlmsg + subsystems[i] : NULL;
+    return i && i < ARRAY_SIZE(subsystems) ? common_set(subsystems[i]) : NULL;
 }
 
 static bool is_batch(uint16_t type) { return type == NLMSG_MIN_TYPE || type == NLMSG_MIN_TYPE + 1; }
@@ -218,7 +219,8 @@ void nl_put_unknown_family(struct nl *c, uint8_t family, uint64_t at, uint64_t n
 bool nl_put_head(struct nl *c, enum struct_id id, uint64_t at, uint64_t n)
 {
     const struct struct_desc *d = &syscall_structs[id];
-    unsigned char bytes[64] = {0};
+    unsigned char bytes[MOST_HEAD] = {0};
+    CHECK(d->size <= sizeof bytes);
     bool alone = true; /* nothing but the family is printed */
     for (unsigned i = 1; i < d->nfields; i++)
         alone = alone && d->fields[i].kind == KIND_hidden;
@@ -262,10 +264,12 @@ static void put_route(struct nl *c, uint16_t type, uint64_t at, uint64_t n)
 static void put_plain(struct nl *c, uint16_t type, uint64_t at, uint64_t n)
 {
     const struct nl_message_desc *d = description(c, type);
-    unsigned char bytes[64];
-    if (!d || n < syscall_structs[d->head].size)
+    unsigned char bytes[MOST_HEAD];
+    size_t size = d ? syscall_structs[d->head].size : 0;
+    CHECK(size <= sizeof bytes);
+    if (!d || n < size)
         trace_hex(c->t, c->l, at, n);
-    else if (nl_fetch(c, bytes, at, syscall_structs[d->head].size))
+    else if (nl_fetch(c, bytes, at, size))
         trace_struct(c->t, c->l, d->head, bytes);
 }
 

@@ -60,7 +60,7 @@ static void put_sockaddr(struct task *t, struct trace_line *l, uint64_t addr, ui
                   ntohs(u.in6.sin6_port), ntohl(u.in6.sin6_flowinfo),
                   inet_ntop(AF_INET6, &u.in6.sin6_addr, text, sizeof text), u.in6.sin6_scope_id);
     } else if (u.sa.sa_family == AF_NETLINK && len >= sizeof u.nl) {
-        trace_put(l, ", nl_pid=%u, nl_groups=%08x", u.nl.nl_pid, u.nl.nl_groups);
+        trace_put(l, ", nl_pid=%d, nl_groups=%08x", u.nl.nl_pid, u.nl.nl_groups);
     } else if (u.sa.sa_family == AF_PACKET && len >= offsetof(struct sockaddr_ll, sll_addr)) {
         trace_put(l, ", sll_protocol=htons(%#x), sll_ifindex=%d, sll_hatype=%#x, sll_pkttype=%#x, sll_halen=%u",
                   ntohs(u.ll.sll_protocol), u.ll.sll_ifindex, u.ll.sll_hatype, u.ll.sll_pkttype, u.ll.sll_halen);

@@ -61,7 +61,8 @@ bool trace_name(struct trace_line *l, const struct flag_set *s, uint64_t v);
 void trace_unknown(struct trace_line *l, const struct flag_set *s, uint64_t v);
 void trace_unknown_name(struct trace_line *l, const struct flag_set *s);
 /* Sets that are the same on every generic architecture, for what has no guest at hand. */
-#define COMMON_SET(name) (&syscall_abi_riscv64.sets[SET_##name])
+static inline const struct flag_set *common_set(enum flag_set_id id) { return &syscall_abi_riscv64.sets[id]; }
+#define COMMON_SET(name) common_set(SET_##name)
 void trace_address(struct trace_line *l, uint64_t v);
 void trace_quoted(struct trace_line *l, const void *bytes, size_t n, bool more);
 /* `n` bytes of the guest's memory as a string. */

@@ -21,7 +21,7 @@ WORK = '/folder'
 BEGIN = r'^(?!.*execve\().*"' + WORK  # the first line that is compared, where there is one
 ENV = {'PATH': '/usr/bin:/usr/sbin:/bin', 'LC_ALL': 'C', 'TZ': 'UTC', 'PYTHONHASHSEED': '0'}
 PACKAGES = '''dash coreutils libc-bin python3-minimal bash procps util-linux sqlite3 openssl tar make git perl-base acl attr
-              bsdutils mount findutils grep sed gawk gzip'''.split()
+              bsdutils mount findutils grep sed gawk gzip iproute2'''.split()
 SCRIPT = '''import os, select, socket, sys
 a, b = socket.socketpair()
 a.sendall(b"ping")
@@ -46,6 +46,26 @@ try:
     os.stat("/folder/none")
 except FileNotFoundError as e:
     print(e)
+'''
+# Each program has a network of its own: counters, addresses and sockets are always the same ones.
+ALONE = ['unshare', '-n', 'sh', '-c', 'ip link set lo up; exec "$@"', 'sh']
+NETWORK = '''cd /folder
+ip link add one address 02:00:00:00:00:01 type bridge
+ip link add two address 02:00:00:00:00:02 type bridge
+ip address add 10.1.2.3/24 dev two
+ip -6 route add unreachable fd00::/8
+ip route add 10.7.0.0/16 nexthop via 10.1.2.4 weight 2 nexthop via 10.1.2.5 onlink
+ip neighbour add 10.1.2.9 lladdr 02:00:00:00:00:09 dev two
+ip rule add from 10.1.0.0/16 lookup 77
+ip address
+ip -s link show dev lo
+ip route
+ip -6 route
+ip neighbour show dev two
+ip rule
+ip route get 10.7.0.1
+ip link add three type nonsense
+ss -tuxan
 '''
 PROGRAMS = [
     ['cat', f'{WORK}/file', f'{WORK}/none'],
@@ -79,6 +99,7 @@ PROGRAMS = [
     ['flock', f'{WORK}/file', 'true'],
     ['fallocate', '-l', '8192', f'{WORK}/room'],
     ['unshare', '-nu', 'test', '-f', f'{WORK}/file'],
+    ['sh', f'{WORK}/network.sh'],
     ['dd', f'if={WORK}/file', f'of={WORK}/copy', 'bs=512', 'conv=fsync', 'status=none'],
     ['truncate', '-s', '100', f'{WORK}/copy'],
     ['ln', '-s', 'file', f'{WORK}/link'],
@@ -96,7 +117,7 @@ PROGRAMS = [
 def run(side, root, before, program):
     log = root / 'tmp/strace-log'
     command = ['chroot', str(root), *before[1:], f'/usr/bin/{program[0]}', *program[1:]]
-    r = subprocess.run([*before[0], *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, env=ENV)
+    r = subprocess.run([*ALONE, *before[0], *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, env=ENV)
     lines = strace.normalise(side, log, BEGIN if re.search(BEGIN, log.read_text(errors='replace'), re.M) else '', RULES)
     log.unlink()
     return r.returncode, r.stdout, r.stderr, lines
@@ -113,6 +134,7 @@ def prepare(root):
     (work / 'Makefile').write_text('all: out\nout: file\n\tcp $< $@; sort $@ >/dev/null\n')
     (work / 'script.sh').write_text('cd /folder\necho one | while read x; do echo got $x; done\n(exit 3)\necho $?\nread line <file\necho "$line" >/dev/null\n'
                                     'for i in 1 2; do kill -0 $$; done\ntrap "echo caught" USR1\nkill -USR1 $$\n')
+    (work / 'network.sh').write_text(NETWORK)
     for path in work.iterdir():
         os.utime(path, (10**9, 10**9))
 
