@@ -27,48 +27,61 @@ static void put_unix(struct trace_line *l, const struct sockaddr_un *un, size_t 
     trace_quoted(l, un->sun_path + abstract, abstract ? path - 1 : strnlen(un->sun_path, path), false);
 }
 
-static void put_sockaddr(struct task *t, struct trace_line *l, uint64_t addr, uint32_t len)
+union address {
+    struct sockaddr sa;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    struct sockaddr_un un;
+    struct sockaddr_nl nl;
+    struct sockaddr_ll ll;
+};
+
+static void put_address(struct task *t, struct trace_line *l, const union address *u, uint32_t len)
 {
-    union {
-        struct sockaddr sa;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-        struct sockaddr_un un;
-        struct sockaddr_nl nl;
-        struct sockaddr_ll ll;
-    } u = {0};
     const struct flag_set *sets = t->abi->syscalls->sets;
     char text[INET6_ADDRSTRLEN];
-    if (len > sizeof u)
-        len = sizeof u;
-    if (!addr || len < sizeof(sa_family_t) || copy_from_guest(t, &u, addr, len)) {
-        trace_address(l, addr);
-        return;
-    }
     trace_put(l, "{sa_family=");
-    if (!trace_name(l, &sets[SET_af], u.sa.sa_family))
-        trace_put(l, "%#x", u.sa.sa_family);
-    if (u.sa.sa_family == AF_UNIX && len > offsetof(struct sockaddr_un, sun_path)) {
-        put_unix(l, &u.un, len - offsetof(struct sockaddr_un, sun_path));
-    } else if (u.sa.sa_family == AF_INET && len >= sizeof u.in) {
-        trace_put(l, ", sin_port=htons(%u), sin_addr=inet_addr(\"%s\")", ntohs(u.in.sin_port),
-                  inet_ntop(AF_INET, &u.in.sin_addr, text, sizeof text));
-    } else if (u.sa.sa_family == AF_INET6 && len >= sizeof u.in6) {
+    if (!trace_name(l, &sets[SET_af], u->sa.sa_family))
+        trace_put(l, "%#x", u->sa.sa_family);
+    if (u->sa.sa_family == AF_UNIX && len > offsetof(struct sockaddr_un, sun_path)) {
+        put_unix(l, &u->un, len - offsetof(struct sockaddr_un, sun_path));
+    } else if (u->sa.sa_family == AF_INET && len >= sizeof u->in) {
+        trace_put(l, ", sin_port=htons(%u), sin_addr=inet_addr(\"%s\")", ntohs(u->in.sin_port),
+                  inet_ntop(AF_INET, &u->in.sin_addr, text, sizeof text));
+    } else if (u->sa.sa_family == AF_INET6 && len >= sizeof u->in6) {
         trace_put(l,
                   ", sin6_port=htons(%u), sin6_flowinfo=htonl(%u), inet_pton(AF_INET6, \"%s\", &sin6_addr), "
                   "sin6_scope_id=%u",
-                  ntohs(u.in6.sin6_port), ntohl(u.in6.sin6_flowinfo),
-                  inet_ntop(AF_INET6, &u.in6.sin6_addr, text, sizeof text), u.in6.sin6_scope_id);
-    } else if (u.sa.sa_family == AF_NETLINK && len >= sizeof u.nl) {
-        trace_put(l, ", nl_pid=%d, nl_groups=%08x", u.nl.nl_pid, u.nl.nl_groups);
-    } else if (u.sa.sa_family == AF_PACKET && len >= offsetof(struct sockaddr_ll, sll_addr)) {
+                  ntohs(u->in6.sin6_port), ntohl(u->in6.sin6_flowinfo),
+                  inet_ntop(AF_INET6, &u->in6.sin6_addr, text, sizeof text), u->in6.sin6_scope_id);
+    } else if (u->sa.sa_family == AF_NETLINK && len >= sizeof u->nl) {
+        trace_put(l, ", nl_pid=%d, nl_groups=%08x", u->nl.nl_pid, u->nl.nl_groups);
+    } else if (u->sa.sa_family == AF_PACKET && len >= offsetof(struct sockaddr_ll, sll_addr)) {
         trace_put(l, ", sll_protocol=htons(%#x), sll_ifindex=%d, sll_hatype=%#x, sll_pkttype=%#x, sll_halen=%u",
-                  ntohs(u.ll.sll_protocol), u.ll.sll_ifindex, u.ll.sll_hatype, u.ll.sll_pkttype, u.ll.sll_halen);
+                  ntohs(u->ll.sll_protocol), u->ll.sll_ifindex, u->ll.sll_hatype, u->ll.sll_pkttype, u->ll.sll_halen);
     } else if (len > sizeof(sa_family_t)) {
         trace_put(l, ", sa_data=");
-        trace_quoted(l, u.sa.sa_data, len - sizeof(sa_family_t), false);
+        trace_quoted(l, u->sa.sa_data, len - sizeof(sa_family_t), false);
     }
     trace_put(l, "}");
+}
+
+void trace_sockaddr(struct task *t, struct trace_line *l, const void *bytes, uint32_t len)
+{
+    union address u = {0};
+    memcpy(&u, bytes, len < sizeof u ? len : sizeof u);
+    put_address(t, l, &u, len);
+}
+
+static void put_sockaddr(struct task *t, struct trace_line *l, uint64_t addr, uint32_t len)
+{
+    union address u = {0};
+    if (len > sizeof u)
+        len = sizeof u;
+    if (!addr || len < sizeof(sa_family_t) || copy_from_guest(t, &u, addr, len))
+        trace_address(l, addr);
+    else
+        put_address(t, l, &u, len);
 }
 
 /* --- messages --- */

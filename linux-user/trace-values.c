@@ -464,6 +464,10 @@ static void put_field(struct task *t, struct trace_line *l, const struct field_d
         put_escaped(l, (const unsigned char *)at, f->count, true);
         return;
     }
+    if (f->kind == KIND_address) {
+        trace_sockaddr(t, l, at, f->count);
+        return;
+    }
     if (f->kind == KIND_mac) {
         trace_mac(l, (const unsigned char *)at, f->count);
         return;
@@ -774,6 +778,19 @@ static bool put_output(struct task *t, struct trace_line *l, struct arg_desc d, 
 }
 
 /* Pointers to what the call reads. False: another kind. */
+/* A question that has no answer: the field that asks. */
+static bool put_question(struct task *t, struct trace_line *l, const struct struct_desc *s, uint64_t addr)
+{
+    const struct field_desc *f = &s->fields[s->order ? s->order[0] : 0];
+    char bytes[64];
+    if (strncmp(s->name, "ifreq_", 6) || s->size > sizeof bytes || copy_from_guest(t, bytes, addr, s->size))
+        return false;
+    trace_put(l, "{%s=", f->name);
+    put_field(t, l, f, bytes + f->offset);
+    trace_put(l, "}");
+    return true;
+}
+
 static bool put_input(struct task *t, struct trace_line *l, struct arg_desc d, uint64_t v)
 {
     switch (d.kind) {
@@ -806,6 +823,8 @@ void trace_value(struct task *t, struct trace_line *l, struct arg_desc d, uint64
 {
     const struct flag_set *sets = t->abi->syscalls->sets;
     char buf[16];
+    if (d.kind == KIND_io && ret < 0 && put_question(t, l, &syscall_structs[d.ref], v))
+        return;
     if (put_output(t, l, d, v, ret) || put_input(t, l, d, v) || trace_socket_value(t, l, d, v, ret))
         return;
     switch (d.kind) {

@@ -84,6 +84,8 @@ void trace_sigmask_at(struct task *t, struct trace_line *l, uint64_t addr); /* p
 void trace_sigaction_at(struct task *t, struct trace_line *l, uint64_t addr);
 /* Values of sockets: trace-sockets.c. False: it is none. */
 bool trace_socket_value(struct task *t, struct trace_line *l, struct arg_desc d, uint64_t v, int64_t ret);
+/* A struct sockaddr of the host's memory, of at most 128 bytes. */
+void trace_sockaddr(struct task *t, struct trace_line *l, const void *bytes, uint32_t len);
 /* What a call passes: netlink's messages taken apart (trace-netlink.c), any other as a string. */
 void trace_netlink(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n);
 void trace_payload(struct task *t, struct trace_line *l, uint64_t addr, uint64_t n);

@@ -14,15 +14,17 @@
 #define VALUE_KINDS(X) \
     X(none) \
     X(fd) \
-    X(dirfd) X(path) X(lpath) X(rawpath) X(str) X(strout) X(int) X(uint) X(long) X(ulong) X(hex) X(ptr) X(off) X(size) \
-        X(mode) X(perms) X(dev) X(pid) X(uid) X(gid) X(sig) X(flags) X(enum) X(perm) X(named) X(hexed) X(ioprio) \
-            X(quota) X(bufin) X(bufout) X(randout) X(xattrin) X(xattrout) X(in) X(out) X(io) X(len) X(pos) X(iovin) \
-                X(iovout) X(sain) X(saout) X(msgin) X(msgout) X(mmsgin) X(mmsgout) X(sockoptname) X(sockoptin) \
-                    X(sockoptout) X(ioctl) X(ioarg) X(strv) X(envp) X(fdset) X(sigsetin) X(sigsetout) X(sigmask) \
-                        X(sigactin) X(sigactout) X(cpusetin) X(cpusetout) X(capsin) X(capsout) X(msgbufin) \
-                            X(msgbufout) X(dirents) X(nodesin) X(nodesout) X(iocbsin) X(word) X(futexop) X(chars) \
-                                X(bytes) X(struct) X(ifindex) X(be16) X(ethertype) X(mac) X(x08) X(wstatus) X(rlim) \
-                                    X(date) X(epolldata) X(sigval) X(hidden)
+    X(dirfd) \
+    X(path) \
+    X(lpath) X(rawpath) X(str) X(strout) X(int) X(uint) X(long) X(ulong) X(hex) X(ptr) X(off) X(size) X(mode) X(perms) \
+        X(dev) X(pid) X(uid) X(gid) X(sig) X(flags) X(enum) X(perm) X(named) X(hexed) X(ioprio) X(quota) X(bufin) \
+            X(bufout) X(randout) X(xattrin) X(xattrout) X(in) X(out) X(io) X(len) X(pos) X(iovin) X(iovout) X(sain) \
+                X(saout) X(msgin) X(msgout) X(mmsgin) X(mmsgout) X(sockoptname) X(sockoptin) X(sockoptout) X(ioctl) \
+                    X(ioarg) X(strv) X(envp) X(fdset) X(sigsetin) X(sigsetout) X(sigmask) X(sigactin) X(sigactout) \
+                        X(cpusetin) X(cpusetout) X(capsin) X(capsout) X(msgbufin) X(msgbufout) X(dirents) X(nodesin) \
+                            X(nodesout) X(iocbsin) X(word) X(futexop) X(chars) X(bytes) X(struct) X(address) \
+                                X(ifindex) X(be16) X(ethertype) X(mac) X(x08) X(wstatus) X(rlim) X(date) X(epolldata) \
+                                    X(sigval) X(hidden)
 
 enum value_kind {
 #define X(name) KIND_##name,

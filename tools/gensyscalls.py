@@ -16,7 +16,7 @@ GUESTS = ['aarch64', 'riscv64']
 PROCESSORS = GUESTS + ['x86_64'] # each may be the host
 RESTART = {'wait': 512, 'nohand': 514, 'block': 516}
 SIMPLE = ('none fd dirfd path lpath rawpath str int uint long ulong hex ptr off size mode perms dev pid uid gid sig strv envp '
-          'word wstatus rlim len pos date epolldata sigval chars bytes ifindex be16 ethertype mac x08 ioctl ioarg sockoptname dirents futexop sigmask ioprio quota').split()
+          'word wstatus rlim len pos date epolldata sigval chars bytes address ifindex be16 ethertype mac x08 ioctl ioarg sockoptname dirents futexop sigmask ioprio quota').split()
 # How `-e trace=%FAMILY` spells them; the first two follow from the kinds of arguments, the others stand in classes.tbl.
 CLASSES = 'file desc clock creds ipc memory network process signal pure'.split()
 WHEN = {'': 'ALWAYS', 'v': 'VERBOSE', 'nz': 'NONZERO', 'vnz': 'VERBOSE_NONZERO'}

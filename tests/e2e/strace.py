@@ -65,6 +65,7 @@ ip neighbour show dev two
 ip rule
 ip route get 10.7.0.1
 ip link add three type nonsense
+ip link show dev four
 ss -tuxan
 '''
 PROGRAMS = [

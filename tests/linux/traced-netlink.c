@@ -1,7 +1,7 @@
 /*
- * Messages of netlink for tests/linux/strace.py, as traced.c has other calls: what is sent has a flag (MSG_OOB) with
- * which the kernel refuses it, so that nothing is changed. Sockets are bound, without which strace(1) does not know
- * their protocol.
+ * Messages of netlink and ioctls of network interfaces for tests/linux/strace.py, as traced.c has other calls: what is
+ * sent has a flag (MSG_OOB) with which the kernel refuses it, so that nothing is changed. Sockets are bound, without
+ * which strace(1) does not know their protocol.
  */
 #define _GNU_SOURCE
 #include <linux/genetlink.h>
@@ -13,6 +13,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
+#include <linux/sockios.h>
 #include <linux/unix_diag.h>
 #include <linux/if.h>
 #include <stdint.h>
@@ -196,6 +197,41 @@ static void answered(int s)
     CALL(write, s, &m, 10);
 }
 
+/* Of one that is there and of one that is not; nothing is changed but what is not there. */
+static void interfaces(void)
+{
+    static const unsigned asked[] = {SIOCGIFINDEX,   SIOCGIFFLAGS,  SIOCGIFMTU,     SIOCGIFHWADDR,
+                                     SIOCGIFTXQLEN,  SIOCGIFMAP,    SIOCGIFNETMASK, SIOCGIFBRDADDR,
+                                     SIOCGIFDSTADDR, SIOCGIFMETRIC, SIOCGIFADDR,    SIOCGIFSLAVE};
+    static const unsigned addresses[] = {SIOCSIFADDR, SIOCSIFNETMASK, SIOCSIFBRDADDR, SIOCSIFDSTADDR};
+    static const unsigned hardware[] = {SIOCSIFHWADDR, SIOCADDMULTI, SIOCDELMULTI, SIOCSIFHWBROADCAST};
+    static const unsigned numbers[] = {SIOCSIFFLAGS, SIOCSIFMETRIC, SIOCSIFMTU, SIOCSIFTXQLEN};
+    int s = (int)CALL(socket, AF_INET, SOCK_DGRAM, 0);
+    for (unsigned i = 0; i < sizeof asked / sizeof *asked; i++)
+        for (unsigned there = 0; there < 2; there++) {
+            struct ifreq r = {.ifr_ifrn.ifrn_name = "nothing"};
+            strcpy(r.ifr_name, there ? "lo" : "nothing");
+            CALL(ioctl, s, asked[i], &r);
+        }
+    for (int index = 1; index < 100000; index += 99998) {
+        struct ifreq r = {.ifr_ifindex = index};
+        CALL(ioctl, s, SIOCGIFNAME, &r);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        struct ifreq r = {.ifr_ifrn.ifrn_name = "nothing", .ifr_addr = {AF_INET, {0, 0, 10, 1, 2, 3}}};
+        CALL(ioctl, s, addresses[i], &r);
+        r.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+        CALL(ioctl, s, hardware[i], &r);
+        r.ifr_flags = IFF_UP | IFF_PROMISC;
+        CALL(ioctl, s, numbers[i], &r);
+        r.ifr_map.irq = 3;
+        CALL(ioctl, s, SIOCSIFMAP, &r);
+        strcpy(r.ifr_newname, "other");
+        CALL(ioctl, s, i & 1 ? SIOCSIFNAME : SIOCSIFSLAVE, &r);
+    }
+    CALL(ioctl, s, SIOCGIFINDEX, page_end);
+}
+
 int main(int argc, char **argv)
 {
     char *page = mmap(NULL, 131072, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -209,5 +245,6 @@ int main(int argc, char **argv)
     malformed(s);
     protocols();
     answered(s);
+    interfaces();
     return 0;
 }
