@@ -611,7 +611,8 @@ class Tables:
     def check_c(self, side):
         """
         Static assertions of layouts and values for the compiler of that side: several C files, each behind a line
-        CHECK_UNIT, because not all of the kernel's headers go together.
+        CHECK_UNIT, because not all of the kernel's headers go together. IF_DECLARED(NAME, VALUE) stands for one of a
+        name that the preprocessor does not know: it is for who reads this to find out whether there is such a constant.
         """
         arch = None if side in ('generic64', 'x86_64') else side
         units = {}  # by last header: those it needs, assertions
@@ -649,6 +650,9 @@ class Tables:
         for name, n in self.numbers[side if side in self.numbers else 'aarch64'].items():
             o.append(f'#ifdef __NR_{name}\n_Static_assert(__NR_{name} == {n}, "number of {name}");\n#endif')
         out.append(self.check_unit(VALUE_HEADERS, o))
+        constants = {n: v for _, flags in self.sets.values() for n, v, _, archs in flags if n.isupper() and not archs}
+        constants.update((n, v) for _, attributes in self.attrs.values() for n, v, *_ in attributes)
+        out.append(self.check_unit(NETLINK_HEADERS, [f'IF_DECLARED({n}, {v}ll)' for n, v in constants.items()]))
         return 'CHECK_UNIT\n'.join(out)
 
     def check_unit(self, headers, assertions):
@@ -657,6 +661,15 @@ class Tables:
         return '\n'.join(o + [f'#if __has_include(<{headers[-1]}>)', f'#include <{headers[-1]}>'] + assertions + ['#endif', ''])
 
 
+# Of netlink's constants, which are enumerators for the most part.
+NETLINK_HEADERS = '''sys/socket.h linux/netlink.h linux/rtnetlink.h linux/if_link.h linux/if_addr.h linux/if_addrlabel.h linux/if_bridge.h linux/if_tun.h
+    linux/neighbour.h linux/fib_rules.h linux/nexthop.h linux/netconf.h linux/net_namespace.h linux/dcbnl.h linux/pkt_sched.h linux/pkt_cls.h
+    linux/gen_stats.h linux/tc_act/tc_bpf.h linux/sock_diag.h linux/inet_diag.h linux/unix_diag.h linux/netlink_diag.h linux/packet_diag.h linux/tls.h
+    linux/genetlink.h linux/xfrm.h linux/selinux_netlink.h linux/audit.h linux/netfilter/nfnetlink.h linux/netfilter/nf_tables.h
+    linux/netfilter/nfnetlink_conntrack.h linux/netfilter/nfnetlink_queue.h linux/netfilter/nfnetlink_log.h linux/netfilter/nfnetlink_acct.h
+    linux/netfilter/nfnetlink_osf.h linux/netfilter/nfnetlink_cttimeout.h linux/netfilter/nfnetlink_cthelper.h linux/netfilter/nfnetlink_hook.h
+    linux/netfilter/ipset/ip_set.h linux/cryptouser.h linux/snmp.h linux/ip.h linux/ipv6.h linux/if_arp.h linux/if_packet.h linux/mpls.h
+    linux/lwtunnel.h linux/in_route.h linux/veth.h linux/can/netlink.h'''.split()
 # Attributes of netlink that are no numbers, structs or sets.
 NLA_KINDS = '''bytes str word mac addr addr4 addr6 ifindex clock ethertype table multipath via linkdata slavedata afspec protinfo shutdown sockopt
     bytecode'''.split()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks syscall-tables/: layouts and values against the kernel's headers of each architecture whose compiler is
 installed, the committed documentation page against the tables, and that mistakes in a table are refused."""
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,10 @@ MISTAKES = [
     ('variants.tbl', 'prctl     PR_GET_KEEPCAPS', 'getpid    PR_GET_KEEPCAPS', 'takes no such command'),
     ('sockopts.tbl', 'SO_LINGER ', 'SO_LINGERS ', 'is not in so'),
     ('sockopts.tbl', 'level SOL_UDP udpopt', 'level SOL_UDP udpop', 'unknown set'),
+    ('netlink.tbl', 'protocol NETLINK_XFRM xfrm_msg', 'protocol NETLINK_XFRM xfrm_message', 'unknown set'),
+    ('netlink.tbl', 'RTM_GETADDR       ifaddrmsg    ifa', 'RTM_GETADDR       ifaddrmsg    if', 'unknown attributes'),
+    ('netlink.tbl', 'struct:ifla_cacheinfo', 'struct:ifla_cache', 'unknown kind'),
+    ('netlink.tbl', 'attrs ifla_info IFLA_INFO', 'attrs ifla_inet IFLA_INFO', 'expected `protocol'),
     ('classes.tbl', 'clock_gettime', 'clock_getime', 'unknown call'),
     ('errnos.tbl', '  2 ENOENT', '  2 EPERM', 'twice'),
 ]
@@ -41,6 +46,17 @@ MISTAKES = [
 
 def run(folder, *args):
     return subprocess.run([sys.executable, str(gen), str(folder), *map(str, args)], capture_output=True, text=True)
+
+
+def declared(compiler, text):
+    """IF_DECLARED(CONSTANT, VALUE) becomes an assertion where the headers in front of it have all its names, and else nothing."""
+    headers = re.sub(r'IF_DECLARED.*', '', text)
+    known = set(re.findall(r'\w+', subprocess.run([compiler, '-E', '-dD', '-'], input=headers, capture_output=True, text=True, check=True).stdout))
+
+    def assertion(m):
+        there = known.issuperset(re.findall(r'[A-Za-z_]\w+', m[1]))
+        return f'_Static_assert((long long)({m[1]}) == {m[2]}, "{m[1]}");' if there else ''
+    return re.sub(r'IF_DECLARED\((.*), (-?\w+)\)', assertion, text)
 
 
 failed = 0
@@ -59,7 +75,7 @@ with tempfile.TemporaryDirectory() as tmp:
         units = source.read_text().split('CHECK_UNIT\n')
         files = [tmp / f'{side}-{n}.c' for n in range(len(units))]
         for file, text in zip(files, units):
-            file.write_text(text)
+            file.write_text(declared(compiler, text) if 'IF_DECLARED' in text else text)
         p = subprocess.run([compiler, '-fsyntax-only', *map(str, files)], capture_output=True, text=True)
         print(f'{side}: {len(units)} headers and their like, {"ok" if p.returncode == 0 else "FAILED"}')
         if p.returncode:
