@@ -652,7 +652,8 @@ class Tables:
         out.append(self.check_unit(VALUE_HEADERS, o))
         constants = {n: v for _, flags in self.sets.values() for n, v, _, archs in flags if n.isupper() and not archs}
         constants.update((n, v) for _, attributes in self.attrs.values() for n, v, *_ in attributes)
-        out.append(self.check_unit(NETLINK_HEADERS, [f'IF_DECLARED({n}, {v}ll)' for n, v in constants.items()]))
+        out.append('\n'.join([f'#if __has_include(<{h}>)\n#include <{h}>\n#endif' for h in NETLINK_HEADERS] +
+                             [f'IF_DECLARED({n}, {v}ll)' for n, v in constants.items()] + ['']))
         return 'CHECK_UNIT\n'.join(out)
 
     def check_unit(self, headers, assertions):
