@@ -49,7 +49,7 @@ except FileNotFoundError as e:
     print(e)
 '''
 # Each program has a network of its own: counters, addresses and sockets are always the same ones.
-ALONE = ['unshare', '-n', 'sh', '-c', 'ip link set lo up; exec "$@"', 'sh']
+ALONE = ['unshare', '-n', 'sh', '-c', 'ip link set lo up; exec env -u PWD "$@"', 'sh']  # the shell would name its folder
 NETWORK = '''cd /folder
 ip link add one address 02:00:00:00:00:01 type bridge
 ip link add two address 02:00:00:00:00:02 type bridge
