@@ -48,8 +48,8 @@ try:
 except FileNotFoundError as e:
     print(e)
 '''
-# Each program has a network of its own: counters, addresses and sockets are always the same ones.
-ALONE = ['unshare', '-n', 'sh', '-c', 'ip link set lo up; exec env -u PWD "$@"', 'sh']  # the shell would name its folder
+# Each program has a network of its own: counters, addresses and sockets are always the same ones. The shell would name its folder.
+ALONE = 'chroot {} /usr/sbin/ip link set lo up; exec env -u PWD "$@"'
 NETWORK = '''cd /folder
 ip link add one address 02:00:00:00:00:01 type bridge
 ip link add two address 02:00:00:00:00:02 type bridge
@@ -119,7 +119,7 @@ PROGRAMS = [
 def run(side, root, before, program):
     log = root / 'tmp/strace-log'
     command = ['chroot', str(root), *before[1:], f'/usr/bin/{program[0]}', *program[1:]]
-    r = subprocess.run([*ALONE, *before[0], *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, env=ENV)
+    r = subprocess.run(['unshare', '-n', 'sh', '-c', ALONE.format(native), 'sh', *before[0], *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, env=ENV)
     lines = strace.normalise(side, log, BEGIN if re.search(BEGIN, log.read_text(errors='replace'), re.M) else '', RULES)
     log.unlink()
     return r.returncode, r.stdout, r.stderr, lines
