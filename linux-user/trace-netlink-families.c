@@ -1,5 +1,4 @@
-/* Two protocols of netlink in a -strace line: sockets' descriptions after sock_diag(7), and generic netlink's families.
- */
+/* Two protocols of netlink in a -strace line: sockets' descriptions after sock_diag(7), families of generic netlink. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <linux/genetlink.h>

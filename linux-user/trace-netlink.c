@@ -14,11 +14,10 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "linux-user/abi.h"
-#include "linux-user/dispatch.h"
 #include "linux-user/task.h"
-#include "linux-user/xlat.h"
 #include "linux-user/trace-netlink.h"
 #include "linux-user/uaccess.h"
+#include "linux-user/xlat.h"
 
 enum { MOST_DEPTH = 16, SUBSYSTEM_SHIFT = 8, MOST_HEAD = 64 };
 
