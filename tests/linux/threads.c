@@ -132,6 +132,16 @@ static void *hold_lock(void *arg)
     return NULL;
 }
 
+static sem_t let_go;
+static void *hold_lock_until_told(void *arg)
+{
+    pthread_mutex_lock(arg);
+    sem_post(&detached_done);
+    sem_wait(&let_go);
+    pthread_mutex_unlock(arg);
+    return NULL;
+}
+
 static void special_locks(void)
 {
     pthread_mutexattr_t a;
@@ -166,10 +176,12 @@ static void special_locks(void)
         pthread_join(t, NULL);
     }
     struct timespec past;
-    pthread_create(&t, NULL, hold_lock, &lock);
+    sem_init(&let_go, 0, 0);
+    pthread_create(&t, NULL, hold_lock_until_told, &lock);
     sem_wait(&detached_done);
     clock_gettime(CLOCK_REALTIME, &past);
     CHECK(pthread_mutex_timedlock(&lock, &past) == ETIMEDOUT);
+    sem_post(&let_go);
     pthread_join(t, NULL);
 }
 
