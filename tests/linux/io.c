@@ -116,11 +116,15 @@ static void fds_for_time_and_signals(void)
 }
 
 static int wake_pipe[2];
+static int interrupted, restarts; /* no more signals are needed; the read goes on after them */
+/* Some come when the call waits, however long the thread takes to get there. */
 static void *waker(void *main_thread)
 {
-    usleep(20000);
-    pthread_kill(*(pthread_t *)main_thread, SIGUSR1);
-    usleep(20000);
+    enum { MANY = 20, PATIENCE = 10000 };
+    for (int i = 0; i < (restarts ? MANY : PATIENCE) && !__atomic_load_n(&interrupted, __ATOMIC_SEQ_CST); i++) {
+        usleep(1000);
+        pthread_kill(*(pthread_t *)main_thread, SIGUSR1);
+    }
     return write(wake_pipe[1], "z", 1) == 1 ? NULL : main_thread;
 }
 
@@ -133,9 +137,12 @@ static void restart(int flags, int expect)
     sigaction(SIGUSR1, &sa, NULL);
     CHECK(pipe(wake_pipe) == 0);
     got = 0;
+    interrupted = 0;
+    restarts = expect;
     pthread_create(&th, NULL, waker, &self);
     errno = 0;
     ssize_t n = read(wake_pipe[0], &c, 1);
+    __atomic_store_n(&interrupted, 1, __ATOMIC_SEQ_CST);
     CHECK(expect ? n == 1 && c == 'z' : n == -1);
     CHECK(got == SIGUSR1);
     pthread_join(th, NULL);

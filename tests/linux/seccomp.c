@@ -225,6 +225,8 @@ static void kills_a_thread(void)
     struct timespec ms = {0, 1000000};
     CHECK(act(0, SYS_getppid, SECCOMP_RET_KILL_THREAD) == 0);
     CHECK(pthread_create(&t, NULL, call_getppid, (void *)&reached) == 0);
+    for (int i = 0; i < 10000 && !reached; i++)
+        nanosleep(&ms, NULL);
     for (int i = 0; i < 200; i++)
         nanosleep(&ms, NULL);
     CHECK(reached == 1);

@@ -42,7 +42,7 @@ int main(void)
 
     struct sigaction sa = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
     sigaction(SIGALRM, &sa, NULL);
-    struct itimerval it = {{0, 0}, {0, 20000}}, old;
+    struct itimerval it = {{0, 0}, {0, 200000}}, old; /* long enough to wait by then */
     CHECK(setitimer(ITIMER_REAL, &it, NULL) == 0 && getitimer(ITIMER_REAL, &old) == 0 && old.it_value.tv_usec > 0);
     ts = (struct timespec){5, 0};
     FAILS(nanosleep(&ts, &rem), EINTR);
@@ -60,7 +60,7 @@ int main(void)
     sigaction(SIGRTMIN + 1, &st, NULL);
     struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 1, .sigev_value.sival_int = 77};
     timer_t id;
-    struct itimerspec its = {{0, 0}, {0, 10000000}}, left;
+    struct itimerspec its = {{0, 0}, {0, 200000000}}, left;
     count = 0;
     CHECK(timer_create(CLOCK_MONOTONIC, &ev, &id) == 0);
     CHECK(timer_settime(id, 0, &its, NULL) == 0 && timer_gettime(id, &left) == 0 && left.it_value.tv_nsec > 0);
